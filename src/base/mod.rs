@@ -1,0 +1,8 @@
+//! Words that every other module shares; imports nothing of the crate.
+
+pub mod diagnostic;
+pub mod fault;
+pub mod ids;
+pub mod limits;
+pub mod record;
+pub mod time;

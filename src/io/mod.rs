@@ -1,0 +1,3 @@
+//! The outside world as logs: in memory, in files, on Kafka.
+
+pub mod log;
