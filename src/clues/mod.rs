@@ -1,0 +1,4 @@
+//! From hits to clues: what is told, under which identity and revision.
+
+pub mod finding;
+pub mod lifecycle;
