@@ -1,6 +1,14 @@
 //! From bytes to columns: decoders that write messages straight into Arrow
 //! builders, and the reasons why a message cannot be used.
 
+mod columns;
+mod general;
+pub mod json;
+mod lex;
+mod plan;
+mod rows;
+mod scalar;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
