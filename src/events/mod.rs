@@ -201,7 +201,10 @@ impl EventType {
 pub const EVENT_TYPES: &[&EventType] = &[&settlement::SETTLEMENT, &prescription::PRESCRIPTION];
 
 /// Place of an event type in [`EVENT_TYPES`].
-pub type InputId = usize;
+pub use crate::base::ids::InputId;
+
+const _: () = assert!(EVENT_TYPES.len() == crate::base::ids::INPUTS);
+
 pub const SETTLEMENT_INPUT: InputId = 0;
 pub const PRESCRIPTION_INPUT: InputId = 1;
 

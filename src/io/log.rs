@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use crate::base::fault::Fault;
+use crate::base::ids::InputId;
 use crate::base::ids::ShardId;
 use crate::base::record::Messages;
-use crate::events::InputId;
 
 /// Topics that the engine writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
