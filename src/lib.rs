@@ -9,3 +9,4 @@ pub mod events;
 pub mod io;
 pub mod state;
 pub mod window;
+pub mod ruleset;
