@@ -4,4 +4,15 @@
 //! rule cases and simulation call the same [`shard::Shard::step`].
 
 pub mod effects;
+pub mod enrich;
+pub mod facts;
+pub mod items;
 pub mod journal;
+pub mod remember;
+pub mod rows;
+pub mod scalars;
+pub mod settings;
+pub mod shard;
+pub mod supply_rows;
+
+pub use settings::Engine;
