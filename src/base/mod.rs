@@ -5,5 +5,6 @@ pub mod diagnostic;
 pub mod fault;
 pub mod ids;
 pub mod limits;
+pub mod pseudonym;
 pub mod record;
 pub mod time;

@@ -24,6 +24,12 @@ pub enum Output {
     Journal,
 }
 
+/// Headers of a reject that say where it came from. The first holds the name
+/// of the input (its topic on Kafka), the others decimal numbers.
+pub const SOURCE_TOPIC_HEADER: &str = "claimsift-source-topic";
+pub const SOURCE_PARTITION_HEADER: &str = "claimsift-source-partition";
+pub const SOURCE_OFFSET_HEADER: &str = "claimsift-source-offset";
+
 /// A record to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
