@@ -11,6 +11,7 @@ use crate::codecs::Decoder;
 use crate::codecs::Projection;
 use crate::codecs::Reject;
 use crate::codecs::general;
+use crate::codecs::learn::Shapes;
 use crate::codecs::lex::Lexer;
 use crate::codecs::plan::Plan;
 use crate::codecs::rows::Rows;
@@ -22,25 +23,36 @@ use crate::events::EventType;
 /// 2 GiB of messages.
 pub struct JsonDecoder {
     rows: Rows,
+    /// `None`: every message goes to the general decoder.
+    shapes: Option<Shapes>,
     misses: u64,
 }
 
 impl JsonDecoder {
     /// `projection` must be one of `event`.
     pub fn new(event: &'static EventType, projection: Projection) -> Self {
-        Self { rows: Rows::new(Arc::new(Plan::new(event, &projection))), misses: 0 }
+        Self { shapes: Some(Shapes::default()), ..Self::general_only(event, projection) }
     }
 
     /// Without the quick path: what the quick path is measured against.
     pub fn general_only(event: &'static EventType, projection: Projection) -> Self {
-        Self::new(event, projection)
+        Self { rows: Rows::new(Arc::new(Plan::new(event, &projection))), shapes: None, misses: 0 }
     }
 }
 
 impl Decoder for JsonDecoder {
     fn push<'a>(&mut self, message: &'a [u8]) -> Result<Accepted<'a>, Reject> {
         let text = general::text_of(message)?;
-        general::push(&mut self.rows, text)
+        let Some(shapes) = &mut self.shapes else {
+            return general::push(&mut self.rows, text);
+        };
+        if let Some(accepted) = shapes.push(&mut self.rows, text) {
+            return Ok(accepted);
+        }
+        self.misses += 1;
+        let accepted = general::push(&mut self.rows, text)?;
+        shapes.learn(&self.rows.plan, text);
+        Ok(accepted)
     }
 
     fn undo(&mut self) {

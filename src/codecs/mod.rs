@@ -2,12 +2,15 @@
 //! builders, and the reasons why a message cannot be used.
 
 mod columns;
+pub mod corpus;
 mod general;
 pub mod json;
+mod learn;
 mod lex;
 mod plan;
 mod rows;
 mod scalar;
+mod shape;
 
 use std::collections::BTreeMap;
 use std::fmt;
