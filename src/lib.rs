@@ -3,4 +3,5 @@
 pub mod base;
 pub mod codecs;
 pub mod events;
+pub mod expr;
 pub mod io;
