@@ -5,6 +5,7 @@ pub mod clues;
 pub mod codecs;
 pub mod evaluators;
 pub mod events;
+pub mod expr;
 pub mod io;
 pub mod ruleset;
 pub mod state;
