@@ -3,10 +3,12 @@
 pub mod base;
 pub mod clues;
 pub mod codecs;
+pub mod engine;
 pub mod evaluators;
 pub mod events;
 pub mod expr;
 pub mod io;
+pub mod reference;
 pub mod ruleset;
 pub mod state;
 pub mod window;

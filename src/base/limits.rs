@@ -14,8 +14,6 @@ pub const LINES_MAX: usize = 100_000;
 pub const RUN_MESSAGES_MAX: usize = 8192;
 /// Runs that one journal entry records.
 pub const RUNS_PER_EPOCH_MAX: usize = 16;
-/// Waiting conclusions from absence that one epoch may draw per shard.
-pub const LOOKS_PER_EPOCH_MAX: usize = 8192;
 /// An event later than its record timestamp by more than this is a reject, in seconds.
 pub const FUTURE_SECONDS_MAX: i64 = 86_400;
 /// Messages over which the reject rate is counted.

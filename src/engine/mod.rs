@@ -6,6 +6,8 @@
 pub mod effects;
 pub mod enrich;
 pub mod facts;
+pub mod history;
+pub mod intake;
 pub mod items;
 pub mod journal;
 pub mod remember;
@@ -14,5 +16,6 @@ pub mod scalars;
 pub mod settings;
 pub mod shard;
 pub mod supply_rows;
+pub mod tell;
 
 pub use settings::Engine;

@@ -130,7 +130,6 @@ impl Memory {
     fn lines(&mut self, batch: &Batch, items: &Items, event: EventIdx, row: usize, person: PersonIdx, changed: &mut Changed) {
         let line = batch.line_table();
         let bill = batch.input == SETTLEMENT_INPUT;
-        let header = batch.header();
         let rx_no = if bill { TextRef::default() } else { self.events.row(event).id };
         let list_types = line.texts("list_type");
         for (place, at) in batch.headers[row].lines.clone().enumerate() {

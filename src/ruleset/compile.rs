@@ -55,6 +55,8 @@ pub struct TablePrograms {
     pub masks: Program,
     /// What clues carry, over the rows that became one.
     pub details: Program,
+    /// Anchors of history rules, over all rows; also evaluated where nothing is told.
+    pub history: Program,
     /// Rows of rules: their places in [`RuleSet::rules`].
     pub rules: Vec<usize>,
     /// Anchors of history rules: place in `rules`, anchor, and the
@@ -171,6 +173,7 @@ struct Compiler<'a> {
     columns: Vec<Columns>,
     masks: Vec<ProgramBuilder>,
     details: Vec<ProgramBuilder>,
+    history: Vec<ProgramBuilder>,
     named: Vec<BTreeSet<String>>,
     table_rules: Vec<Vec<usize>>,
     anchors: Vec<Vec<AnchorOutputs>>,
@@ -185,6 +188,7 @@ impl<'a> Compiler<'a> {
             columns: (0..TABLES).map(columns_of).collect(),
             masks: (0..TABLES).map(|table| ProgramBuilder::new(&columns_of(table))).collect(),
             details: (0..TABLES).map(|table| ProgramBuilder::new(&columns_of(table))).collect(),
+            history: (0..TABLES).map(|table| ProgramBuilder::new(&columns_of(table))).collect(),
             named: vec![BTreeSet::new(); TABLES],
             table_rules: vec![Vec::new(); TABLES],
             anchors: vec![Vec::new(); TABLES],
@@ -238,8 +242,9 @@ impl<'a> Compiler<'a> {
         for table in [SETTLEMENT_INPUT, PRESCRIPTION_INPUT] {
             let scope = Scope { table, grain: expr::Grain::Header, params: params_of(doc, table) };
             let reports = table == own;
-            let anchor = self.mask_if(anchor, Want::Boolean, &scope, reports);
-            let told_by = told_by.and_then(|sql| self.mask_if(sql, Want::Boolean, &scope, reports));
+            let anchor = self.parse(anchor, Want::Boolean, &scope, reports).map(|typed| self.history[table].add(&typed, scope.grain));
+            let told_by = told_by.and_then(|sql| self.parse(sql, Want::Boolean, &scope, reports));
+            let told_by = told_by.map(|typed| self.history[table].add(&typed, scope.grain));
             if let Some(anchor) = anchor {
                 self.anchors[table].push(AnchorOutputs { rule: place, anchor, told_by });
             }
@@ -272,11 +277,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn mask(&mut self, sql: &Sql, want: Want, scope: &Scope) -> Option<OutputId> {
-        self.mask_if(sql, want, scope, true)
-    }
-
-    fn mask_if(&mut self, sql: &Sql, want: Want, scope: &Scope, reports: bool) -> Option<OutputId> {
-        let typed = self.parse(sql, want, scope, reports)?;
+        let typed = self.parse(sql, want, scope, true)?;
         Some(self.masks[scope.table].add(&typed, scope.grain))
     }
 
@@ -286,9 +287,16 @@ impl<'a> Compiler<'a> {
     }
 
     fn parse(&mut self, sql: &Sql, want: Want, scope: &Scope, reports: bool) -> Option<Typed> {
-        match expr::parse(&sql.text, &self.columns[table], want, scope) {
+        match expr::parse(&sql.text, &self.columns[scope.table], want, &scope.params) {
+            Ok(typed) if typed.grain() > scope.grain => {
+                if reports {
+                    let help = "A rule of grain `header` has one row per event: name header columns only.";
+                    self.diagnostics.push(sql.diagnostic(0..sql.text.len(), "line columns in an expression over headers").help(help));
+                }
+                None
+            }
             Ok(typed) => {
-                self.named[table].extend(typed.columns().iter().cloned());
+                self.named[scope.table].extend(typed.columns().iter().cloned());
                 Some(typed)
             }
             Err(errors) => {
@@ -308,10 +316,10 @@ impl<'a> Compiler<'a> {
 
     fn finish(self, digest: String) -> (RuleSet, Vec<Diagnostic>) {
         let mut tables = Vec::new();
-        let parts = self.masks.into_iter().zip(self.details).zip(self.table_rules).zip(self.anchors);
-        for (((masks, details), rules), anchors) in parts {
+        let parts = self.masks.into_iter().zip(self.details).zip(self.history).zip(self.table_rules).zip(self.anchors);
+        for ((((masks, details), history), rules), anchors) in parts {
             let used = !rules.is_empty() || !anchors.is_empty();
-            tables.push(used.then(|| TablePrograms { masks: masks.build(), details: details.build(), rules, anchors }));
+            tables.push(used.then(|| TablePrograms { masks: masks.build(), details: details.build(), history: history.build(), rules, anchors }));
         }
         let projections = [(SETTLEMENT_INPUT, SETTLEMENT_KEPT), (PRESCRIPTION_INPUT, PRESCRIPTION_KEPT)]
             .into_iter()

@@ -9,6 +9,7 @@
 //! name content.
 
 pub mod words;
+pub mod compile;
 pub mod decimal;
 pub mod json;
 pub mod yaml;
