@@ -3,4 +3,6 @@
 pub mod base;
 pub mod codecs;
 pub mod events;
+pub mod http;
 pub mod io;
+pub mod telemetry;
