@@ -1,8 +1,14 @@
 //! claimsift: settlements and prescriptions in, suspected clues out.
 
 pub mod base;
+pub mod clues;
 pub mod codecs;
+pub mod evaluators;
 pub mod events;
+pub mod expr;
 pub mod http;
 pub mod io;
+pub mod ruleset;
+pub mod state;
 pub mod telemetry;
+pub mod window;

@@ -1,5 +1,6 @@
 //! Words that every other module shares; imports nothing of the crate.
 
+pub mod decimal;
 pub mod diagnostic;
 pub mod fault;
 pub mod ids;

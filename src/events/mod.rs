@@ -1,6 +1,7 @@
 //! Event types: one file each, whose field table is the only source of the
 //! Arrow schema, the JSON Schema, the column pages and the sensitivity tags.
 
+pub mod derived;
 pub mod prescription;
 pub mod settlement;
 pub mod supply;

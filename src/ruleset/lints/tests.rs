@@ -1,0 +1,1 @@
+//! Checks, each on the least rule that it is about.
