@@ -10,6 +10,7 @@ mod output;
 
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -146,12 +147,21 @@ impl Messages for Run<'_> {
     }
 }
 
+/// One path for all ways to write it, also where the file is still to be made.
+fn same_file(path: &Path) -> PathBuf {
+    let in_folder = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(std::fs::canonicalize(folder).ok()?.join(path.file_name()?))
+    };
+    std::fs::canonicalize(path).ok().or_else(in_folder).unwrap_or_else(|| path.to_owned())
+}
+
 impl FilesLog {
     /// Opens all inputs and creates all outputs.
     ///
     /// # Errors
-    /// A file that cannot be opened, or standard input, standard output or an
-    /// output file named twice.
+    /// A file that cannot be opened, a standard stream or an output file named
+    /// twice, or an output that would take the place of an input.
     pub fn open(config: FilesConfig, read_head: ReadHead) -> Result<Self, Fault> {
         assert!(config.partitions > 0 && config.inputs.len() == INPUTS, "a shard at least, and every input");
         let mut paths = Vec::new();
@@ -162,14 +172,24 @@ impl FilesLog {
             return Err(Fault::stop("open standard input", "it is named twice"));
         }
         let merge = Merge::open(&paths, read_head)?;
+        let inputs: BTreeSet<PathBuf> = paths.iter().map(|(_, path)| same_file(path)).collect();
         let mut outputs = Vec::new();
         let mut seen = BTreeSet::new();
         for (output, path) in
             [(Output::Clues, &config.clues), (Output::Shadow, &config.shadow), (Output::Rejects, &config.rejects)]
         {
             let Some(path) = path else { continue };
-            if !seen.insert(path.clone()) {
-                return Err(Fault::stop(format!("create {}", path.display()), "two outputs have this name"));
+            let standard = path.as_os_str() == "-";
+            let file = same_file(path);
+            let wrong = if !standard && file.is_file() && inputs.contains(&file) {
+                Some("it is an input too")
+            } else if (standard || file.is_file() || !file.exists()) && !seen.insert(file) {
+                Some("two outputs have this name")
+            } else {
+                None
+            };
+            if let Some(wrong) = wrong {
+                return Err(Fault::stop(format!("create {}", path.display()), wrong));
             }
             outputs.push((output, OutputFile::create(path)?));
         }

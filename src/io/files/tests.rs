@@ -1,7 +1,6 @@
 //! Files as a user meets them: merged, compressed, broken, interrupted.
 
 use std::io::Write as _;
-use std::path::Path;
 
 use super::*;
 use crate::base::time::Civil;
@@ -227,8 +226,9 @@ fn a_run_that_stops_early_leaves_nothing_behind() {
 fn what_is_no_regular_file_is_written_directly() {
     let folder = Folder::new();
     let input = folder.file("in.ndjson", b"2026-01-01|a|p|1\n");
-    let device = Path::new("/dev/null");
-    let mut log = open(FilesConfig { clues: Some(device.to_owned()), ..config(vec![input], vec![], 1) });
+    let device = PathBuf::from("/dev/null");
+    let both = (Some(device.clone()), Some(device.clone()));
+    let mut log = open(FilesConfig { clues: both.0, rejects: both.1, ..config(vec![input], vec![], 1) });
     drain(&mut log, Output::Clues);
     log.leave().unwrap();
     assert!(!std::fs::metadata(device).unwrap().is_file());
@@ -275,8 +275,18 @@ fn mistakes_on_the_command_line_are_told_before_anything_is_read() {
     );
     let both = FilesConfig { clues: Some(dash.clone()), rejects: Some(dash), ..config(vec![input.clone()], vec![], 1) };
     assert_eq!(stop_text(both), "create - failed: two outputs have this name");
+    let again = folder.path("./clues.ndjson");
+    let twice = FilesConfig {
+        clues: Some(folder.path("clues.ndjson")),
+        shadow: Some(again.clone()),
+        ..config(vec![input.clone()], vec![], 1)
+    };
+    assert_eq!(stop_text(twice), format!("create {} failed: two outputs have this name", again.display()));
+    let over = FilesConfig { clues: Some(input.clone()), ..config(vec![input.clone()], vec![], 1) };
+    assert_eq!(stop_text(over), format!("create {} failed: it is an input too", input.display()));
     let nowhere = FilesConfig { clues: Some(folder.path("no/such/folder")), ..config(vec![input], vec![], 1) };
     assert!(stop_text(nowhere).starts_with("create "));
+    assert_eq!(folder.names(), ["in.ndjson"]);
 }
 
 #[test]
