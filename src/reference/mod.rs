@@ -1,0 +1,20 @@
+//! Reference data: dated registries, ceilings, drug classes and knowledge
+//! points as one immutable snapshot, asked as of a day.
+//!
+//! A missing row is never an answer: lookups give `None` where the tables are
+//! silent, and the caller counts the unknown code.
+
+pub mod ceiling;
+pub mod code;
+pub mod disease;
+pub mod drug_master;
+pub mod drug_name;
+pub mod folder;
+pub mod item;
+pub mod knowledge;
+pub mod manifest;
+pub mod registry;
+pub mod sheet;
+pub mod snapshot;
+pub mod special_drug;
+pub mod validity;
