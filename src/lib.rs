@@ -2,6 +2,7 @@
 
 pub mod base;
 pub mod codecs;
+pub mod config;
 pub mod events;
 pub mod io;
 pub mod ruleset;

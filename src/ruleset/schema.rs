@@ -82,6 +82,7 @@ fn shape(shape_of: &Shape) -> Value {
         Shape::Text | Shape::Sql | Shape::Template => json!({ "type": "string", "minLength": 1 }),
         Shape::TextOrEmpty => json!({ "type": "string" }),
         Shape::Form(form) => json!({ "type": "string", "pattern": form.regex }),
+        Shape::Scalar => json!({ "type": ["string", "number", "boolean"] }),
         Shape::Bool => json!({ "type": "boolean" }),
         Shape::Int { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Shape::Decimal => json!({ "type": "number" }),

@@ -25,6 +25,8 @@ pub enum Shape {
     TextOrEmpty,
     /// Words of a fixed form.
     Form(&'static Form),
+    /// Any one value, as written.
+    Scalar,
     Bool,
     /// Both ends included.
     Int { min: i64, max: i64 },
@@ -219,6 +221,7 @@ impl Checker<'_> {
             Shape::Text => self.text(node, name, false),
             Shape::TextOrEmpty | Shape::Sql | Shape::Template => self.text(node, name, matches!(shape, Shape::TextOrEmpty)),
             Shape::Form(form) => self.form(node, form, name),
+            Shape::Scalar => self.want(node.scalar().is_some(), node, name, "one value", "Write one text, number or truth value."),
             Shape::Bool => self.want(node.as_bool().is_some(), node, name, "true or false", "Write true or false, without quotes."),
             Shape::Int { min, max } => {
                 let value: Option<i64> = plain.and_then(Decimal::parse).and_then(Decimal::to_i64);

@@ -1,0 +1,1 @@
+//! The example reads, and every mistake is told.
