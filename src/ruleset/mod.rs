@@ -23,3 +23,8 @@ pub mod lints;
 pub mod digest;
 pub mod lock;
 pub mod schema;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;

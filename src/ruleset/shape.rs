@@ -13,6 +13,7 @@ use crate::events::Table;
 use crate::ruleset::decimal::Decimal;
 use crate::ruleset::nearest::nearest;
 use crate::ruleset::words::Choice;
+use crate::ruleset::yaml::Entry;
 use crate::ruleset::yaml::Node;
 use crate::ruleset::yaml::Value;
 
@@ -211,7 +212,7 @@ impl Checker<'_> {
 
     fn want(&mut self, holds: bool, node: &Node, name: &str, wanted: &str, help: &str) {
         if !holds {
-            self.report(node, format!("`{name}` must be {wanted}, found {}", node.describe()), help);
+            self.report(node, format!("{} must be {wanted}, found {}", called(name), node.describe()), help);
         }
     }
 
@@ -271,7 +272,7 @@ impl Checker<'_> {
     fn form(&mut self, node: &Node, form: &Form, name: &str) {
         match node.as_text() {
             Some(text) if (form.matches)(text) => {}
-            Some(text) => self.report(node, format!("{text:?} is no good `{name}`"), form.help),
+            Some(text) => self.report(node, format!("{text:?} is no valid `{name}`"), form.help),
             None => self.text(node, name, false),
         }
     }
@@ -310,8 +311,8 @@ impl Checker<'_> {
         if self.is_map(node, name) {
             for entry in node.entries() {
                 if !(form.matches)(&entry.key) {
-                    let message = format!("{:?} is no good key in `{name}`", entry.key);
-                    self.diagnostics.push(Diagnostic::new(self.source, entry.key_span.clone(), message).help(form.help));
+                    let message = format!("{:?} is no valid key in {}", entry.key, called(name));
+                    self.report_key(entry, message, form.help.to_owned());
                 }
                 self.check(&entry.value, value, &entry.key);
             }
@@ -327,21 +328,27 @@ impl Checker<'_> {
             match object.field(&entry.key) {
                 Some(field) if entry.value.is_null() && field.need == Need::Required => {
                     let message = format!("`{}` has no value", entry.key);
-                    let diagnostic = Diagnostic::new(self.source, entry.key_span.clone(), message);
-                    self.diagnostics.push(diagnostic.help(format!("Write its value: {}.", field.en)));
+                    self.report_key(entry, message, format!("Write its value: {}.", field.en));
                 }
                 Some(_) if entry.value.is_null() => {}
                 Some(field) => self.check(&entry.value, &field.shape, field.key),
                 None => {
-                    let message = format!("unknown key `{}` in `{name}`", entry.key);
-                    let diagnostic = Diagnostic::new(self.source, entry.key_span.clone(), message);
-                    self.diagnostics.push(diagnostic.help(suggestion(&entry.key, &keys, "Known are")));
+                    let message = format!("unknown key `{}` in {}", entry.key, called(name));
+                    self.report_key(entry, message, suggestion(&entry.key, &keys, "Known are"));
                 }
             }
         }
-        for field in object.fields.iter().filter(|field| field.need == Need::Required && node.get(field.key).is_none()) {
-            self.report(node, format!("`{}` is missing in `{name}`", field.key), format!("Add `{}`: {}.", field.key, field.en));
+        // A mistyped key is told once, not as an unknown and a missing one.
+        let strangers = node.entries().iter().filter(|entry| object.field(&entry.key).is_none());
+        let meant: Vec<&str> = strangers.filter_map(|entry| nearest(&entry.key, &keys)).collect();
+        let missing = |field: &&Field| field.need == Need::Required && node.get(field.key).is_none() && !meant.contains(&field.key);
+        for field in object.fields.iter().filter(missing) {
+            self.report(node, format!("`{}` is missing in {}", field.key, called(name)), format!("Add `{}`: {}.", field.key, field.en));
         }
+    }
+
+    fn report_key(&mut self, entry: &Entry, message: String, help: String) {
+        self.diagnostics.push(Diagnostic::new(self.source, entry.key_span.clone(), message).help(help));
     }
 
     fn tagged(&mut self, node: &Node, tag: &str, variants: &'static [(&'static str, Shape)], name: &str) {
@@ -350,7 +357,7 @@ impl Checker<'_> {
         }
         let words: Vec<&str> = variants.iter().map(|(word, _)| *word).collect();
         let Some(value) = node.get(tag) else {
-            return self.report(node, format!("`{tag}` is missing in `{name}`"), format!("Add `{tag}`: one of {}.", quoted(&words)));
+            return self.report(node, format!("`{tag}` is missing in {}", called(name)), format!("Add `{tag}`: one of {}.", quoted(&words)));
         };
         match variants.iter().find(|(word, _)| value.scalar() == Some(word)) {
             Some((_, shape)) => self.check(node, shape, name),
@@ -376,6 +383,11 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// Keys are quoted; descriptions (`the file`) are not.
+fn called(name: &str) -> String {
+    if name.contains(' ') { name.to_owned() } else { format!("`{name}`") }
 }
 
 fn quoted(words: &[&str]) -> String {

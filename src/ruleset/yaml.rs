@@ -365,3 +365,93 @@ fn align(raw: &str, text: &str, quote: Option<Quote>) -> Option<Vec<usize>> {
     }
     Some(offsets)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::diagnostic::render;
+    use proptest::prelude::*;
+
+    fn source(text: &str) -> Arc<SourceText> {
+        Arc::new(SourceText { name: "f.yaml".to_owned(), text: text.to_owned() })
+    }
+
+    /// Marks, in the file, what a word of the scalar under `k` maps to.
+    #[track_caller]
+    fn check_place(file: &str, word: &str, expect: &str) {
+        let source = source(file);
+        let (node, diagnostics) = parse(&source);
+        assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
+        let node = node.unwrap();
+        let scalar = node.get("k").unwrap();
+        let text = scalar.scalar().unwrap();
+        let at = text.find(word).unwrap();
+        let place = place_in_scalar(file, &scalar.span, text, at..at + word.len());
+        let marked = format!("{}«{}»{}", &file[..place.start], &file[place.clone()], &file[place.end..]);
+        assert_eq!(marked, expect);
+    }
+
+    #[test]
+    fn words_of_a_scalar_are_found_in_the_file() {
+        check_place("zh: 限性别\nk: a = 药品 and b # c\n", "药品", "zh: 限性别\nk: a = «药品» and b # c\n");
+        check_place("k: 'it''s 药'\n", "s 药", "k: 'it''«s 药»'\n");
+        check_place("k: 'it''s'\n", "'", "k: 'it«'»'s'\n");
+        check_place(r#"{ k: "a \"b\" c" }"#, "c", r#"{ k: "a \"b\" «c»" }"#);
+        check_place("k: |\n  药 and\n    b\nz: 1\n", "b", "k: |\n  药 and\n    «b»\nz: 1\n");
+        check_place("k: >-\n  a and\n  b or c\n", "b or", "k: >-\n  a and\n  «b or» c\n");
+        check_place("k: a and\n  b or c\n", "b or", "k: a and\n  «b or» c\n");
+        check_place("k: \"a and\n  b or c\"\n", "and b", "k: \"a «and\n  b» or c\"\n");
+        check_place("k: |\n  'a' or b\n", "a", "k: |\n  '«a»' or b\n");
+        check_place("\u{feff}k: a or b\r\n", "b", "\u{feff}k: a or «b»\r\n");
+        // What has no written counterpart marks the whole.
+        check_place(r#"k: "\u0061 or b""#, "b", "k: «\"\\u0061 or b\"»");
+    }
+
+    #[track_caller]
+    fn check_told(file: &str, expect: &[(usize, &str)]) {
+        let (_, diagnostics) = parse(&source(file));
+        let told: Vec<_> = diagnostics.iter().map(|diagnostic| (diagnostic.line(), diagnostic.message.as_str())).collect();
+        assert_eq!(told, expect);
+    }
+
+    #[test]
+    fn what_reads_differently_for_a_person_is_refused() {
+        check_told("a: 1\nb: 2\na: 3\nb: 4\n", &[(3, "key `a` is given twice"), (4, "key `b` is given twice")]);
+        check_told("a: &x 1\nb: *x\n", &[(1, "an anchor or a tag"), (2, "an alias")]);
+        check_told("a: !!str 1\n", &[(1, "an anchor or a tag")]);
+        check_told("a: 1\n---\nb: 2\n", &[(3, "a second document in one file")]);
+        check_told("[a]: 1\n", &[(1, "a key that is no text")]);
+        check_told(&"[".repeat(64), &[(1, "nested too deep")]);
+        check_told("药: 1\n  b: 2\n", &[(2, "not valid YAML: mapping values are not allowed in this context")]);
+    }
+
+    #[test]
+    fn values_are_told_apart_as_written() {
+        let (node, _) = parse(&source("[2, \"2\", 2.50, null, ~, 'null', true, \"true\", 0101, 1e3, 2021-05-01, {a: }, 药]"));
+        let expect = r#"[2,"2",2.50,null,null,"null",true,"true","0101",1e3,"2021-05-01",{"a":null},"药"]"#;
+        assert_eq!(node.unwrap().to_json().to_text(), expect);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(text in "[ \\n\\t:,'\"#&*!|>\\[\\]{}\\-a-c药\\\\0-9%@`?~.]{0,80}") {
+            let source = source(&text);
+            let (node, diagnostics) = parse(&source);
+            prop_assert!(node.is_some() || !diagnostics.is_empty());
+            render(&diagnostics);
+        }
+
+        #[test]
+        fn plain_words_map_to_themselves(words in prop::collection::vec("[a-z药品]{1,4}", 1..6), pick in 0_usize..6) {
+            let file = format!("品: 1\nk: {}\n", words.join(" "));
+            let source = source(&file);
+            let (node, _) = parse(&source);
+            let node = node.unwrap();
+            let scalar = node.get("k").unwrap();
+            let word = &words[pick % words.len()];
+            let at = words[..pick % words.len()].iter().map(|word| word.len() + 1).sum::<usize>();
+            let place = place_in_scalar(&file, &scalar.span, scalar.scalar().unwrap_or_default(), at..at + word.len());
+            prop_assert_eq!(&file[place], word.as_str());
+        }
+    }
+}
