@@ -19,6 +19,8 @@ const FILES: &[(&str, fn() -> String)] = &[
     ("schemas/settlement.schema.json", || schema::json_schema(&SETTLEMENT)),
     ("schemas/prescription.schema.json", || schema::json_schema(&PRESCRIPTION)),
     ("docs/reference/columns.md", schema::columns_page),
+    ("docs/reference/config.md", config::config_page),
+    ("docs/reference/rule-file.md", ruleset::page::rule_page),
     ("docs/reference/rule-checks.md", ruleset::lints::page),
 ];
 

@@ -24,6 +24,8 @@ use crate::config::settings::RejectSettings;
 use crate::config::settings::Settings;
 use crate::config::settings::TopicSettings;
 use crate::events::EVENT_TYPES;
+use crate::ruleset::page;
+use crate::ruleset::read::REFERENCE_FOLDER;
 use crate::ruleset::read::load_file;
 use crate::ruleset::schema;
 use crate::ruleset::shape;
@@ -73,6 +75,11 @@ pub fn config_schema() -> String {
     schema::document("The configuration of claimsift", &spec::CONFIG)
 }
 
+/// `docs/reference/config.md`.
+pub fn config_page() -> String {
+    page::document("Configuration", "claimsift.yaml; `deploy/claimsift.yaml` is a commented example.", &spec::CONFIG)
+}
+
 fn fill(view: &View<'_>) -> Settings {
     let folder = Path::new(&view.source.name).parent().unwrap_or(Path::new("")).to_owned();
     let path = |text: &str| folder.join(text);
@@ -83,7 +90,7 @@ fn fill(view: &View<'_>) -> Settings {
         topics: fill_topics(&view.within("topics", &spec::TOPICS)),
         inputs: EVENT_TYPES.iter().map(|event| fill_input(&view.within("inputs", &spec::INPUTS).within(event.name, &spec::INPUT))).collect(),
         reference: if view.get("reference").is_none() {
-            vec![path(&rules).join(crate::ruleset::read::REFERENCE_FOLDER)]
+            vec![path(&rules).join(REFERENCE_FOLDER)]
         } else {
             reference.iter().map(|text| path(text)).collect::<Vec<PathBuf>>()
         },

@@ -79,9 +79,8 @@ fn column_schema(column: &Column, required: bool) -> Value {
 
 fn accepted(kind: Kind) -> Value {
     match kind {
-        Kind::Text => json!(["string", "integer", "null"]),
         Kind::Amount | Kind::Quantity | Kind::Price | Kind::Rate | Kind::Int => json!(["number", "string", "null"]),
-        Kind::Date | Kind::Time => json!(["string", "integer", "null"]),
+        Kind::Text | Kind::Date | Kind::Time => json!(["string", "integer", "null"]),
         Kind::Flag => json!(["boolean", "null"]),
     }
 }

@@ -142,6 +142,7 @@ pub struct EarlierContactDoc {
 }
 
 /// What makes an earlier visit one for the same disease; any of them suffices.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SameDiseaseDoc {
     /// Leading characters of the ICD code that must agree; 0: not looked at.

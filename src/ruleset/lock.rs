@@ -41,6 +41,8 @@ pub fn render(book: &RuleBook) -> String {
     text
 }
 
+const WRITE_ANEW: &str = "Run `claimsift rules lock`.";
+
 struct Locked<'a> {
     version: u32,
     meaning: &'a str,
@@ -63,16 +65,15 @@ fn compare(book: &RuleBook, lock: Option<&Arc<SourceText>>) -> Vec<(Diagnostic, 
     let (locked, mut found) = lock.map(parse).unwrap_or_default();
     for rule in &book.rules {
         let tell = |message: String, help: &str| rule.origin.diagnostic("version", message).help(help);
-        const RUN: &str = "Run `claimsift rules lock`.";
         let (id, version) = (&rule.id, rule.version);
         match locked.get(id.as_str()) {
-            None => found.push((tell(format!("rule `{id}` is not in {LOCK_FILE}"), RUN), false)),
+            None => found.push((tell(format!("rule `{id}` is not in {LOCK_FILE}"), WRITE_ANEW), false)),
             Some(lock) if version < lock.version => {
                 let message = format!("version {version} of rule `{id}` is below the locked version {}", lock.version);
                 found.push((tell(message, "Raise it above the locked version."), true));
             }
             Some(lock) if version > lock.version => {
-                found.push((tell(format!("version {version} of rule `{id}` is not in {LOCK_FILE}"), RUN), false));
+                found.push((tell(format!("version {version} of rule `{id}` is not in {LOCK_FILE}"), WRITE_ANEW), false));
             }
             Some(lock) if lock.meaning != meaning(book, rule).to_string() => {
                 let message = format!("the meaning of rule `{id}` changed under version {version}");

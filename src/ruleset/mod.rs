@@ -5,8 +5,8 @@
 //! it; `spec` lists the keys of rule files in the words of `words`; `view`
 //! reads a checked map; `read` and `read_cases` fill the documents of `doc`
 //! (`decimal`, `json`: values as written); `lints` judge what a shape cannot;
-//! `schema` turns shapes into JSON Schema for editors; `digest` and `lock`
-//! name content.
+//! `schema` turns shapes into JSON Schema for editors and `page` into reference
+//! pages; `digest` and `lock` name content.
 
 pub mod words;
 pub mod decimal;
@@ -23,6 +23,7 @@ pub mod lints;
 pub mod digest;
 pub mod lock;
 pub mod schema;
+pub mod page;
 
 #[cfg(test)]
 mod fixture;

@@ -81,27 +81,41 @@ pub fn read(texts: &[Arc<SourceText>]) -> (RuleBook, Vec<Diagnostic>) {
 }
 
 /// The files of a rule tree on disk, in order of their names, and mistakes
-/// about files that are no UTF-8 text.
+/// about files that are no UTF-8 text or stand where no rule is looked for.
 ///
 /// # Errors
 /// If the folder or a file in it cannot be read.
 pub fn load(folder: &Path) -> Result<(Vec<Arc<SourceText>>, Vec<Diagnostic>), Fault> {
-    let mut paths: Vec<PathBuf> = Vec::new();
-    for entry in entries(folder)? {
-        let is_pack = entry.is_dir() && entry.file_name().is_some_and(|name| name != REFERENCE_FOLDER);
-        if entry.file_name().is_some_and(|name| name == GATES_FILE) {
-            paths.push(entry);
-        } else if is_pack {
-            paths.extend(entries(&entry)?.into_iter().filter(|path| path.extension().is_some_and(|ext| ext == "yaml")));
+    let (mut sources, mut diagnostics) = (Vec::new(), Vec::new());
+    let mut take = |path: &Path, wanted: bool| {
+        if wanted {
+            let (source, mistakes) = load_file(path)?;
+            sources.push(source);
+            diagnostics.extend(mistakes);
+        } else if path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml") {
+            diagnostics.push(stray(path));
+        }
+        Ok::<(), Fault>(())
+    };
+    for path in entries(folder)? {
+        let name = path.file_name().unwrap_or_default();
+        if !path.is_dir() {
+            take(&path, name == GATES_FILE)?;
+        } else if name != REFERENCE_FOLDER {
+            for path in entries(&path)? {
+                let wanted = path.is_file() && path.extension().is_some_and(|ext| ext == "yaml");
+                take(&path, wanted)?;
+            }
         }
     }
-    let (mut sources, mut diagnostics) = (Vec::new(), Vec::new());
-    for path in paths {
-        let (source, mistakes) = load_file(&path)?;
-        sources.push(source);
-        diagnostics.extend(mistakes);
-    }
     Ok((sources, diagnostics))
+}
+
+/// A rule that would be overlooked in silence.
+fn stray(path: &Path) -> Diagnostic {
+    let source = Arc::new(SourceText { name: path.display().to_string(), text: String::new() });
+    Diagnostic::new(&source, 0..0, "a YAML file where no rule is looked for")
+        .help("Rules are `<pack>/<rule-id>.yaml` and shared exemptions `gates.yaml`; move or rename it.")
 }
 
 /// One file's text; bytes that are no UTF-8 are a mistake at their place.

@@ -359,12 +359,11 @@ impl Checker<'_> {
         let Some(value) = node.get(tag) else {
             return self.report(node, format!("`{tag}` is missing in {}", called(name)), format!("Add `{tag}`: one of {}.", quoted(&words)));
         };
-        match variants.iter().find(|(word, _)| value.scalar() == Some(word)) {
-            Some((_, shape)) => self.check(node, shape, name),
-            None => {
-                let help = suggestion(value.scalar().unwrap_or_default(), &words, "It is one of");
-                self.report(value, format!("`{tag}` cannot be {}", value.describe()), help);
-            }
+        if let Some((_, shape)) = variants.iter().find(|(word, _)| value.scalar() == Some(word)) {
+            self.check(node, shape, name);
+        } else {
+            let help = suggestion(value.scalar().unwrap_or_default(), &words, "It is one of");
+            self.report(value, format!("`{tag}` cannot be {}", value.describe()), help);
         }
     }
 

@@ -78,12 +78,12 @@ pub static DEPARTMENT: Object = Object {
 const EVALUATE: Shape = Shape::Tagged {
     tag: "kind",
     variants: &[
-        (EvaluatorKind::CHOICES[0].word, Shape::Object(&ROW)),
-        (EvaluatorKind::CHOICES[1].word, Shape::Tagged {
+        (EvaluatorKind::Row.name(), Shape::Object(&ROW)),
+        (EvaluatorKind::History.name(), Shape::Tagged {
             tag: "look_for",
             variants: &[
-                (LookFor::CHOICES[0].word, Shape::Object(&EARLIER_CONTACT)),
-                (LookFor::CHOICES[1].word, Shape::Object(&OVERLAPPING_SUPPLY)),
+                (LookFor::EarlierContact.name(), Shape::Object(&EARLIER_CONTACT)),
+                (LookFor::OverlappingSupply.name(), Shape::Object(&OVERLAPPING_SUPPLY)),
             ],
         }),
     ],

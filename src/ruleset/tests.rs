@@ -1,5 +1,6 @@
 //! Reading: what a good file becomes, and what a bad one is told.
 
+use crate::base::diagnostic::render;
 use crate::ruleset::decimal::Decimal;
 use crate::ruleset::digest::digest;
 use crate::ruleset::doc::EvaluateDoc;
@@ -12,7 +13,9 @@ use crate::ruleset::fixture::check;
 use crate::ruleset::fixture::source;
 use crate::ruleset::json::Json;
 use crate::ruleset::lock;
+use crate::ruleset::read::load;
 use crate::ruleset::read::read;
+use crate::ruleset::read::stem;
 use crate::ruleset::words::Department;
 use crate::ruleset::words::Expect;
 use crate::ruleset::words::Grade;
@@ -38,7 +41,7 @@ evaluate:
 #[test]
 fn a_good_rule_says_what_it_says() {
     let (book, diagnostics) = book(&[]);
-    assert!(diagnostics.is_empty(), "{}", crate::base::diagnostic::render(&diagnostics));
+    assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
     let rule = book.rule("drug-sex").unwrap();
     assert_eq!((rule.pack.as_str(), rule.version, rule.status), ("drugs", 1, Status::Live));
     assert_eq!(rule.department.copy_to, [Department::Health]);
@@ -70,7 +73,7 @@ fn cases_keep_values_as_written() {
 fn history_settings_have_their_defaults() {
     let edits = [(ROW, HISTORY), ("grain: line", "grain: header"), ("self_paid, ", ""), ("使用{line.medins_list_name}", ""), (", line.med_list_codg]", "]")];
     let (book, diagnostics) = book(&edits);
-    assert!(diagnostics.is_empty(), "{}", crate::base::diagnostic::render(&diagnostics));
+    assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
     let EvaluateDoc::EarlierContact(doc) = &book.rules[0].evaluate else { panic!("{:?}", book.rules[0].evaluate) };
     assert_eq!((doc.wait_seconds, &doc.told_by), (12 * 3600, &None));
     assert_eq!(doc.lookback_days, Number::Param("child_max".to_owned()));
@@ -94,7 +97,7 @@ fn halves_of_a_supply_are_events_of_their_own() {
         ("given: { header: { gend: null }, diagnoses: [] }", "given: { prescription: {} }\n    settings: { complete_from: \"2024-01-01\", covered_areas: [\"9901\"] }"),
     ];
     let (book, diagnostics) = book(&edits);
-    assert!(diagnostics.is_empty(), "{}", crate::base::diagnostic::render(&diagnostics));
+    assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
     let cases = &book.rules[0].cases;
     assert_eq!(cases[0].events.iter().map(|event| event.event_type).collect::<Vec<_>>(), ["settlement", "prescription"]);
     assert_eq!(cases[1].events[0].lines.len(), 2);
@@ -281,4 +284,46 @@ fn a_damaged_lock_is_told() {
     let file = source("rules/rules.lock", "# head\ndrug-sex one abc\n");
     let found = lock::refuse(&book(&[]).0, Some(&file));
     assert_eq!(found.iter().map(|found| (found.line(), found.message.as_str())).collect::<Vec<_>>(), [(2, "not a line of rule, version and meaning")]);
+}
+
+#[test]
+fn a_tree_on_disk_is_read_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, bytes: &[u8]| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    };
+    write("gates.yaml", GATES.as_bytes());
+    write("rules.lock", b"");
+    write("README.md", b"# Rules");
+    write("reference/manifest.yaml", b"name: x");
+    write("drugs/drug-sex.yaml", RULE.as_bytes());
+    write("drugs/pack.yaml", "title: { zh: 药品, en: Drugs }".as_bytes());
+    let (sources, diagnostics) = load(folder.path()).unwrap();
+    assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
+    let (book, diagnostics) = read(&sources);
+    assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
+    assert_eq!((book.rules.len(), book.gates.len()), (1, 3));
+    assert_eq!(book.packs[0].title.as_ref().unwrap().zh, "药品");
+
+    write("drugs/latin.yaml", b"id: \xe9");
+    write("drugs/other.yml", b"");
+    write("lost.yaml", b"");
+    let (_, diagnostics) = load(folder.path()).unwrap();
+    let told: Vec<_> = diagnostics.iter().map(|found| (stem(&found.source.name), found.span.start, found.message.as_str())).collect();
+    assert_eq!(told, [
+        ("latin", 4, "not UTF-8 text"),
+        ("other.yml", 0, "a YAML file where no rule is looked for"),
+        ("lost", 0, "a YAML file where no rule is looked for"),
+    ]);
+    assert!(render(&diagnostics).contains("lost.yaml"));
+    assert!(load(&folder.path().join("nowhere")).is_err());
+}
+
+#[test]
+fn an_empty_rule_file_is_told_once() {
+    let (book, diagnostics) = read(&[source("r/a/empty.yaml", "# nothing yet\n")]);
+    assert_eq!(book.rules[0].id, "empty");
+    assert_eq!(diagnostics.iter().map(|found| found.message.as_str()).collect::<Vec<_>>(), ["the rule must be a map, found nothing"]);
 }

@@ -191,7 +191,7 @@ error[columns-qualified]: "gend" is no column
 23 |   summary: { zh: "性别{gend}使用{supply.packs}和{line.cnt", en: "sex {header.gend}" }
    |                        ^^^^
    |
-   = help: Write a qualifier, a dot and a column, like `header.med_type`.
+   = help: Write one of `header.`, `line.`, `ref.`, `param.` and the name of a column right after it.
 
 error[columns-qualified]: the rule's grain has no columns `supply.`
   --> rules/drugs/drug-sex.yaml:23:30
@@ -215,7 +215,7 @@ error[columns-qualified]: "header.gend || 'x'" is no column
 24 |   evidence: ["header.gend || 'x'", line.med_list_codg]
    |               ^^^^^^^^^^^^^^^^^^
    |
-   = help: Write a qualifier, a dot and a column, like `header.med_type`.
+   = help: Write one of `header.`, `line.`, `ref.`, `param.` and the name of a column right after it.
 "#,
     );
 }
