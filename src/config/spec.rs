@@ -26,12 +26,22 @@ pub static CONFIG: Object = Object {
         optional("topics", Shape::Object(&TOPICS), "主题", "names of the topics"),
         optional("inputs", Shape::Object(&INPUTS), "输入", "what the feeds are like"),
         optional("rules", Shape::Text, "规则目录", "folder of the rule packs").or("rules"),
-        optional("reference", Shape::List(&Shape::Text), "参考表目录", "folders of reference tables; absent: `reference` in the rules' folder"),
+        optional(
+            "reference",
+            Shape::List(&Shape::Text),
+            "参考表目录",
+            "folders of reference tables; absent: `reference` in the rules' folder",
+        ),
         optional("zone", Shape::Form(&ZONE), "时区", "zone of the times in events").or("Asia/Shanghai"),
         optional("lateness", Shape::Duration, "迟到上限", "how far behind the watermark an event may arrive").or("3d"),
         optional("reach", Shape::Duration, "追溯上限", "how far before its event time a fact may lie").or("184d"),
         optional("clues_from", Shape::Date, "上线日", "earlier events build state and tell nothing"),
-        optional("covered_areas", Shape::List(&Shape::Form(&AREA)), "覆盖地区", "area prefixes that the feed holds; absent or empty: all"),
+        optional(
+            "covered_areas",
+            Shape::List(&Shape::Form(&AREA)),
+            "覆盖地区",
+            "area prefixes that the feed holds; absent or empty: all",
+        ),
         optional("identity_key_file", Shape::Text, "假名密钥文件", "holds the key of the persons' pseudonyms"),
         optional("rejects", Shape::Object(&REJECTS), "拒收", "what unusable messages do"),
         optional("epoch", Shape::Object(&EPOCH), "提交批", "how much one transaction holds"),
@@ -43,10 +53,17 @@ pub static CONFIG: Object = Object {
 pub static KAFKA: Object = Object {
     fields: &[
         required("bootstrap", Shape::Text, "服务器", "brokers, host:port, joined by commas"),
-        optional("group", Shape::Form(&NAME), "消费组", "the consumer group; also names the transactions").or("claimsift"),
-        optional("instance", Shape::Form(&NAME), "实例", "prefix of the workers' static ids; differs on each machine").or("claimsift-0"),
+        optional("group", Shape::Form(&NAME), "消费组", "the consumer group; also names the transactions")
+            .or("claimsift"),
+        optional("instance", Shape::Form(&NAME), "实例", "prefix of the workers' static ids; differs on each machine")
+            .or("claimsift-0"),
         optional("workers", Shape::Int { min: 1, max: 64 }, "工作线程数", "worker threads").or("1"),
-        optional("properties", Shape::Map { key: &PROPERTY, value: &Shape::Scalar }, "客户端属性", "further librdkafka properties"),
+        optional(
+            "properties",
+            Shape::Map { key: &PROPERTY, value: &Shape::Scalar },
+            "客户端属性",
+            "further librdkafka properties",
+        ),
     ],
 };
 
@@ -70,23 +87,53 @@ pub static INPUTS: Object = Object {
 
 pub static INPUT: Object = Object {
     fields: &[
-        optional("partitioner", Shape::Choice(Partitioner::CHOICES), "分区算法", "how the producer maps psn_no to a partition").or("murmur2"),
-        optional("disorder", Shape::Duration, "乱序容忍", "how far the watermark stays behind the greatest event time").or("1h"),
+        optional(
+            "partitioner",
+            Shape::Choice(Partitioner::CHOICES),
+            "分区算法",
+            "how the producer maps psn_no to a partition",
+        )
+        .or("murmur2"),
+        optional("disorder", Shape::Duration, "乱序容忍", "how far the watermark stays behind the greatest event time")
+            .or("1h"),
         optional("complete_from", Shape::Date, "数据完整起始日", "since when the feed is whole; absent: unknown"),
     ],
 };
 
 pub static REJECTS: Object = Object {
     fields: &[
-        optional("policy", Shape::Map { key: &REJECT_CLASS, value: &Shape::Choice(Policy::CHOICES) }, "处置", "by reject class; without an entry wrong_partition stops and all others reject"),
-        optional("rate_limit_percent", Shape::Int { min: 1, max: 100 }, "拒收率上限（%）", "share of the last messages above which the worker stops").or("5"),
+        optional(
+            "policy",
+            Shape::Map { key: &REJECT_CLASS, value: &Shape::Choice(Policy::CHOICES) },
+            "处置",
+            "by reject class; without an entry wrong_partition stops and all others reject",
+        ),
+        optional(
+            "rate_limit_percent",
+            Shape::Int { min: 1, max: 100 },
+            "拒收率上限（%）",
+            "share of the last messages above which the worker stops",
+        )
+        .or("5"),
     ],
 };
 
 pub static EPOCH: Object = Object {
     fields: &[
-        optional("messages_max", Shape::Int { min: 1, max: EPOCH_MESSAGES_MAX }, "消息数上限", "messages after which an epoch commits").or("32768"),
-        optional("interval_ms", Shape::Int { min: 10, max: EPOCH_MS_MAX }, "间隔（毫秒）", "milliseconds after which a smaller epoch commits").or("200"),
+        optional(
+            "messages_max",
+            Shape::Int { min: 1, max: EPOCH_MESSAGES_MAX },
+            "消息数上限",
+            "messages after which an epoch commits",
+        )
+        .or("32768"),
+        optional(
+            "interval_ms",
+            Shape::Int { min: 10, max: EPOCH_MS_MAX },
+            "间隔（毫秒）",
+            "milliseconds after which a smaller epoch commits",
+        )
+        .or("200"),
     ],
 };
 
@@ -96,11 +143,10 @@ const _: () = assert!(EPOCH_MESSAGES_MAX as usize == limits::RUN_MESSAGES_MAX * 
 /// Well under the transaction timeout, so that a slow epoch is not fenced.
 const EPOCH_MS_MAX: i64 = 5000;
 
-pub static HTTP: Object = Object {
-    fields: &[LISTEN],
-};
+pub static HTTP: Object = Object { fields: &[LISTEN] };
 
-const LISTEN: Field = optional("listen", Shape::Form(&LISTEN_FORM), "监听地址", "address and port, or `off`").or("127.0.0.1:9464");
+const LISTEN: Field =
+    optional("listen", Shape::Form(&LISTEN_FORM), "监听地址", "address and port, or `off`").or("127.0.0.1:9464");
 
 pub static LOG: Object = Object {
     fields: &[
@@ -128,7 +174,9 @@ pub const OWN_PROPERTIES: &[&str] = &[
 const NAME: Form = Form {
     regex: "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,248}$",
     matches: |text| {
-        text.len() < 250 && !text.starts_with('.') && !text.is_empty()
+        text.len() < 250
+            && !text.starts_with('.')
+            && !text.is_empty()
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
     },
     help: "Use at most 249 letters, digits, dots, underscores and hyphens.",
@@ -138,7 +186,9 @@ const PROPERTY: Form = Form {
     regex: "^[a-z][a-z0-9._]*$",
     matches: |text| {
         text.starts_with(|first: char| first.is_ascii_lowercase())
-            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_'))
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_'))
     },
     help: "Use a property of librdkafka, like `security.protocol`.",
 };

@@ -46,8 +46,11 @@ pub fn json_schema(event: &EventType) -> String {
 }
 
 fn table_schema(event: &EventType, table: &Table) -> Value {
-    let properties: Map<String, Value> =
-        table.columns.iter().map(|column| (column.name.to_owned(), column_schema(column, is_required(event, table, column)))).collect();
+    let properties: Map<String, Value> = table
+        .columns
+        .iter()
+        .map(|column| (column.name.to_owned(), column_schema(column, is_required(event, table, column))))
+        .collect();
     json!({ "type": "object", "properties": properties })
 }
 
@@ -119,7 +122,13 @@ pub fn columns_page() -> String {
         let _ = write!(page, "\n## {} {}\n", event.name, event.zh);
         let children = event.children.iter().map(|child| (child.table.name, &child.table));
         for (name, table) in [("header", &event.header)].into_iter().chain(children) {
-            let qualifier = if name == "header" { "header" } else if name == event.lines().table.name { "line" } else { "" };
+            let qualifier = if name == "header" {
+                "header"
+            } else if name == event.lines().table.name {
+                "line"
+            } else {
+                ""
+            };
             let named = if qualifier.is_empty() { String::new() } else { format!(" (`{qualifier}.`)") };
             let _ = write!(page, "\n### {} `{name}`{named}\n\n", event.name);
             write_table(&mut page, table);
@@ -131,7 +140,9 @@ pub fn columns_page() -> String {
 }
 
 fn write_table(page: &mut String, table: &Table) {
-    page.push_str("| column | kind | 中文 | meaning | sensitivity | also accepted |\n| --- | --- | --- | --- | --- | --- |\n");
+    page.push_str(
+        "| column | kind | 中文 | meaning | sensitivity | also accepted |\n| --- | --- | --- | --- | --- | --- |\n",
+    );
     for column in table.columns {
         let also: Vec<String> = column.aliases.iter().map(|alias| format!("`{alias}`")).collect();
         let _ = writeln!(

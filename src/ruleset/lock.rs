@@ -28,7 +28,8 @@ const NOT_MEANING: &[&str] =
 pub fn meaning(book: &RuleBook, rule: &RuleDoc) -> Digest {
     let own = canonical(&rule.origin.node, |key| !NOT_MEANING.contains(&key));
     let gates = rule.gates.iter().filter_map(|id| book.gate(id, rule.event, rule.grain));
-    let gates: Vec<String> = gates.map(|gate| canonical(&gate.origin.node, |key| !matches!(key, "zh" | "en"))).collect();
+    let gates: Vec<String> =
+        gates.map(|gate| canonical(&gate.origin.node, |key| !matches!(key, "zh" | "en"))).collect();
     Digest::of([own.as_bytes()].into_iter().chain(gates.iter().map(String::as_bytes)))
 }
 
@@ -73,7 +74,8 @@ fn compare(book: &RuleBook, lock: Option<&Arc<SourceText>>) -> Vec<(Diagnostic, 
                 found.push((tell(message, "Raise it above the locked version."), true));
             }
             Some(lock) if version > lock.version => {
-                found.push((tell(format!("version {version} of rule `{id}` is not in {LOCK_FILE}"), WRITE_ANEW), false));
+                found
+                    .push((tell(format!("version {version} of rule `{id}` is not in {LOCK_FILE}"), WRITE_ANEW), false));
             }
             Some(lock) if lock.meaning != meaning(book, rule).to_string() => {
                 let message = format!("the meaning of rule `{id}` changed under version {version}");
@@ -85,7 +87,10 @@ fn compare(book: &RuleBook, lock: Option<&Arc<SourceText>>) -> Vec<(Diagnostic, 
     if let Some(source) = lock {
         for (id, lock) in locked.iter().filter(|(id, _)| book.rule(id).is_none()) {
             let diagnostic = Diagnostic::new(source, lock.span.clone(), format!("rule `{id}` is gone"));
-            found.push((diagnostic.help("Bring the file back and set `status: retired`; old clues still name the rule."), true));
+            found.push((
+                diagnostic.help("Bring the file back and set `status: retired`; old clues still name the rule."),
+                true,
+            ));
         }
     }
     found
@@ -106,7 +111,10 @@ fn parse(source: &Arc<SourceText>) -> (BTreeMap<&str, Locked<'_>>, Vec<(Diagnost
             }
             _ => {
                 let diagnostic = Diagnostic::new(source, span, "not a line of rule, version and meaning");
-                found.push((diagnostic.help("Take the file from version control; it is written by `claimsift rules lock`."), true));
+                found.push((
+                    diagnostic.help("Take the file from version control; it is written by `claimsift rules lock`."),
+                    true,
+                ));
             }
         }
     }

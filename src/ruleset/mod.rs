@@ -8,22 +8,22 @@
 //! `schema` turns shapes into JSON Schema for editors and `page` into reference
 //! pages; `digest` and `lock` name content.
 
-pub mod words;
 pub mod decimal;
-pub mod json;
-pub mod yaml;
-pub mod nearest;
-pub mod shape;
+pub mod digest;
 pub mod doc;
-pub mod view;
-pub mod spec;
+pub mod json;
+pub mod lints;
+pub mod lock;
+pub mod nearest;
+pub mod page;
 pub mod read;
 mod read_cases;
-pub mod lints;
-pub mod digest;
-pub mod lock;
 pub mod schema;
-pub mod page;
+pub mod shape;
+pub mod spec;
+pub mod view;
+pub mod words;
+pub mod yaml;
 
 #[cfg(test)]
 mod fixture;

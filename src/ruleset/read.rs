@@ -72,7 +72,8 @@ pub fn read(texts: &[Arc<SourceText>]) -> (RuleBook, Vec<Diagnostic>) {
     }
     book.rules.sort_by(|a, b| (&a.id, &a.origin.source.name).cmp(&(&b.id, &b.origin.source.name)));
     book.gates.sort_by(|a, b| (&a.id, a.event, a.grain).cmp(&(&b.id, b.event, b.grain)));
-    let untitled: BTreeSet<&String> = book.rules.iter().map(|rule| &rule.pack).filter(|id| !book.packs.iter().any(|pack| pack.id == **id)).collect();
+    let untitled: BTreeSet<&String> =
+        book.rules.iter().map(|rule| &rule.pack).filter(|id| !book.packs.iter().any(|pack| pack.id == **id)).collect();
     let untitled: Vec<PackDoc> = untitled.into_iter().map(|id| PackDoc { id: id.clone(), title: None }).collect();
     book.packs.extend(untitled);
     book.packs.sort_by(|a, b| a.id.cmp(&b.id));
@@ -130,7 +131,8 @@ pub fn load_file(path: &Path) -> Result<(Arc<SourceText>, Vec<Diagnostic>), Faul
         Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), Some(error.utf8_error().valid_up_to())),
     };
     let source = Arc::new(SourceText { name, text });
-    let mistake = bad_at.map(|at| Diagnostic::new(&source, at..at + 1, "not UTF-8 text").help("Save the file as UTF-8."));
+    let mistake =
+        bad_at.map(|at| Diagnostic::new(&source, at..at + 1, "not UTF-8 text").help("Save the file as UTF-8."));
     Ok((source, mistake.into_iter().collect()))
 }
 
@@ -229,7 +231,10 @@ fn read_rule(source: &Arc<SourceText>, node: Node, pack: &str) -> (RuleDoc, Vec<
         evaluate: read_evaluate(&view),
         params: read_params(&view),
         gates: view.texts("gates"),
-        exempt: view.each("exempt", &spec::EXEMPT).map(|view| ExemptDoc { id: view.text("id"), title: flat_title(&view), when: view.sql("when") }).collect(),
+        exempt: view
+            .each("exempt", &spec::EXEMPT)
+            .map(|view| ExemptDoc { id: view.text("id"), title: flat_title(&view), when: view.sql("when") })
+            .collect(),
         clue: read_clue(&view.within("clue", &spec::CLUE)),
         why: view.bilingual("why"),
         basis: view.each("basis", &spec::BASIS).filter_map(|view| read_basis(&view)).collect(),

@@ -59,8 +59,10 @@ fn merge(into: &mut Value, from: Value) {
 }
 
 fn object(object: &'static Object) -> Value {
-    let required: Vec<&str> = object.fields.iter().filter(|field| field.need == Need::Required).map(|field| field.key).collect();
-    let properties: Map<String, Value> = object.fields.iter().map(|field| (field.key.to_owned(), property(field))).collect();
+    let required: Vec<&str> =
+        object.fields.iter().filter(|field| field.need == Need::Required).map(|field| field.key).collect();
+    let properties: Map<String, Value> =
+        object.fields.iter().map(|field| (field.key.to_owned(), property(field))).collect();
     json!({ "type": "object", "additionalProperties": false, "required": required, "properties": properties })
 }
 
@@ -91,7 +93,9 @@ fn or_null(mut schema: Value) -> Value {
 /// A default as the value that an editor would insert.
 fn default(shape: &Shape, text: &str) -> Value {
     match shape {
-        Shape::Bool | Shape::Int { .. } | Shape::Decimal | Shape::NumberOrParam => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+        Shape::Bool | Shape::Int { .. } | Shape::Decimal | Shape::NumberOrParam => {
+            serde_json::from_str(text).unwrap_or_else(|_| json!(text))
+        }
         _ => json!(text),
     }
 }
@@ -106,7 +110,9 @@ fn shape(shape_of: &Shape) -> Value {
         Shape::Int { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Shape::Decimal => json!({ "type": "number" }),
         Shape::NumberOrText => json!({ "type": ["number", "string"] }),
-        Shape::NumberOrParam => json!({ "anyOf": [{ "type": "number" }, { "type": "string", "pattern": "^param\\.[a-z][a-z0-9_]*$" }] }),
+        Shape::NumberOrParam => {
+            json!({ "anyOf": [{ "type": "number" }, { "type": "string", "pattern": "^param\\.[a-z][a-z0-9_]*$" }] })
+        }
         Shape::Date => json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }),
         Shape::Duration => json!({ "type": "string", "pattern": "^[0-9]{1,9}[dhms]$" }),
         Shape::Choice(choices) => words(choices),
@@ -116,7 +122,9 @@ fn shape(shape_of: &Shape) -> Value {
             json!({ "type": "object", "propertyNames": { "pattern": key.regex }, "additionalProperties": shape(value) })
         }
         Shape::Object(fields) => object(fields),
-        Shape::Tagged { tag, variants } => json!({ "oneOf": variants.iter().map(|(word, variant)| tagged(tag, word, variant)).collect::<Vec<_>>() }),
+        Shape::Tagged { tag, variants } => {
+            json!({ "oneOf": variants.iter().map(|(word, variant)| tagged(tag, word, variant)).collect::<Vec<_>>() })
+        }
         Shape::OneKey(fields) => {
             let mut schema = object(fields);
             merge(&mut schema, json!({ "minProperties": 1, "maxProperties": 1 }));
@@ -144,7 +152,8 @@ fn tagged(tag: &str, word: &str, variant: &'static Shape) -> Value {
 /// without being offered.
 fn row_schema(row: RowOf) -> Value {
     let columns = EVENT_TYPES.iter().filter_map(|event| row.table(event)).flat_map(|table| table.columns);
-    let describe = |column: &Column| (column.name.to_owned(), json!({ "description": format!("{} {}", column.zh, column.en) }));
+    let describe =
+        |column: &Column| (column.name.to_owned(), json!({ "description": format!("{} {}", column.zh, column.en) }));
     let properties: Map<String, Value> = columns.map(describe).collect();
     json!({ "type": "object", "properties": properties })
 }
@@ -183,7 +192,9 @@ mod tests {
                 let Need::Default(text) = field.need else { return };
                 seen += 1;
                 let written = |plain| Node { span: 0..0, value: Written::Scalar { text: text.to_owned(), plain } };
-                let accepted = [true, false].into_iter().any(|plain| check(&source, &written(plain), &field.shape, field.key).is_empty());
+                let accepted = [true, false]
+                    .into_iter()
+                    .any(|plain| check(&source, &written(plain), &field.shape, field.key).is_empty());
                 assert!(accepted, "{} {text:?}", field.key);
             });
         }

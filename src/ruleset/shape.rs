@@ -30,7 +30,10 @@ pub enum Shape {
     Scalar,
     Bool,
     /// Both ends included.
-    Int { min: i64, max: i64 },
+    Int {
+        min: i64,
+        max: i64,
+    },
     Decimal,
     NumberOrText,
     /// A number, or `param.name`.
@@ -48,10 +51,16 @@ pub enum Shape {
     /// A list with at least one item.
     SomeOf(&'static Self),
     /// Any keys of a form.
-    Map { key: &'static Form, value: &'static Self },
+    Map {
+        key: &'static Form,
+        value: &'static Self,
+    },
     Object(&'static Object),
     /// A map whose `tag` says which of the shapes it has.
-    Tagged { tag: &'static str, variants: &'static [(&'static str, Self)] },
+    Tagged {
+        tag: &'static str,
+        variants: &'static [(&'static str, Self)],
+    },
     /// A map with exactly one of the object's keys.
     OneKey(&'static Object),
     /// Fields of an event's header or of a row in one of its lists.
@@ -137,7 +146,8 @@ impl Object {
 }
 
 fn words_joined_by(text: &str, separator: char) -> bool {
-    let word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     text.starts_with(|first: char| first.is_ascii_lowercase()) && text.split(separator).all(word)
 }
 
@@ -220,10 +230,16 @@ impl Checker<'_> {
         let plain = node.plain();
         match shape {
             Shape::Text => self.text(node, name, false),
-            Shape::TextOrEmpty | Shape::Sql | Shape::Template => self.text(node, name, matches!(shape, Shape::TextOrEmpty)),
+            Shape::TextOrEmpty | Shape::Sql | Shape::Template => {
+                self.text(node, name, matches!(shape, Shape::TextOrEmpty))
+            }
             Shape::Form(form) => self.form(node, form, name),
-            Shape::Scalar => self.want(node.scalar().is_some(), node, name, "one value", "Write one text, number or truth value."),
-            Shape::Bool => self.want(node.as_bool().is_some(), node, name, "true or false", "Write true or false, without quotes."),
+            Shape::Scalar => {
+                self.want(node.scalar().is_some(), node, name, "one value", "Write one text, number or truth value.")
+            }
+            Shape::Bool => {
+                self.want(node.as_bool().is_some(), node, name, "true or false", "Write true or false, without quotes.")
+            }
             Shape::Int { min, max } => {
                 let value: Option<i64> = plain.and_then(Decimal::parse).and_then(Decimal::to_i64);
                 let wanted = format!("a whole number from {min} to {max}");
@@ -232,15 +248,33 @@ impl Checker<'_> {
             }
             Shape::Decimal => {
                 let holds = plain.and_then(Decimal::parse).is_some();
-                self.want(holds, node, name, "a number", "Write at most 18 digits, without quotes, exponent or separators.");
+                self.want(
+                    holds,
+                    node,
+                    name,
+                    "a number",
+                    "Write at most 18 digits, without quotes, exponent or separators.",
+                );
             }
             Shape::NumberOrText => {
                 let holds = plain.and_then(Decimal::parse).is_some() || node.as_text().is_some();
-                self.want(holds, node, name, "a number or a text", "Write a number of at most 18 digits, or a text in quotes.");
+                self.want(
+                    holds,
+                    node,
+                    name,
+                    "a number or a text",
+                    "Write a number of at most 18 digits, or a text in quotes.",
+                );
             }
             Shape::NumberOrParam => {
                 let holds = plain.is_some_and(|text| Decimal::parse(text).is_some() || param_name(text).is_some());
-                self.want(holds, node, name, "a number or a parameter", "Write a number, or `param.` and the name of one of `params`.");
+                self.want(
+                    holds,
+                    node,
+                    name,
+                    "a number or a parameter",
+                    "Write a number, or `param.` and the name of one of `params`.",
+                );
             }
             Shape::Date => {
                 let holds = node.scalar().and_then(date).is_some();
@@ -341,9 +375,15 @@ impl Checker<'_> {
         // A mistyped key is told once, not as an unknown and a missing one.
         let strangers = node.entries().iter().filter(|entry| object.field(&entry.key).is_none());
         let meant: Vec<&str> = strangers.filter_map(|entry| nearest(&entry.key, &keys)).collect();
-        let missing = |field: &&Field| field.need == Need::Required && node.get(field.key).is_none() && !meant.contains(&field.key);
+        let missing = |field: &&Field| {
+            field.need == Need::Required && node.get(field.key).is_none() && !meant.contains(&field.key)
+        };
         for field in object.fields.iter().filter(missing) {
-            self.report(node, format!("`{}` is missing in {}", field.key, called(name)), format!("Add `{}`: {}.", field.key, field.en));
+            self.report(
+                node,
+                format!("`{}` is missing in {}", field.key, called(name)),
+                format!("Add `{}`: {}.", field.key, field.en),
+            );
         }
     }
 
@@ -357,7 +397,11 @@ impl Checker<'_> {
         }
         let words: Vec<&str> = variants.iter().map(|(word, _)| *word).collect();
         let Some(value) = node.get(tag) else {
-            return self.report(node, format!("`{tag}` is missing in {}", called(name)), format!("Add `{tag}`: one of {}.", quoted(&words)));
+            return self.report(
+                node,
+                format!("`{tag}` is missing in {}", called(name)),
+                format!("Add `{tag}`: one of {}.", quoted(&words)),
+            );
         };
         if let Some((_, shape)) = variants.iter().find(|(word, _)| value.scalar() == Some(word)) {
             self.check(node, shape, name);
@@ -371,14 +415,24 @@ impl Checker<'_> {
         self.object(node, object, name);
         let keys: Vec<&str> = object.fields.iter().map(|field| field.key).collect();
         if matches!(node.value, Value::Map(_)) && node.entries().len() != 1 {
-            self.report(node, format!("an item of `{name}` has {} keys", node.entries().len()), format!("Write exactly one of {}.", quoted(&keys)));
+            self.report(
+                node,
+                format!("an item of `{name}` has {} keys", node.entries().len()),
+                format!("Write exactly one of {}.", quoted(&keys)),
+            );
         }
     }
 
     fn row(&mut self, node: &Node, name: &str) {
         if self.is_map(node, name) {
             for entry in node.entries().iter().filter(|entry| entry.value.scalar().is_none()) {
-                self.want(false, &entry.value, &entry.key, "one value", "Rows of lists have keys of their own: lines, diagnoses, operations.");
+                self.want(
+                    false,
+                    &entry.value,
+                    &entry.key,
+                    "one value",
+                    "Rows of lists have keys of their own: lines, diagnoses, operations.",
+                );
             }
         }
     }

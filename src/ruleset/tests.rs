@@ -1,5 +1,7 @@
 //! Reading: what a good file becomes, and what a bad one is told.
 
+use proptest::prelude::*;
+
 use crate::base::diagnostic::render;
 use crate::ruleset::decimal::Decimal;
 use crate::ruleset::digest::digest;
@@ -60,7 +62,10 @@ fn cases_keep_values_as_written() {
     let (book, _) = book(&[]);
     let cases = &book.rules[0].cases;
     let event = &cases[0].events[0];
-    assert_eq!((event.event_type, cases[0].expect, cases[0].grade), ("settlement", Expect::Clue, Some(Grade::Suspected)));
+    assert_eq!(
+        (event.event_type, cases[0].expect, cases[0].grade),
+        ("settlement", Expect::Clue, Some(Grade::Suspected))
+    );
     assert_eq!(event.header, [("gend".to_owned(), Json::Text("2".to_owned()))]);
     assert_eq!(event.lines[0][0].0, "medListCodg");
     assert_eq!(event.lines[0][1], ("cnt".to_owned(), Json::Number("2.50".to_owned())));
@@ -71,7 +76,13 @@ fn cases_keep_values_as_written() {
 
 #[test]
 fn history_settings_have_their_defaults() {
-    let edits = [(ROW, HISTORY), ("grain: line", "grain: header"), ("self_paid, ", ""), ("使用{line.medins_list_name}", ""), (", line.med_list_codg]", "]")];
+    let edits = [
+        (ROW, HISTORY),
+        ("grain: line", "grain: header"),
+        ("self_paid, ", ""),
+        ("使用{line.medins_list_name}", ""),
+        (", line.med_list_codg]", "]"),
+    ];
     let (book, diagnostics) = book(&edits);
     assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
     let EvaluateDoc::EarlierContact(doc) = &book.rules[0].evaluate else { panic!("{:?}", book.rules[0].evaluate) };
@@ -91,15 +102,26 @@ fn halves_of_a_supply_are_events_of_their_own() {
         ("\"性别{header.gend}使用{line.medins_list_name}\"", "\"超量{supply.packs}\""),
         ("sex {header.gend}", "too much"),
         ("[header.gend, line.med_list_codg]", "[supply.packs]"),
-        ("given: { header: { gend: \"2\" }, line: { medListCodg: XG04CAA000A001010100001, cnt: 2.50 } }",
-         "given: { prescription: { line: { medc_days: 30 } }, settlement: { line: { cnt: 3 } } }"),
-        ("given: { header: { gend: \"1\" } }", "events: [ { settlement: { lines: [ { cnt: 1 }, { cnt: 2 } ] } }, { settlement: {} } ]"),
-        ("given: { header: { gend: null }, diagnoses: [] }", "given: { prescription: {} }\n    settings: { complete_from: \"2024-01-01\", covered_areas: [\"9901\"] }"),
+        (
+            "given: { header: { gend: \"2\" }, line: { medListCodg: XG04CAA000A001010100001, cnt: 2.50 } }",
+            "given: { prescription: { line: { medc_days: 30 } }, settlement: { line: { cnt: 3 } } }",
+        ),
+        (
+            "given: { header: { gend: \"1\" } }",
+            "events: [ { settlement: { lines: [ { cnt: 1 }, { cnt: 2 } ] } }, { settlement: {} } ]",
+        ),
+        (
+            "given: { header: { gend: null }, diagnoses: [] }",
+            "given: { prescription: {} }\n    settings: { complete_from: \"2024-01-01\", covered_areas: [\"9901\"] }",
+        ),
     ];
     let (book, diagnostics) = book(&edits);
     assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
     let cases = &book.rules[0].cases;
-    assert_eq!(cases[0].events.iter().map(|event| event.event_type).collect::<Vec<_>>(), ["settlement", "prescription"]);
+    assert_eq!(
+        cases[0].events.iter().map(|event| event.event_type).collect::<Vec<_>>(),
+        ["settlement", "prescription"]
+    );
     assert_eq!(cases[1].events[0].lines.len(), 2);
     assert_eq!(cases[2].settings.complete_from.unwrap().to_string(), "2024-01-01");
     assert_eq!(cases[2].settings.covered_areas, Some(vec!["9901".to_owned()]));
@@ -110,7 +132,10 @@ fn every_mistake_of_a_file_is_told_at_its_place() {
     check(
         &[
             ("version: 1", "version: one"),
-            ("title: { zh: 限性别药品用于另一性别, en: Drug for the other sex }", "titel: { zh: 限性别药品用于另一性别, en: x }"),
+            (
+                "title: { zh: 限性别药品用于另一性别, en: Drug for the other sex }",
+                "titel: { zh: 限性别药品用于另一性别, en: x }",
+            ),
             ("lead: insurance", "lead: insurence"),
             ("valid_from: 2021-05-01", "valid_from: 2021-02-30"),
             ("\"5107\": 14", "\"51071\": 14"),
@@ -161,7 +186,9 @@ error: `valid_from` must be a date, found "2021-02-30"
 
 #[test]
 fn fields_that_an_event_does_not_have_are_told() {
-    check(&[("header: { gend: \"1\" }", "header: { gendr: \"1\" }, lines: [ { cnt: 1 }, { 数量: 1 } ]")], r#"
+    check(
+        &[("header: { gend: \"1\" }", "header: { gendr: \"1\" }, lines: [ { cnt: 1 }, { 数量: 1 } ]")],
+        r#"
 error: a settlement has no `gendr` in `header`
   --> rules/drugs/drug-sex.yaml:37:24
    |
@@ -177,12 +204,21 @@ error: a settlement has no `数量` in `feedetl`
    |                                                             ^^^^
    |
    = help: See the column pages for the fields that an event has.
-"#);
+"#,
+    );
 }
 
 #[test]
 fn given_and_events_exclude_each_other() {
-    check(&[("    given: { header: { gend: \"1\" } }\n", ""), ("diagnoses: [] }\n    expect: unknown", "diagnoses: [] }\n    events: [ { settlement: {} } ]\n    expect: unknown\n    grade: clear")], r#"
+    check(
+        &[
+            ("    given: { header: { gend: \"1\" } }\n", ""),
+            (
+                "diagnoses: [] }\n    expect: unknown",
+                "diagnoses: [] }\n    events: [ { settlement: {} } ]\n    expect: unknown\n    grade: clear",
+            ),
+        ],
+        r#"
 error: a case without events
   --> rules/drugs/drug-sex.yaml:36:11
    |
@@ -206,12 +242,15 @@ error: a grade is expected of no clue
    |            ^^^^^
    |
    = help: Remove `grade`, or expect a clue.
-"#);
+"#,
+    );
 }
 
 #[test]
 fn what_is_no_yaml_is_told_at_its_place() {
-    check(&[("owner: insurance-desk", "owner: \"insurance-desk")], r#"
+    check(
+        &[("owner: insurance-desk", "owner: \"insurance-desk")],
+        r#"
 error: not valid YAML: invalid indentation in quoted scalar
  --> rules/drugs/drug-sex.yaml:6:8
   |
@@ -219,8 +258,11 @@ error: not valid YAML: invalid indentation in quoted scalar
   |        ^^^^^^^^^^^^^^^
   |
   = help: Check indentation, colons and quotes here and on the line before; quote a text that holds `: ` or ` #`.
-"#);
-    check(&[("owner: insurance-desk", "owner: [a, b")], r#"
+"#,
+    );
+    check(
+        &[("owner: insurance-desk", "owner: [a, b")],
+        r#"
 error: not valid YAML: illegal placement of ':' indicator
  --> rules/drugs/drug-sex.yaml:7:11
   |
@@ -228,7 +270,8 @@ error: not valid YAML: illegal placement of ':' indicator
   |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
   |
   = help: Check indentation, colons and quotes here and on the line before; quote a text that holds `: ` or ` #`.
-"#);
+"#,
+    );
 }
 
 #[test]
@@ -258,7 +301,8 @@ fn check_lock(edits: &[(&str, &str)], expect: &[(&str, bool)]) {
     let book = book(edits).0;
     let refused: Vec<String> = lock::refuse(&book, Some(&file)).into_iter().map(|found| found.message).collect();
     let found = lock::check(&book, Some(&file));
-    let found: Vec<(&str, bool)> = found.iter().map(|found| (found.message.as_str(), refused.contains(&found.message))).collect();
+    let found: Vec<(&str, bool)> =
+        found.iter().map(|found| (found.message.as_str(), refused.contains(&found.message))).collect();
     assert_eq!(found, expect);
 }
 
@@ -267,14 +311,23 @@ fn a_meaning_never_changes_under_its_version() {
     check_lock(&[], &[]);
     check_lock(&[("en: Drug for the other sex", "en: another title"), ("status: live", "status: shadow")], &[]);
     check_lock(&[("default: 18", "default: 17")], &[("the meaning of rule `drug-sex` changed under version 1", true)]);
-    check_lock(&[("default: 18", "default: 17"), ("version: 1", "version: 2")], &[("version 2 of rule `drug-sex` is not in rules.lock", false)]);
-    check_lock(&[("id: drug-sex", "id: drug-age")], &[("rule `drug-age` is not in rules.lock", false), ("rule `drug-sex` is gone", true)]);
+    check_lock(
+        &[("default: 18", "default: 17"), ("version: 1", "version: 2")],
+        &[("version 2 of rule `drug-sex` is not in rules.lock", false)],
+    );
+    check_lock(
+        &[("id: drug-sex", "id: drug-age")],
+        &[("rule `drug-age` is not in rules.lock", false), ("rule `drug-sex` is gone", true)],
+    );
 }
 
 #[test]
 fn a_gate_is_part_of_the_meaning_of_its_rules() {
     let (before, _) = book(&[]);
-    let gates = crate::ruleset::fixture::edited(GATES, &[("line.inscp_scp_amt = 0", "line.inscp_scp_amt <= 0"), ("全自费", "自费")]);
+    let gates = crate::ruleset::fixture::edited(
+        GATES,
+        &[("line.inscp_scp_amt = 0", "line.inscp_scp_amt <= 0"), ("全自费", "自费")],
+    );
     let after = read(&[source("rules/gates.yaml", &gates), source("rules/drugs/drug-sex.yaml", RULE)]).0;
     assert_ne!(lock::meaning(&before, &before.rules[0]), lock::meaning(&after, &after.rules[0]));
 }
@@ -283,7 +336,10 @@ fn a_gate_is_part_of_the_meaning_of_its_rules() {
 fn a_damaged_lock_is_told() {
     let file = source("rules/rules.lock", "# head\ndrug-sex one abc\n");
     let found = lock::refuse(&book(&[]).0, Some(&file));
-    assert_eq!(found.iter().map(|found| (found.line(), found.message.as_str())).collect::<Vec<_>>(), [(2, "not a line of rule, version and meaning")]);
+    assert_eq!(
+        found.iter().map(|found| (found.line(), found.message.as_str())).collect::<Vec<_>>(),
+        [(2, "not a line of rule, version and meaning")]
+    );
 }
 
 #[test]
@@ -311,12 +367,16 @@ fn a_tree_on_disk_is_read_whole() {
     write("drugs/other.yml", b"");
     write("lost.yaml", b"");
     let (_, diagnostics) = load(folder.path()).unwrap();
-    let told: Vec<_> = diagnostics.iter().map(|found| (stem(&found.source.name), found.span.start, found.message.as_str())).collect();
-    assert_eq!(told, [
-        ("latin", 4, "not UTF-8 text"),
-        ("other.yml", 0, "a YAML file where no rule is looked for"),
-        ("lost", 0, "a YAML file where no rule is looked for"),
-    ]);
+    let told: Vec<_> =
+        diagnostics.iter().map(|found| (stem(&found.source.name), found.span.start, found.message.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("latin", 4, "not UTF-8 text"),
+            ("other.yml", 0, "a YAML file where no rule is looked for"),
+            ("lost", 0, "a YAML file where no rule is looked for"),
+        ]
+    );
     assert!(render(&diagnostics).contains("lost.yaml"));
     assert!(load(&folder.path().join("nowhere")).is_err());
 }
@@ -325,5 +385,36 @@ fn a_tree_on_disk_is_read_whole() {
 fn an_empty_rule_file_is_told_once() {
     let (book, diagnostics) = read(&[source("r/a/empty.yaml", "# nothing yet\n")]);
     assert_eq!(book.rules[0].id, "empty");
-    assert_eq!(diagnostics.iter().map(|found| found.message.as_str()).collect::<Vec<_>>(), ["the rule must be a map, found nothing"]);
+    assert_eq!(
+        diagnostics.iter().map(|found| found.message.as_str()).collect::<Vec<_>>(),
+        ["the rule must be a map, found nothing"]
+    );
+}
+
+#[test]
+fn a_parsers_line_and_column_lead_into_the_file() {
+    let (book, _) = book(&[(
+        "when: \"ref.sex_limit in ('1','2') and header.gend <> ref.sex_limit\"",
+        "when: |\n    '男' = header.gend\n      and 药 <> 1",
+    )]);
+    let EvaluateDoc::Row { when } = &book.rules[0].evaluate else { panic!("{:?}", book.rules[0].evaluate) };
+    for (line, column, len, expect) in [(1, 1, 1, "'"), (1, 7, 11, "header.gend"), (2, 7, 3, "药"), (9, 1, 0, "1")] {
+        let at = when.offset(line, column);
+        assert_eq!(&when.source.text[when.place(at..at + len)], expect);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_damage_to_a_file_makes_reading_panic(drop in 0..RULE.lines().count(), at in 0..RULE.len(), with in "[ \\[\\]{}:,'\"#a1\\n~-]{0,3}") {
+        let kept: Vec<&str> = RULE.lines().enumerate().filter(|(idx, _)| *idx != drop).map(|(_, line)| line).collect();
+        let mut text = kept.join("\n");
+        let at = (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.insert_str(at, &with);
+        let sources = [source("r/gates.yaml", GATES), source("r/drugs/drug-sex.yaml", &text)];
+        let (book, diagnostics) = read(&sources);
+        prop_assert!(book.rules.len() + diagnostics.len() > 0);
+        render(&diagnostics);
+        lock::render(&book);
+    }
 }

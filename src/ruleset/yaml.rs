@@ -36,7 +36,10 @@ pub struct Node {
 pub enum Value {
     /// `plain`: neither quoted nor a block, so that it may be a number, a
     /// truth value or null.
-    Scalar { text: String, plain: bool },
+    Scalar {
+        text: String,
+        plain: bool,
+    },
     List(Vec<Node>),
     /// In the file's order; no key twice.
     Map(Vec<Entry>),
@@ -144,7 +147,11 @@ impl<'a> Builder<'a> {
             }
         };
         if anchored || tagged {
-            self.report(bytes.clone(), "an anchor or a tag", "Write the value plainly; anchors and tags are not supported.");
+            self.report(
+                bytes.clone(),
+                "an anchor or a tag",
+                "Write the value plainly; anchors and tags are not supported.",
+            );
         }
         let span = match &value {
             Value::Scalar { .. } => bytes,
@@ -261,7 +268,9 @@ impl Node {
                 _ => Json::Text(text.clone()),
             },
             Value::List(items) => Json::List(items.iter().map(Self::to_json).collect()),
-            Value::Map(entries) => Json::Map(entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect()),
+            Value::Map(entries) => {
+                Json::Map(entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect())
+            }
         }
     }
 
@@ -287,7 +296,11 @@ impl Node {
         for step in path.split('.') {
             if let Some(entry) = node.entries().iter().find(|entry| entry.key == step) {
                 node = &entry.value;
-                span = if node.scalar().is_some_and(|text| !text.is_empty()) { node.span.clone() } else { entry.key_span.clone() };
+                span = if node.scalar().is_some_and(|text| !text.is_empty()) {
+                    node.span.clone()
+                } else {
+                    entry.key_span.clone()
+                };
             } else if let Some(item) = step.parse().ok().and_then(|idx: usize| node.items().get(idx)) {
                 node = item;
                 span = node.span.clone();
@@ -300,10 +313,14 @@ impl Node {
 }
 
 /// The bytes of `file` at which a range of a scalar's text was written. The
-/// scalar stands at `span`, quotes included; where text and file do not
-/// correspond character by character, the answer is the whole of `span`.
+/// scalar stands at `span`, quotes included. A range at the text's end, where
+/// parsers tell what is missing, marks the last character; where text and file
+/// do not correspond character by character, the answer is the whole of `span`.
 pub fn place_in_scalar(file: &str, span: &Range<usize>, text: &str, range: Range<usize>) -> Range<usize> {
     let raw = file.get(span.clone()).unwrap_or_default();
+    let written = text.trim_end();
+    let last = written.char_indices().next_back().map_or(0, |(at, _)| at);
+    let range = if range.start >= written.len() { last..written.len() } else { range };
     let aligned = Quote::of(raw).and_then(|quote| align(raw, text, Some(quote))).or_else(|| align(raw, text, None));
     let mapped = aligned.and_then(|offsets| {
         let start = offsets.get(range.start)?;
@@ -407,10 +424,20 @@ mod tests {
         check_place(r#"k: "\u0061 or b""#, "b", "k: «\"\\u0061 or b\"»");
     }
 
+    #[test]
+    fn what_is_missing_at_the_end_marks_the_last_character() {
+        let (file, text) = ("k: |\n  a and 药\n\nz: 1\n", "a and 药\n");
+        let span = 7..16;
+        assert_eq!(&file[place_in_scalar(file, &span, text, text.len()..text.len())], "药");
+        assert_eq!(&file[place_in_scalar(file, &span, text, 9..10)], "药");
+        assert_eq!(&file[place_in_scalar(file, &span, text, 2..2)], "a and 药");
+    }
+
     #[track_caller]
     fn check_told(file: &str, expect: &[(usize, &str)]) {
         let (_, diagnostics) = parse(&source(file));
-        let told: Vec<_> = diagnostics.iter().map(|diagnostic| (diagnostic.line(), diagnostic.message.as_str())).collect();
+        let told: Vec<_> =
+            diagnostics.iter().map(|diagnostic| (diagnostic.line(), diagnostic.message.as_str())).collect();
         assert_eq!(told, expect);
     }
 
@@ -427,7 +454,8 @@ mod tests {
 
     #[test]
     fn values_are_told_apart_as_written() {
-        let (node, _) = parse(&source("[2, \"2\", 2.50, null, ~, 'null', true, \"true\", 0101, 1e3, 2021-05-01, {a: }, 药]"));
+        let (node, _) =
+            parse(&source("[2, \"2\", 2.50, null, ~, 'null', true, \"true\", 0101, 1e3, 2021-05-01, {a: }, 药]"));
         let expect = r#"[2,"2",2.50,null,null,"null",true,"true","0101",1e3,"2021-05-01",{"a":null},"药"]"#;
         assert_eq!(node.unwrap().to_json().to_text(), expect);
     }

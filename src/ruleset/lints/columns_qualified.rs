@@ -17,14 +17,17 @@ pub(super) const LINT: Lint = Lint {
 
 fn check(book: &RuleBook) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for rule in book.rules.iter().filter(|rule| !rule.origin.is_malformed("clue") && !rule.origin.is_malformed("grain")) {
+    for rule in book.rules.iter().filter(|rule| !rule.origin.is_malformed("clue") && !rule.origin.is_malformed("grain"))
+    {
         let qualifiers = qualifiers(rule.grain);
         for template in [&rule.clue.summary.zh, &rule.clue.summary.en] {
             for placeholder in template.placeholders() {
                 match placeholder {
                     Ok((range, name)) => check_column(template, range, name, qualifiers, &mut found),
                     Err(at) => found.push(
-                        template.diagnostic(at..at + 1, "a brace without its fellow").help("Write placeholders as {line.cnt}; other braces are not supported."),
+                        template
+                            .diagnostic(at..at + 1, "a brace without its fellow")
+                            .help("Write placeholders as {line.cnt}; other braces are not supported."),
                     ),
                 }
             }

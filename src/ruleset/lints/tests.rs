@@ -20,7 +20,9 @@ fn codes_are_unique() {
 
 #[test]
 fn id_is_file_name() {
-    check(&[("id: drug-sex", "id: drug-age")], r#"
+    check(
+        &[("id: drug-sex", "id: drug-age")],
+        r#"
 error[id-is-file-name]: rule `drug-age` stands in a file of another name
  --> rules/drugs/drug-sex.yaml:2:5
   |
@@ -28,15 +30,19 @@ error[id-is-file-name]: rule `drug-age` stands in a file of another name
   |     ^^^^^^^^
   |
   = help: Rename the file to `drug-age.yaml`, or the rule to `drug-sex`.
-"#);
+"#,
+    );
 }
 
 #[test]
 fn ids_unique() {
     let gates = edited(GATES, &[("id: interim", "id: voided")]);
     let rule = edited(RULE, &[("id: lung", "id: voided"), ("[self_paid, voided]", "[self_paid, voided, self_paid]")]);
-    let (_, found) = read(&[source("r/gates.yaml", &gates), source("r/a/drug-sex.yaml", &rule), source("r/b/drug-sex.yaml", RULE)]);
-    same(&render(&found), r#"
+    let (_, found) =
+        read(&[source("r/gates.yaml", &gates), source("r/a/drug-sex.yaml", &rule), source("r/b/drug-sex.yaml", RULE)]);
+    same(
+        &render(&found),
+        r#"
 error[ids-unique]: gate `self_paid` is named twice
   --> r/a/drug-sex.yaml:19:28
    |
@@ -68,12 +74,15 @@ error[ids-unique]: gate `voided` exists twice for settlement header
   |           ^^^^^^
   |
   = help: Give one of them another id, event or grain.
-"#);
+"#,
+    );
 }
 
 #[test]
 fn retired_reason() {
-    check(&[("status: live", "status: retired")], r#"
+    check(
+        &[("status: live", "status: retired")],
+        r#"
 error[retired-reason]: a retired rule without a reason
  --> rules/drugs/drug-sex.yaml:5:9
   |
@@ -81,8 +90,11 @@ error[retired-reason]: a retired rule without a reason
   |         ^^^^^^^
   |
   = help: Add `retired_because` and say why.
-"#);
-    check(&[("status: live", "status: live\nretired_because: replaced")], r#"
+"#,
+    );
+    check(
+        &[("status: live", "status: live\nretired_because: replaced")],
+        r#"
 error[retired-reason]: `retired_because` on a rule that is live
  --> rules/drugs/drug-sex.yaml:6:18
   |
@@ -90,12 +102,21 @@ error[retired-reason]: `retired_because` on a rule that is live
   |                  ^^^^^^^^
   |
   = help: Remove it, or set `status: retired`.
-"#);
+"#,
+    );
 }
 
 #[test]
 fn grain_fits() {
-    check(&[("grain: line", "grain: supply"), ("gates: [self_paid, voided]", "gates: []"), ("性别{header.gend}使用{line.medins_list_name}", "x"), ("sex {header.gend}", "x"), ("[header.gend, line.med_list_codg]", "[supply.packs]")], r#"
+    check(
+        &[
+            ("grain: line", "grain: supply"),
+            ("gates: [self_paid, voided]", "gates: []"),
+            ("性别{header.gend}使用{line.medins_list_name}", "x"),
+            ("sex {header.gend}", "x"),
+            ("[header.gend, line.med_list_codg]", "[supply.packs]"),
+        ],
+        r#"
 error[grain-fits]: the event `settlement` has no grain `supply`
   --> rules/drugs/drug-sex.yaml:13:8
    |
@@ -103,12 +124,15 @@ error[grain-fits]: the event `settlement` has no grain `supply`
    |        ^^^^^^
    |
    = help: Set `grain: header` or `grain: line`.
-"#);
+"#,
+    );
 }
 
 #[test]
 fn clear_when() {
-    check(&[("result: suspected", "result: suspected\nclear_when: ref.delivery_item")], r#"
+    check(
+        &[("result: suspected", "result: suspected\nclear_when: ref.delivery_item")],
+        r#"
 error[clear-when]: `clear_when` on a rule whose result is suspected
  --> rules/drugs/drug-sex.yaml:9:13
   |
@@ -116,12 +140,15 @@ error[clear-when]: `clear_when` on a rule whose result is suspected
   |             ^^^^^^^^^^^^^^^^^
   |
   = help: Set `result: clear`, or remove `clear_when`.
-"#);
+"#,
+    );
 }
 
 #[test]
 fn gates_known() {
-    check(&[("[self_paid, voided]", "[self_payed, voided]")], r#"
+    check(
+        &[("[self_paid, voided]", "[self_payed, voided]")],
+        r#"
 error[gates-known]: gate `self_payed` does not exist
   --> rules/drugs/drug-sex.yaml:19:9
    |
@@ -129,8 +156,16 @@ error[gates-known]: gate `self_payed` does not exist
    |         ^^^^^^^^^^
    |
    = help: Did you mean `self_paid`?
-"#);
-    check(&[("[self_paid, voided]", "[self_paid]"), ("grain: line", "grain: header"), ("使用{line.medins_list_name}", ""), (", line.med_list_codg]", "]")], r#"
+"#,
+    );
+    check(
+        &[
+            ("[self_paid, voided]", "[self_paid]"),
+            ("grain: line", "grain: header"),
+            ("使用{line.medins_list_name}", ""),
+            (", line.med_list_codg]", "]"),
+        ],
+        r#"
 error[gates-known]: gate `self_paid` is not told for settlement header
   --> rules/drugs/drug-sex.yaml:19:9
    |
@@ -138,12 +173,15 @@ error[gates-known]: gate `self_paid` is not told for settlement header
    |         ^^^^^^^^^
    |
    = help: Add it to gates.yaml for this event and grain.
-"#);
+"#,
+    );
 }
 
 #[test]
 fn params_in_range() {
-    check(&[("default: 18", "default: 19")], r#"
+    check(
+        &[("default: 18", "default: 19")],
+        r#"
 error[params-in-range]: 19 lies outside the limits of parameter `child_max`
   --> rules/drugs/drug-sex.yaml:18:25
    |
@@ -151,8 +189,11 @@ error[params-in-range]: 19 lies outside the limits of parameter `child_max`
    |                         ^^
    |
    = help: Choose a value within: `min` is 14, `max` is 18.
-"#);
-    check(&[("\"5107\": 14", "\"5107\": fourteen, \"51\": 13.5")], r#"
+"#,
+    );
+    check(
+        &[("\"5107\": 14", "\"5107\": fourteen, \"51\": 13.5")],
+        r#"
 error[params-in-range]: parameter `child_max` is a number in one place and a text in another
   --> rules/drugs/drug-sex.yaml:18:75
    |
@@ -168,8 +209,11 @@ error[params-in-range]: 13.5 lies outside the limits of parameter `child_max`
    |                                                                                            ^^^^
    |
    = help: Choose a value within: `min` is 14, `max` is 18.
-"#);
-    check(&[("min: 14, max: 18", "min: 18, max: 14")], r#"
+"#,
+    );
+    check(
+        &[("min: 14, max: 18", "min: 18, max: 14")],
+        r#"
 error[params-in-range]: `min` 18 of parameter `child_max` is above its `max` 14
   --> rules/drugs/drug-sex.yaml:18:34
    |
@@ -177,13 +221,17 @@ error[params-in-range]: `min` 18 of parameter `child_max` is above its `max` 14
    |                                  ^^
    |
    = help: Exchange the two.
-"#);
+"#,
+    );
 }
 
 #[test]
 fn columns_qualified() {
     check(
-        &[("{header.gend}使用{line.medins_list_name}", "{gend}使用{supply.packs}和{line.cnt"), ("[header.gend, ", "[\"header.gend || 'x'\", ")],
+        &[
+            ("{header.gend}使用{line.medins_list_name}", "{gend}使用{supply.packs}和{line.cnt"),
+            ("[header.gend, ", "[\"header.gend || 'x'\", "),
+        ],
         r#"
 error[columns-qualified]: "gend" is no column
   --> rules/drugs/drug-sex.yaml:23:22
@@ -222,7 +270,9 @@ error[columns-qualified]: "header.gend || 'x'" is no column
 
 #[test]
 fn basis_dates() {
-    check(&[("valid_from: 2021-05-01", "valid_from: 2021-05-01, valid_to: 2021-05-01")], r#"
+    check(
+        &[("valid_from: 2021-05-01", "valid_from: 2021-05-01, valid_to: 2021-05-01")],
+        r#"
 error[basis-dates]: the basis ends on 2021-05-01, not after it begins on 2021-05-01
   --> rules/drugs/drug-sex.yaml:28:98
    |
@@ -230,12 +280,15 @@ error[basis-dates]: the basis ends on 2021-05-01, not after it begins on 2021-05
    |                                                              ^^^^^^^^^^
    |
    = help: Write the first day on which it no longer holds, or null.
-"#);
+"#,
+    );
 }
 
 #[test]
 fn basis_verified() {
-    check(&[("result: suspected", "result: clear")], r#"
+    check(
+        &[("result: suspected", "result: clear")],
+        r#"
 error[basis-verified]: a live rule with a clear result on an unverified basis
   --> rules/drugs/drug-sex.yaml:28:98
    |
@@ -243,12 +296,15 @@ error[basis-verified]: a live rule with a clear result on an unverified basis
    |                                                                                                                           ^^^^^
    |
    = help: Compare it with the published text and set `verified: true`, or lower `result` to suspected or `status` to shadow.
-"#);
+"#,
+    );
 }
 
 #[test]
 fn cases_cover() {
-    check(&[("expect: unknown", "expect: quiet"), ("name: sex not known", "name: man on a drug for men")], r#"
+    check(
+        &[("expect: unknown", "expect: quiet"), ("name: sex not known", "name: man on a drug for men")],
+        r#"
 error[cases-cover]: no case of rule `drug-sex` expects `unknown`
   --> rules/drugs/drug-sex.yaml:31:1
    |
@@ -264,5 +320,6 @@ error[cases-cover]: two cases are named "man on a drug for men"
    |           ^^^^^^^^^^^^^^^^^^^^^
    |
    = help: Name each case by what it shows.
-"#);
+"#,
+    );
 }
