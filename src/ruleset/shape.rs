@@ -133,6 +133,7 @@ pub const fn optional(key: &'static str, shape: Shape, zh: &'static str, en: &'s
 
 impl Field {
     /// Makes an optional field's default known.
+    #[must_use]
     pub const fn or(mut self, default: &'static str) -> Self {
         self.need = Need::Default(default);
         self
@@ -231,14 +232,14 @@ impl Checker<'_> {
         match shape {
             Shape::Text => self.text(node, name, false),
             Shape::TextOrEmpty | Shape::Sql | Shape::Template => {
-                self.text(node, name, matches!(shape, Shape::TextOrEmpty))
+                self.text(node, name, matches!(shape, Shape::TextOrEmpty));
             }
             Shape::Form(form) => self.form(node, form, name),
             Shape::Scalar => {
-                self.want(node.scalar().is_some(), node, name, "one value", "Write one text, number or truth value.")
+                self.want(node.scalar().is_some(), node, name, "one value", "Write one text, number or truth value.");
             }
             Shape::Bool => {
-                self.want(node.as_bool().is_some(), node, name, "true or false", "Write true or false, without quotes.")
+                self.want(node.as_bool().is_some(), node, name, "true or false", "Write true or false, without quotes.");
             }
             Shape::Int { min, max } => {
                 let value: Option<i64> = plain.and_then(Decimal::parse).and_then(Decimal::to_i64);
