@@ -5,6 +5,7 @@ pub mod clues;
 pub mod codecs;
 pub mod engine;
 pub mod evaluators;
+pub mod config;
 pub mod events;
 pub mod expr;
 pub mod http;

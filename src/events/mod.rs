@@ -3,6 +3,7 @@
 
 pub mod derived;
 pub mod prescription;
+pub mod schema;
 pub mod settlement;
 pub mod supply;
 

@@ -142,6 +142,7 @@ pub struct EarlierContactDoc {
 }
 
 /// What makes an earlier visit one for the same disease; any of them suffices.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SameDiseaseDoc {
     /// Leading characters of the ICD code that must agree; 0: not looked at.
@@ -194,7 +195,8 @@ pub struct ParamDoc {
 impl ParamDoc {
     /// The value that holds in an area; `None`: the area is not known.
     pub fn value_in(&self, area: Option<&str>) -> &ParamValue {
-        let matching = self.by_area.iter().filter(|(prefix, _)| area.is_some_and(|area| area.starts_with(prefix.as_str())));
+        let matching =
+            self.by_area.iter().filter(|(prefix, _)| area.is_some_and(|area| area.starts_with(prefix.as_str())));
         matching.max_by_key(|(prefix, _)| prefix.len()).map_or(&self.default, |(_, value)| value)
     }
 }
@@ -309,6 +311,16 @@ impl Sql {
         place_in_scalar(&self.source.text, &self.span, &self.text, range)
     }
 
+    /// The byte of the text at a line and column, both from 1 and the column
+    /// counted in characters, as SQL parsers tell places; the text's end where
+    /// there is no such place.
+    pub fn offset(&self, line: u64, column: u64) -> usize {
+        let skip = |count: u64| usize::try_from(count.saturating_sub(1)).unwrap_or(usize::MAX);
+        let Some(text) = self.text.split_inclusive('\n').nth(skip(line)) else { return self.text.len() };
+        let start: usize = self.text.split_inclusive('\n').take(skip(line)).map(str::len).sum();
+        text.char_indices().nth(skip(column)).map_or(start + text.trim_end().len(), |(at, _)| start + at)
+    }
+
     /// A mistake in a range of the expression's text.
     pub fn diagnostic(&self, range: Range<usize>, message: impl Into<String>) -> Diagnostic {
         Diagnostic::new(&self.source, self.place(range), message)
@@ -395,7 +407,8 @@ impl RuleBook {
     /// The gate a rule of this event and grain means by `id`: one of its own
     /// grain, else one of the header around it.
     pub fn gate(&self, id: &str, event: RuleEvent, grain: Grain) -> Option<&GateDoc> {
-        let of_grain = |grain| self.gates.iter().find(|gate| gate.id == id && gate.event == event && gate.grain == grain);
+        let of_grain =
+            |grain| self.gates.iter().find(|gate| gate.id == id && gate.event == event && gate.grain == grain);
         of_grain(grain).or_else(|| if grain == Grain::Line { of_grain(Grain::Header) } else { None })
     }
 }

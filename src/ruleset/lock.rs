@@ -28,7 +28,8 @@ const NOT_MEANING: &[&str] =
 pub fn meaning(book: &RuleBook, rule: &RuleDoc) -> Digest {
     let own = canonical(&rule.origin.node, |key| !NOT_MEANING.contains(&key));
     let gates = rule.gates.iter().filter_map(|id| book.gate(id, rule.event, rule.grain));
-    let gates: Vec<String> = gates.map(|gate| canonical(&gate.origin.node, |key| !matches!(key, "zh" | "en"))).collect();
+    let gates: Vec<String> =
+        gates.map(|gate| canonical(&gate.origin.node, |key| !matches!(key, "zh" | "en"))).collect();
     Digest::of([own.as_bytes()].into_iter().chain(gates.iter().map(String::as_bytes)))
 }
 
@@ -40,6 +41,8 @@ pub fn render(book: &RuleBook) -> String {
     }
     text
 }
+
+const WRITE_ANEW: &str = "Run `claimsift rules lock`.";
 
 struct Locked<'a> {
     version: u32,
@@ -63,16 +66,16 @@ fn compare(book: &RuleBook, lock: Option<&Arc<SourceText>>) -> Vec<(Diagnostic, 
     let (locked, mut found) = lock.map(parse).unwrap_or_default();
     for rule in &book.rules {
         let tell = |message: String, help: &str| rule.origin.diagnostic("version", message).help(help);
-        const RUN: &str = "Run `claimsift rules lock`.";
         let (id, version) = (&rule.id, rule.version);
         match locked.get(id.as_str()) {
-            None => found.push((tell(format!("rule `{id}` is not in {LOCK_FILE}"), RUN), false)),
+            None => found.push((tell(format!("rule `{id}` is not in {LOCK_FILE}"), WRITE_ANEW), false)),
             Some(lock) if version < lock.version => {
                 let message = format!("version {version} of rule `{id}` is below the locked version {}", lock.version);
                 found.push((tell(message, "Raise it above the locked version."), true));
             }
             Some(lock) if version > lock.version => {
-                found.push((tell(format!("version {version} of rule `{id}` is not in {LOCK_FILE}"), RUN), false));
+                found
+                    .push((tell(format!("version {version} of rule `{id}` is not in {LOCK_FILE}"), WRITE_ANEW), false));
             }
             Some(lock) if lock.meaning != meaning(book, rule).to_string() => {
                 let message = format!("the meaning of rule `{id}` changed under version {version}");
@@ -84,7 +87,10 @@ fn compare(book: &RuleBook, lock: Option<&Arc<SourceText>>) -> Vec<(Diagnostic, 
     if let Some(source) = lock {
         for (id, lock) in locked.iter().filter(|(id, _)| book.rule(id).is_none()) {
             let diagnostic = Diagnostic::new(source, lock.span.clone(), format!("rule `{id}` is gone"));
-            found.push((diagnostic.help("Bring the file back and set `status: retired`; old clues still name the rule."), true));
+            found.push((
+                diagnostic.help("Bring the file back and set `status: retired`; old clues still name the rule."),
+                true,
+            ));
         }
     }
     found
@@ -105,7 +111,10 @@ fn parse(source: &Arc<SourceText>) -> (BTreeMap<&str, Locked<'_>>, Vec<(Diagnost
             }
             _ => {
                 let diagnostic = Diagnostic::new(source, span, "not a line of rule, version and meaning");
-                found.push((diagnostic.help("Take the file from version control; it is written by `claimsift rules lock`."), true));
+                found.push((
+                    diagnostic.help("Take the file from version control; it is written by `claimsift rules lock`."),
+                    true,
+                ));
             }
         }
     }

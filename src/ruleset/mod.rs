@@ -5,22 +5,29 @@
 //! it; `spec` lists the keys of rule files in the words of `words`; `view`
 //! reads a checked map; `read` and `read_cases` fill the documents of `doc`
 //! (`decimal`, `json`: values as written); `lints` judge what a shape cannot;
-//! `schema` turns shapes into JSON Schema for editors; `digest` and `lock`
-//! name content.
+//! `schema` turns shapes into JSON Schema for editors and `page` into reference
+//! pages; `digest` and `lock` name content.
 
 pub mod words;
 pub mod compile;
 pub mod decimal;
-pub mod json;
-pub mod yaml;
-pub mod nearest;
-pub mod shape;
+pub mod digest;
 pub mod doc;
-pub mod view;
-pub mod spec;
+pub mod json;
+pub mod lints;
+pub mod lock;
+pub mod nearest;
+pub mod page;
 pub mod read;
 mod read_cases;
-pub mod lints;
-pub mod digest;
-pub mod lock;
 pub mod schema;
+pub mod shape;
+pub mod spec;
+pub mod view;
+pub mod words;
+pub mod yaml;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;

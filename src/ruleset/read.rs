@@ -72,7 +72,8 @@ pub fn read(texts: &[Arc<SourceText>]) -> (RuleBook, Vec<Diagnostic>) {
     }
     book.rules.sort_by(|a, b| (&a.id, &a.origin.source.name).cmp(&(&b.id, &b.origin.source.name)));
     book.gates.sort_by(|a, b| (&a.id, a.event, a.grain).cmp(&(&b.id, b.event, b.grain)));
-    let untitled: BTreeSet<&String> = book.rules.iter().map(|rule| &rule.pack).filter(|id| !book.packs.iter().any(|pack| pack.id == **id)).collect();
+    let untitled: BTreeSet<&String> =
+        book.rules.iter().map(|rule| &rule.pack).filter(|id| !book.packs.iter().any(|pack| pack.id == **id)).collect();
     let untitled: Vec<PackDoc> = untitled.into_iter().map(|id| PackDoc { id: id.clone(), title: None }).collect();
     book.packs.extend(untitled);
     book.packs.sort_by(|a, b| a.id.cmp(&b.id));
@@ -81,27 +82,41 @@ pub fn read(texts: &[Arc<SourceText>]) -> (RuleBook, Vec<Diagnostic>) {
 }
 
 /// The files of a rule tree on disk, in order of their names, and mistakes
-/// about files that are no UTF-8 text.
+/// about files that are no UTF-8 text or stand where no rule is looked for.
 ///
 /// # Errors
 /// If the folder or a file in it cannot be read.
 pub fn load(folder: &Path) -> Result<(Vec<Arc<SourceText>>, Vec<Diagnostic>), Fault> {
-    let mut paths: Vec<PathBuf> = Vec::new();
-    for entry in entries(folder)? {
-        let is_pack = entry.is_dir() && entry.file_name().is_some_and(|name| name != REFERENCE_FOLDER);
-        if entry.file_name().is_some_and(|name| name == GATES_FILE) {
-            paths.push(entry);
-        } else if is_pack {
-            paths.extend(entries(&entry)?.into_iter().filter(|path| path.extension().is_some_and(|ext| ext == "yaml")));
+    let (mut sources, mut diagnostics) = (Vec::new(), Vec::new());
+    let mut take = |path: &Path, wanted: bool| {
+        if wanted {
+            let (source, mistakes) = load_file(path)?;
+            sources.push(source);
+            diagnostics.extend(mistakes);
+        } else if path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml") {
+            diagnostics.push(stray(path));
+        }
+        Ok::<(), Fault>(())
+    };
+    for path in entries(folder)? {
+        let name = path.file_name().unwrap_or_default();
+        if !path.is_dir() {
+            take(&path, name == GATES_FILE)?;
+        } else if name != REFERENCE_FOLDER {
+            for path in entries(&path)? {
+                let wanted = path.is_file() && path.extension().is_some_and(|ext| ext == "yaml");
+                take(&path, wanted)?;
+            }
         }
     }
-    let (mut sources, mut diagnostics) = (Vec::new(), Vec::new());
-    for path in paths {
-        let (source, mistakes) = load_file(&path)?;
-        sources.push(source);
-        diagnostics.extend(mistakes);
-    }
     Ok((sources, diagnostics))
+}
+
+/// A rule that would be overlooked in silence.
+fn stray(path: &Path) -> Diagnostic {
+    let source = Arc::new(SourceText { name: path.display().to_string(), text: String::new() });
+    Diagnostic::new(&source, 0..0, "a YAML file where no rule is looked for")
+        .help("Rules are `<pack>/<rule-id>.yaml` and shared exemptions `gates.yaml`; move or rename it.")
 }
 
 /// One file's text; bytes that are no UTF-8 are a mistake at their place.
@@ -116,7 +131,8 @@ pub fn load_file(path: &Path) -> Result<(Arc<SourceText>, Vec<Diagnostic>), Faul
         Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), Some(error.utf8_error().valid_up_to())),
     };
     let source = Arc::new(SourceText { name, text });
-    let mistake = bad_at.map(|at| Diagnostic::new(&source, at..at + 1, "not UTF-8 text").help("Save the file as UTF-8."));
+    let mistake =
+        bad_at.map(|at| Diagnostic::new(&source, at..at + 1, "not UTF-8 text").help("Save the file as UTF-8."));
     Ok((source, mistake.into_iter().collect()))
 }
 
@@ -215,7 +231,10 @@ fn read_rule(source: &Arc<SourceText>, node: Node, pack: &str) -> (RuleDoc, Vec<
         evaluate: read_evaluate(&view),
         params: read_params(&view),
         gates: view.texts("gates"),
-        exempt: view.each("exempt", &spec::EXEMPT).map(|view| ExemptDoc { id: view.text("id"), title: flat_title(&view), when: view.sql("when") }).collect(),
+        exempt: view
+            .each("exempt", &spec::EXEMPT)
+            .map(|view| ExemptDoc { id: view.text("id"), title: flat_title(&view), when: view.sql("when") })
+            .collect(),
         clue: read_clue(&view.within("clue", &spec::CLUE)),
         why: view.bilingual("why"),
         basis: view.each("basis", &spec::BASIS).filter_map(|view| read_basis(&view)).collect(),

@@ -65,13 +65,23 @@ impl<'a> CaseReader<'a, '_> {
     fn events(&mut self) -> Vec<CaseEvent> {
         match (self.case.get("given"), self.case.get("events")) {
             (Some(given), None) => self.given(given),
-            (None, Some(events)) => events.items().iter().flat_map(|item| self.halves(item, &spec::CASE_EVENTS)).collect(),
+            (None, Some(events)) => {
+                events.items().iter().flat_map(|item| self.halves(item, &spec::CASE_EVENTS)).collect()
+            }
             (None, None) => {
-                self.report("name", "a case without events", "Add `given` with one event of the rule's type, or `events` with several.");
+                self.report(
+                    "name",
+                    "a case without events",
+                    "Add `given` with one event of the rule's type, or `events` with several.",
+                );
                 Vec::new()
             }
             (Some(_), Some(_)) => {
-                self.report("events", "`events` beside `given`", "Move the given event into the list as one of `events`.");
+                self.report(
+                    "events",
+                    "`events` beside `given`",
+                    "Move the given event into the list as one of `events`.",
+                );
                 Vec::new()
             }
         }
@@ -85,12 +95,20 @@ impl<'a> CaseReader<'a, '_> {
             RuleEvent::Supply => None,
         } {
             if given.entries().iter().any(|entry| is_half(&entry.key)) {
-                self.report("given", "`given` names an event type", "Write `header` and `line` right under `given`, or list several `events`.");
+                self.report(
+                    "given",
+                    "`given` names an event type",
+                    "Write `header` and `line` right under `given`, or list several `events`.",
+                );
             }
             return vec![self.event(own, View::new(self.case.source, given, &spec::GIVEN))];
         }
         if given.entries().iter().any(|entry| !is_half(&entry.key)) {
-            self.report("given", "`given` of a supply does not say whose fields it has", "Write `prescription:` or `settlement:` and the fields under it.");
+            self.report(
+                "given",
+                "`given` of a supply does not say whose fields it has",
+                "Write `prescription:` or `settlement:` and the fields under it.",
+            );
         }
         self.halves(given, &spec::GIVEN)
     }

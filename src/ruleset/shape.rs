@@ -13,6 +13,7 @@ use crate::events::Table;
 use crate::ruleset::decimal::Decimal;
 use crate::ruleset::nearest::nearest;
 use crate::ruleset::words::Choice;
+use crate::ruleset::yaml::Entry;
 use crate::ruleset::yaml::Node;
 use crate::ruleset::yaml::Value;
 
@@ -25,9 +26,14 @@ pub enum Shape {
     TextOrEmpty,
     /// Words of a fixed form.
     Form(&'static Form),
+    /// Any one value, as written.
+    Scalar,
     Bool,
     /// Both ends included.
-    Int { min: i64, max: i64 },
+    Int {
+        min: i64,
+        max: i64,
+    },
     Decimal,
     NumberOrText,
     /// A number, or `param.name`.
@@ -45,10 +51,16 @@ pub enum Shape {
     /// A list with at least one item.
     SomeOf(&'static Self),
     /// Any keys of a form.
-    Map { key: &'static Form, value: &'static Self },
+    Map {
+        key: &'static Form,
+        value: &'static Self,
+    },
     Object(&'static Object),
     /// A map whose `tag` says which of the shapes it has.
-    Tagged { tag: &'static str, variants: &'static [(&'static str, Self)] },
+    Tagged {
+        tag: &'static str,
+        variants: &'static [(&'static str, Self)],
+    },
     /// A map with exactly one of the object's keys.
     OneKey(&'static Object),
     /// Fields of an event's header or of a row in one of its lists.
@@ -121,6 +133,7 @@ pub const fn optional(key: &'static str, shape: Shape, zh: &'static str, en: &'s
 
 impl Field {
     /// Makes an optional field's default known.
+    #[must_use]
     pub const fn or(mut self, default: &'static str) -> Self {
         self.need = Need::Default(default);
         self
@@ -134,7 +147,8 @@ impl Object {
 }
 
 fn words_joined_by(text: &str, separator: char) -> bool {
-    let word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     text.starts_with(|first: char| first.is_ascii_lowercase()) && text.split(separator).all(word)
 }
 
@@ -209,7 +223,7 @@ impl Checker<'_> {
 
     fn want(&mut self, holds: bool, node: &Node, name: &str, wanted: &str, help: &str) {
         if !holds {
-            self.report(node, format!("`{name}` must be {wanted}, found {}", node.describe()), help);
+            self.report(node, format!("{} must be {wanted}, found {}", called(name), node.describe()), help);
         }
     }
 
@@ -217,9 +231,16 @@ impl Checker<'_> {
         let plain = node.plain();
         match shape {
             Shape::Text => self.text(node, name, false),
-            Shape::TextOrEmpty | Shape::Sql | Shape::Template => self.text(node, name, matches!(shape, Shape::TextOrEmpty)),
+            Shape::TextOrEmpty | Shape::Sql | Shape::Template => {
+                self.text(node, name, matches!(shape, Shape::TextOrEmpty));
+            }
             Shape::Form(form) => self.form(node, form, name),
-            Shape::Bool => self.want(node.as_bool().is_some(), node, name, "true or false", "Write true or false, without quotes."),
+            Shape::Scalar => {
+                self.want(node.scalar().is_some(), node, name, "one value", "Write one text, number or truth value.");
+            }
+            Shape::Bool => {
+                self.want(node.as_bool().is_some(), node, name, "true or false", "Write true or false, without quotes.");
+            }
             Shape::Int { min, max } => {
                 let value: Option<i64> = plain.and_then(Decimal::parse).and_then(Decimal::to_i64);
                 let wanted = format!("a whole number from {min} to {max}");
@@ -228,15 +249,33 @@ impl Checker<'_> {
             }
             Shape::Decimal => {
                 let holds = plain.and_then(Decimal::parse).is_some();
-                self.want(holds, node, name, "a number", "Write at most 18 digits, without quotes, exponent or separators.");
+                self.want(
+                    holds,
+                    node,
+                    name,
+                    "a number",
+                    "Write at most 18 digits, without quotes, exponent or separators.",
+                );
             }
             Shape::NumberOrText => {
                 let holds = plain.and_then(Decimal::parse).is_some() || node.as_text().is_some();
-                self.want(holds, node, name, "a number or a text", "Write a number of at most 18 digits, or a text in quotes.");
+                self.want(
+                    holds,
+                    node,
+                    name,
+                    "a number or a text",
+                    "Write a number of at most 18 digits, or a text in quotes.",
+                );
             }
             Shape::NumberOrParam => {
                 let holds = plain.is_some_and(|text| Decimal::parse(text).is_some() || param_name(text).is_some());
-                self.want(holds, node, name, "a number or a parameter", "Write a number, or `param.` and the name of one of `params`.");
+                self.want(
+                    holds,
+                    node,
+                    name,
+                    "a number or a parameter",
+                    "Write a number, or `param.` and the name of one of `params`.",
+                );
             }
             Shape::Date => {
                 let holds = node.scalar().and_then(date).is_some();
@@ -268,7 +307,7 @@ impl Checker<'_> {
     fn form(&mut self, node: &Node, form: &Form, name: &str) {
         match node.as_text() {
             Some(text) if (form.matches)(text) => {}
-            Some(text) => self.report(node, format!("{text:?} is no good `{name}`"), form.help),
+            Some(text) => self.report(node, format!("{text:?} is no valid `{name}`"), form.help),
             None => self.text(node, name, false),
         }
     }
@@ -307,8 +346,8 @@ impl Checker<'_> {
         if self.is_map(node, name) {
             for entry in node.entries() {
                 if !(form.matches)(&entry.key) {
-                    let message = format!("{:?} is no good key in `{name}`", entry.key);
-                    self.diagnostics.push(Diagnostic::new(self.source, entry.key_span.clone(), message).help(form.help));
+                    let message = format!("{:?} is no valid key in {}", entry.key, called(name));
+                    self.report_key(entry, message, form.help.to_owned());
                 }
                 self.check(&entry.value, value, &entry.key);
             }
@@ -324,21 +363,33 @@ impl Checker<'_> {
             match object.field(&entry.key) {
                 Some(field) if entry.value.is_null() && field.need == Need::Required => {
                     let message = format!("`{}` has no value", entry.key);
-                    let diagnostic = Diagnostic::new(self.source, entry.key_span.clone(), message);
-                    self.diagnostics.push(diagnostic.help(format!("Write its value: {}.", field.en)));
+                    self.report_key(entry, message, format!("Write its value: {}.", field.en));
                 }
                 Some(_) if entry.value.is_null() => {}
                 Some(field) => self.check(&entry.value, &field.shape, field.key),
                 None => {
-                    let message = format!("unknown key `{}` in `{name}`", entry.key);
-                    let diagnostic = Diagnostic::new(self.source, entry.key_span.clone(), message);
-                    self.diagnostics.push(diagnostic.help(suggestion(&entry.key, &keys, "Known are")));
+                    let message = format!("unknown key `{}` in {}", entry.key, called(name));
+                    self.report_key(entry, message, suggestion(&entry.key, &keys, "Known are"));
                 }
             }
         }
-        for field in object.fields.iter().filter(|field| field.need == Need::Required && node.get(field.key).is_none()) {
-            self.report(node, format!("`{}` is missing in `{name}`", field.key), format!("Add `{}`: {}.", field.key, field.en));
+        // A mistyped key is told once, not as an unknown and a missing one.
+        let strangers = node.entries().iter().filter(|entry| object.field(&entry.key).is_none());
+        let meant: Vec<&str> = strangers.filter_map(|entry| nearest(&entry.key, &keys)).collect();
+        let missing = |field: &&Field| {
+            field.need == Need::Required && node.get(field.key).is_none() && !meant.contains(&field.key)
+        };
+        for field in object.fields.iter().filter(missing) {
+            self.report(
+                node,
+                format!("`{}` is missing in {}", field.key, called(name)),
+                format!("Add `{}`: {}.", field.key, field.en),
+            );
         }
+    }
+
+    fn report_key(&mut self, entry: &Entry, message: String, help: String) {
+        self.diagnostics.push(Diagnostic::new(self.source, entry.key_span.clone(), message).help(help));
     }
 
     fn tagged(&mut self, node: &Node, tag: &str, variants: &'static [(&'static str, Shape)], name: &str) {
@@ -347,14 +398,17 @@ impl Checker<'_> {
         }
         let words: Vec<&str> = variants.iter().map(|(word, _)| *word).collect();
         let Some(value) = node.get(tag) else {
-            return self.report(node, format!("`{tag}` is missing in `{name}`"), format!("Add `{tag}`: one of {}.", quoted(&words)));
+            return self.report(
+                node,
+                format!("`{tag}` is missing in {}", called(name)),
+                format!("Add `{tag}`: one of {}.", quoted(&words)),
+            );
         };
-        match variants.iter().find(|(word, _)| value.scalar() == Some(word)) {
-            Some((_, shape)) => self.check(node, shape, name),
-            None => {
-                let help = suggestion(value.scalar().unwrap_or_default(), &words, "It is one of");
-                self.report(value, format!("`{tag}` cannot be {}", value.describe()), help);
-            }
+        if let Some((_, shape)) = variants.iter().find(|(word, _)| value.scalar() == Some(word)) {
+            self.check(node, shape, name);
+        } else {
+            let help = suggestion(value.scalar().unwrap_or_default(), &words, "It is one of");
+            self.report(value, format!("`{tag}` cannot be {}", value.describe()), help);
         }
     }
 
@@ -362,17 +416,32 @@ impl Checker<'_> {
         self.object(node, object, name);
         let keys: Vec<&str> = object.fields.iter().map(|field| field.key).collect();
         if matches!(node.value, Value::Map(_)) && node.entries().len() != 1 {
-            self.report(node, format!("an item of `{name}` has {} keys", node.entries().len()), format!("Write exactly one of {}.", quoted(&keys)));
+            self.report(
+                node,
+                format!("an item of `{name}` has {} keys", node.entries().len()),
+                format!("Write exactly one of {}.", quoted(&keys)),
+            );
         }
     }
 
     fn row(&mut self, node: &Node, name: &str) {
         if self.is_map(node, name) {
             for entry in node.entries().iter().filter(|entry| entry.value.scalar().is_none()) {
-                self.want(false, &entry.value, &entry.key, "one value", "Rows of lists have keys of their own: lines, diagnoses, operations.");
+                self.want(
+                    false,
+                    &entry.value,
+                    &entry.key,
+                    "one value",
+                    "Rows of lists have keys of their own: lines, diagnoses, operations.",
+                );
             }
         }
     }
+}
+
+/// Keys are quoted; descriptions (`the file`) are not.
+fn called(name: &str) -> String {
+    if name.contains(' ') { name.to_owned() } else { format!("`{name}`") }
 }
 
 fn quoted(words: &[&str]) -> String {

@@ -39,9 +39,8 @@ impl<'a> View<'a> {
     }
 
     fn field(&self, key: &str) -> &'static Field {
-        let field = self.object.field(key);
-        assert!(field.is_some(), "`{key}` is read but not in the field list");
-        field.unwrap_or(&self.object.fields[0])
+        let Some(field) = self.object.field(key) else { panic!("`{key}` is read but not in the field list") };
+        field
     }
 
     /// The value under a key, unless absent or null.
@@ -101,7 +100,8 @@ impl<'a> View<'a> {
 
     /// The first word where missing.
     pub fn choice<T: Words>(&self, key: &str) -> T {
-        self.maybe_choice(key).unwrap_or(T::ALL[0])
+        let Some(first) = T::ALL.first() else { panic!("the words of `{key}` are none") };
+        self.maybe_choice(key).unwrap_or(*first)
     }
 
     pub fn choices<T: Words>(&self, key: &str) -> Vec<T> {
@@ -118,7 +118,8 @@ impl<'a> View<'a> {
 
     /// Unknown for every row where missing.
     pub fn sql(&self, key: &str) -> Sql {
-        let stand_in = || Sql { text: UNKNOWN.to_owned(), span: self.node.span.clone(), source: Arc::clone(self.source) };
+        let stand_in =
+            || Sql { text: UNKNOWN.to_owned(), span: self.node.span.clone(), source: Arc::clone(self.source) };
         self.maybe_sql(key).unwrap_or_else(stand_in)
     }
 
@@ -154,6 +155,7 @@ impl<'a> View<'a> {
 
     /// The map under a key, read by the object that belongs there; where
     /// missing, all its values are defaults.
+    #[must_use]
     pub fn within(&self, key: &str, object: &'static Object) -> Self {
         Self { source: self.source, node: self.get(key).unwrap_or(&EMPTY), object }
     }

@@ -30,10 +30,10 @@ macro_rules! words {
 
         impl $name {
             /// The word in files, clues, headers and metrics.
-            pub fn name(self) -> &'static str {
+            pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
             }
-            pub fn zh(self) -> &'static str {
+            pub const fn zh(self) -> &'static str {
                 match self { $(Self::$variant => $zh,)* }
             }
         }

@@ -36,7 +36,10 @@ pub struct Node {
 pub enum Value {
     /// `plain`: neither quoted nor a block, so that it may be a number, a
     /// truth value or null.
-    Scalar { text: String, plain: bool },
+    Scalar {
+        text: String,
+        plain: bool,
+    },
     List(Vec<Node>),
     /// In the file's order; no key twice.
     Map(Vec<Entry>),
@@ -144,7 +147,11 @@ impl<'a> Builder<'a> {
             }
         };
         if anchored || tagged {
-            self.report(bytes.clone(), "an anchor or a tag", "Write the value plainly; anchors and tags are not supported.");
+            self.report(
+                bytes.clone(),
+                "an anchor or a tag",
+                "Write the value plainly; anchors and tags are not supported.",
+            );
         }
         let span = match &value {
             Value::Scalar { .. } => bytes,
@@ -261,7 +268,9 @@ impl Node {
                 _ => Json::Text(text.clone()),
             },
             Value::List(items) => Json::List(items.iter().map(Self::to_json).collect()),
-            Value::Map(entries) => Json::Map(entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect()),
+            Value::Map(entries) => {
+                Json::Map(entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect())
+            }
         }
     }
 
@@ -287,7 +296,11 @@ impl Node {
         for step in path.split('.') {
             if let Some(entry) = node.entries().iter().find(|entry| entry.key == step) {
                 node = &entry.value;
-                span = if node.scalar().is_some_and(|text| !text.is_empty()) { node.span.clone() } else { entry.key_span.clone() };
+                span = if node.scalar().is_some_and(|text| !text.is_empty()) {
+                    node.span.clone()
+                } else {
+                    entry.key_span.clone()
+                };
             } else if let Some(item) = step.parse().ok().and_then(|idx: usize| node.items().get(idx)) {
                 node = item;
                 span = node.span.clone();
@@ -300,10 +313,14 @@ impl Node {
 }
 
 /// The bytes of `file` at which a range of a scalar's text was written. The
-/// scalar stands at `span`, quotes included; where text and file do not
-/// correspond character by character, the answer is the whole of `span`.
+/// scalar stands at `span`, quotes included. A range at the text's end, where
+/// parsers tell what is missing, marks the last character; where text and file
+/// do not correspond character by character, the answer is the whole of `span`.
 pub fn place_in_scalar(file: &str, span: &Range<usize>, text: &str, range: Range<usize>) -> Range<usize> {
     let raw = file.get(span.clone()).unwrap_or_default();
+    let written = text.trim_end();
+    let last = written.char_indices().next_back().map_or(0, |(at, _)| at);
+    let range = if range.start >= written.len() { last..written.len() } else { range };
     let aligned = Quote::of(raw).and_then(|quote| align(raw, text, Some(quote))).or_else(|| align(raw, text, None));
     let mapped = aligned.and_then(|offsets| {
         let start = offsets.get(range.start)?;
@@ -364,4 +381,105 @@ fn align(raw: &str, text: &str, quote: Option<Quote>) -> Option<Vec<usize>> {
         at += written;
     }
     Some(offsets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::diagnostic::render;
+    use proptest::prelude::*;
+
+    fn source(text: &str) -> Arc<SourceText> {
+        Arc::new(SourceText { name: "f.yaml".to_owned(), text: text.to_owned() })
+    }
+
+    /// Marks, in the file, what a word of the scalar under `k` maps to.
+    #[track_caller]
+    fn check_place(file: &str, word: &str, expect: &str) {
+        let source = source(file);
+        let (node, diagnostics) = parse(&source);
+        assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
+        let node = node.unwrap();
+        let scalar = node.get("k").unwrap();
+        let text = scalar.scalar().unwrap();
+        let at = text.find(word).unwrap();
+        let place = place_in_scalar(file, &scalar.span, text, at..at + word.len());
+        let marked = format!("{}«{}»{}", &file[..place.start], &file[place.clone()], &file[place.end..]);
+        assert_eq!(marked, expect);
+    }
+
+    #[test]
+    fn words_of_a_scalar_are_found_in_the_file() {
+        check_place("zh: 限性别\nk: a = 药品 and b # c\n", "药品", "zh: 限性别\nk: a = «药品» and b # c\n");
+        check_place("k: 'it''s 药'\n", "s 药", "k: 'it''«s 药»'\n");
+        check_place("k: 'it''s'\n", "'", "k: 'it«'»'s'\n");
+        check_place(r#"{ k: "a \"b\" c" }"#, "c", r#"{ k: "a \"b\" «c»" }"#);
+        check_place("k: |\n  药 and\n    b\nz: 1\n", "b", "k: |\n  药 and\n    «b»\nz: 1\n");
+        check_place("k: >-\n  a and\n  b or c\n", "b or", "k: >-\n  a and\n  «b or» c\n");
+        check_place("k: a and\n  b or c\n", "b or", "k: a and\n  «b or» c\n");
+        check_place("k: \"a and\n  b or c\"\n", "and b", "k: \"a «and\n  b» or c\"\n");
+        check_place("k: |\n  'a' or b\n", "a", "k: |\n  '«a»' or b\n");
+        check_place("\u{feff}k: a or b\r\n", "b", "\u{feff}k: a or «b»\r\n");
+        // What has no written counterpart marks the whole.
+        check_place(r#"k: "\u0061 or b""#, "b", "k: «\"\\u0061 or b\"»");
+    }
+
+    #[test]
+    fn what_is_missing_at_the_end_marks_the_last_character() {
+        let (file, text) = ("k: |\n  a and 药\n\nz: 1\n", "a and 药\n");
+        let span = 7..16;
+        assert_eq!(&file[place_in_scalar(file, &span, text, text.len()..text.len())], "药");
+        assert_eq!(&file[place_in_scalar(file, &span, text, 9..10)], "药");
+        assert_eq!(&file[place_in_scalar(file, &span, text, 2..2)], "a and 药");
+    }
+
+    #[track_caller]
+    fn check_told(file: &str, expect: &[(usize, &str)]) {
+        let (_, diagnostics) = parse(&source(file));
+        let told: Vec<_> =
+            diagnostics.iter().map(|diagnostic| (diagnostic.line(), diagnostic.message.as_str())).collect();
+        assert_eq!(told, expect);
+    }
+
+    #[test]
+    fn what_reads_differently_for_a_person_is_refused() {
+        check_told("a: 1\nb: 2\na: 3\nb: 4\n", &[(3, "key `a` is given twice"), (4, "key `b` is given twice")]);
+        check_told("a: &x 1\nb: *x\n", &[(1, "an anchor or a tag"), (2, "an alias")]);
+        check_told("a: !!str 1\n", &[(1, "an anchor or a tag")]);
+        check_told("a: 1\n---\nb: 2\n", &[(3, "a second document in one file")]);
+        check_told("[a]: 1\n", &[(1, "a key that is no text")]);
+        check_told(&"[".repeat(64), &[(1, "nested too deep")]);
+        check_told("药: 1\n  b: 2\n", &[(2, "not valid YAML: mapping values are not allowed in this context")]);
+    }
+
+    #[test]
+    fn values_are_told_apart_as_written() {
+        let (node, _) =
+            parse(&source("[2, \"2\", 2.50, null, ~, 'null', true, \"true\", 0101, 1e3, 2021-05-01, {a: }, 药]"));
+        let expect = r#"[2,"2",2.50,null,null,"null",true,"true","0101",1e3,"2021-05-01",{"a":null},"药"]"#;
+        assert_eq!(node.unwrap().to_json().to_text(), expect);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(text in "[ \\n\\t:,'\"#&*!|>\\[\\]{}\\-a-c药\\\\0-9%@`?~.]{0,80}") {
+            let source = source(&text);
+            let (node, diagnostics) = parse(&source);
+            prop_assert!(node.is_some() || !diagnostics.is_empty());
+            render(&diagnostics);
+        }
+
+        #[test]
+        fn plain_words_map_to_themselves(words in prop::collection::vec("[a-z药品]{1,4}", 1..6), pick in 0_usize..6) {
+            let file = format!("品: 1\nk: {}\n", words.join(" "));
+            let source = source(&file);
+            let (node, _) = parse(&source);
+            let node = node.unwrap();
+            let scalar = node.get("k").unwrap();
+            let word = &words[pick % words.len()];
+            let at = words[..pick % words.len()].iter().map(|word| word.len() + 1).sum::<usize>();
+            let place = place_in_scalar(&file, &scalar.span, scalar.scalar().unwrap_or_default(), at..at + word.len());
+            prop_assert_eq!(&file[place], word.as_str());
+        }
+    }
 }

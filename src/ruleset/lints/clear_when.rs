@@ -16,5 +16,6 @@ fn check(book: &RuleBook) -> Vec<Diagnostic> {
         rule.clear_when.is_some() && rule.result == Grade::Suspected && !rule.origin.is_malformed("result")
     });
     let help = "Set `result: clear`, or remove `clear_when`.";
-    idle.map(|rule| rule.origin.diagnostic("clear_when", "`clear_when` on a rule whose result is suspected").help(help)).collect()
+    idle.map(|rule| rule.origin.diagnostic("clear_when", "`clear_when` on a rule whose result is suspected").help(help))
+        .collect()
 }

@@ -17,14 +17,17 @@ pub(super) const LINT: Lint = Lint {
 
 fn check(book: &RuleBook) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for rule in book.rules.iter().filter(|rule| !rule.origin.is_malformed("clue") && !rule.origin.is_malformed("grain")) {
+    for rule in book.rules.iter().filter(|rule| !rule.origin.is_malformed("clue") && !rule.origin.is_malformed("grain"))
+    {
         let qualifiers = qualifiers(rule.grain);
         for template in [&rule.clue.summary.zh, &rule.clue.summary.en] {
             for placeholder in template.placeholders() {
                 match placeholder {
                     Ok((range, name)) => check_column(template, range, name, qualifiers, &mut found),
                     Err(at) => found.push(
-                        template.diagnostic(at..at + 1, "a brace without its fellow").help("Write placeholders as {line.cnt}; other braces are not supported."),
+                        template
+                            .diagnostic(at..at + 1, "a brace without its fellow")
+                            .help("Write placeholders as {line.cnt}; other braces are not supported."),
                     ),
                 }
             }
@@ -49,15 +52,15 @@ fn check_column(sql: &Sql, range: Range<usize>, name: &str, qualifiers: &[&str],
         word.starts_with(|first: char| first.is_ascii_lowercase())
             && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
     };
+    let known = qualifiers.iter().map(|qualifier| format!("`{qualifier}.`")).collect::<Vec<_>>().join(", ");
     match name.split_once('.') {
         Some((qualifier, column)) if qualifiers.contains(&qualifier) && is_word(column) => {}
         Some((qualifier, column)) if is_word(qualifier) && is_word(column) => {
             let message = format!("the rule's grain has no columns `{qualifier}.`");
-            let known: Vec<String> = qualifiers.iter().map(|qualifier| format!("`{qualifier}.`")).collect();
-            found.push(sql.diagnostic(range, message).help(format!("It has {}.", known.join(", "))));
+            found.push(sql.diagnostic(range, message).help(format!("It has {known}.")));
         }
         _ => {
-            let help = format!("Write a qualifier, a dot and a column, like `{}.{}`.", qualifiers[0], "med_type");
+            let help = format!("Write one of {known} and the name of a column right after it.");
             found.push(sql.diagnostic(range, format!("{name:?} is no column")).help(help));
         }
     }

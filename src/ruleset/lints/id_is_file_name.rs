@@ -12,10 +12,15 @@ pub(super) const LINT: Lint = Lint {
 };
 
 fn check(book: &RuleBook) -> Vec<Diagnostic> {
-    let strays = book.rules.iter().filter(|rule| !rule.origin.is_malformed("id") && rule.id != stem(&rule.origin.source.name));
+    let strays =
+        book.rules.iter().filter(|rule| !rule.origin.is_malformed("id") && rule.id != stem(&rule.origin.source.name));
     let tell = |rule: &crate::ruleset::doc::RuleDoc| {
         let message = format!("rule `{}` stands in a file of another name", rule.id);
-        rule.origin.diagnostic("id", message).help(format!("Rename the file to `{}.yaml`, or the rule to `{}`.", rule.id, stem(&rule.origin.source.name)))
+        rule.origin.diagnostic("id", message).help(format!(
+            "Rename the file to `{}.yaml`, or the rule to `{}`.",
+            rule.id,
+            stem(&rule.origin.source.name)
+        ))
     };
     strays.map(tell).collect()
 }
