@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
 use arrow::array::UInt32Array;
 use arrow::datatypes::DataType;
 use arrow::datatypes::Field;
@@ -32,8 +31,9 @@ use super::graph::NodeId;
 use super::graph::Op;
 use super::graph::Physical;
 use super::kernels;
-use super::program::Input;
+use super::kernels::Operand;
 use super::program::Program;
+use super::program::apply;
 use super::resolve::Typed;
 
 /// Position of an output in what [`Program::evaluate`] returns.
@@ -86,7 +86,8 @@ impl ProgramBuilder {
         }
         let slots: BTreeMap<usize, usize> = used.iter().enumerate().map(|(slot, position)| (*position, slot)).collect();
         let columns = used.iter().map(|position| self.columns.at(*position).clone()).collect();
-        Program::new(self.nodes, self.outputs, columns, slots)
+        let used = reached.iter().filter(|reached| **reached).count();
+        Program::new(self.nodes, self.outputs, columns, slots, used)
     }
 
     fn intern(&mut self, expr: &Expr, schema: &DFSchema) -> NodeId {
@@ -119,6 +120,14 @@ impl ProgramBuilder {
                 });
                 let inside = self.junction(Operator::And, both.to_vec());
                 if *negated { self.not(inside) } else { inside }
+            }
+            Expr::InList(list) if list.list.iter().all(|item| matches!(item, Expr::Literal(ScalarValue::Utf8(Some(_)), _))) => {
+                let of = self.intern(&list.expr, schema);
+                let words = list.list.iter().filter_map(|item| match item {
+                    Expr::Literal(ScalarValue::Utf8(Some(word)), _) => Some(word.clone()),
+                    _ => None,
+                });
+                self.one_of(of, words.collect(), list.negated, expr, schema)
             }
             Expr::Not(inner) => {
                 let inner = self.intern(inner, schema);
@@ -212,8 +221,15 @@ impl ProgramBuilder {
             Some(swapped) if is_literal(self, left) => (swapped, right, left),
             _ => (op, left, right),
         };
+        if let (Op::Literal(ScalarValue::Utf8(Some(word))), Operator::Eq | Operator::NotEq) = (&self.nodes[right].op, op) {
+            return self.one_of(left, BTreeSet::from([word.clone()]), op == Operator::NotEq, expr, schema);
+        }
         let (left, right) = self.without_widening(left, right);
         self.push(Op::Compare(op, left, right), vec![left, right], expr, schema)
+    }
+
+    fn one_of(&mut self, of: NodeId, words: BTreeSet<String>, negated: bool, expr: &Expr, schema: &DFSchema) -> NodeId {
+        self.push(Op::OneOf { of, words: words.into_iter().collect(), negated }, vec![of], expr, schema)
     }
 
     /// A widened column against a constant is the column against the narrower
@@ -299,9 +315,10 @@ impl ProgramBuilder {
             Op::Other(over_nodes) => Some(self.physical(over_nodes, &inputs).unwrap_or_else(|error| panic!("plan {expr}: {error}"))),
             _ => None,
         };
-        let constant = !matches!(op, Op::Literal(_) | Op::Column(_)) && inputs.iter().all(|input| matches!(self.nodes[*input].op, Op::Literal(_)));
+        let foldable = !matches!(op, Op::Literal(_) | Op::Column(_) | Op::All(_) | Op::Any(_));
+        let constant = foldable && inputs.iter().all(|input| matches!(self.nodes[*input].op, Op::Literal(_)));
         let node = Node { op: op.clone(), inputs, grain, data_type, expr, cost, physical };
-        let id = if constant { self.fold(node) } else { self.append(node) };
+        let id = if constant { self.fold(&node) } else { self.append(node) };
         self.known.insert(op, id);
         id
     }
@@ -312,20 +329,17 @@ impl ProgramBuilder {
     }
 
     /// The value of a node whose inputs are all constants.
-    fn fold(&mut self, node: Node) -> NodeId {
-        let value = {
-            let mut nodes = std::mem::take(&mut self.nodes);
-            nodes.push(node);
-            let last = nodes.len() - 1;
-            let program = Program::new(nodes, vec![last], Vec::new(), BTreeMap::new());
-            let no_columns: [ArrayRef; 0] = [];
-            let result = program.evaluate(&Input { columns: &no_columns, header_rows: 1, parents: &UInt32Array::from(Vec::<u32>::new()) });
-            self.nodes = program.into_nodes();
-            self.nodes.pop();
-            ScalarValue::try_from_array(&result[0], 0)
-        };
-        let value = value.unwrap_or_else(|error| panic!("a column of one row has one value: {error}"));
-        self.literal(value)
+    fn fold(&mut self, node: &Node) -> NodeId {
+        let constants = node.inputs.iter().filter_map(|input| match &self.nodes[*input].op {
+            Op::Literal(value) => Some(Operand { array: value.to_array().ok()?, scalar: false }),
+            _ => None,
+        });
+        let inputs: Vec<Operand> = constants.collect();
+        let no_lines = UInt32Array::from(Vec::<u32>::new());
+        let kernel = |inputs: &[Operand], rows: usize| apply(&node.op, node.physical.as_ref(), &no_lines, inputs, rows);
+        let array = kernels::guarded(&inputs, 1, &node.data_type, &kernel);
+        let value = ScalarValue::try_from_array(&array, 0);
+        self.literal(value.unwrap_or_else(|error| panic!("a column of one row has one value: {error}")))
     }
 
     fn physical(&self, over_nodes: &Expr, inputs: &[NodeId]) -> Result<Physical> {
@@ -364,6 +378,7 @@ fn renamed(op: Op, from: &[NodeId], to: &[NodeId]) -> Op {
         Op::Any(parts) => Op::Any(parts.into_iter().map(new).collect()),
         Op::Compare(op, left, right) => Op::Compare(op, new(left), new(right)),
         Op::Arithmetic(op, left, right) => Op::Arithmetic(op, new(left), new(right)),
+        Op::OneOf { of, words, negated } => Op::OneOf { of: new(of), words, negated },
         Op::Other(expr) => {
             let names: BTreeMap<String, String> = from.iter().zip(to).map(|(before, after)| (name_of(*before), name_of(*after))).collect();
             let renamed = expr.transform(|node| match &node {
@@ -381,7 +396,7 @@ fn own_cost(op: &Op, data_type: &DataType) -> u32 {
     match op {
         Op::Column(_) | Op::Literal(_) | Op::Spread(_) => 0,
         Op::Not(_) | Op::IsNull { .. } | Op::Truth { .. } | Op::All(_) | Op::Any(_) => 1,
-        Op::Compare(..) => 2,
+        Op::Compare(..) | Op::OneOf { .. } => 2,
         Op::Arithmetic(..) | Op::Negate(_) => 4,
         Op::Cast(..) => 6,
         Op::Other(Expr::InList(_)) => 20,

@@ -38,6 +38,12 @@ pub(super) enum Op {
         negated: bool,
     },
     Compare(Operator, NodeId, NodeId),
+    /// A text is one of these (sorted, distinct), or none of them.
+    OneOf {
+        of: NodeId,
+        words: Vec<String>,
+        negated: bool,
+    },
     Arithmetic(Operator, NodeId, NodeId),
     Negate(NodeId),
     Cast(NodeId, DataType),

@@ -8,9 +8,11 @@ use arrow::array::ArrayRef;
 use arrow::array::BooleanArray;
 use arrow::array::Datum;
 use arrow::array::Scalar;
+use arrow::array::StringArray;
 use arrow::array::cast::AsArray as _;
 use arrow::array::new_null_array;
 use arrow::array::types::Decimal128Type;
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::CastOptions;
 use arrow::compute::kernels::cmp;
 use arrow::compute::kernels::numeric;
@@ -98,6 +100,20 @@ pub(super) fn compare(op: Operator, inputs: &[Operand]) -> Outcome {
         other => return datafusion_common::internal_err!("{other} does not compare"),
     };
     binary(inputs, |left, right| Ok(Arc::new(kernel(left, right)?)))
+}
+
+/// Text against a few words, one after the other.
+pub(super) fn one_of(inputs: &[Operand], words: &[String], negated: bool) -> Outcome {
+    let text = inputs[0].array.as_string::<i32>();
+    if let [word] = words {
+        let word = StringArray::new_scalar(word);
+        return Ok(Arc::new(if negated { cmp::neq(text, &word)? } else { cmp::eq(text, &word)? }));
+    }
+    let mut any = BooleanArray::new(BooleanBuffer::new_unset(text.len()), text.nulls().cloned());
+    for word in words {
+        any = arrow::compute::or(&any, &cmp::eq(text, &StringArray::new_scalar(word))?)?;
+    }
+    Ok(Arc::new(if negated { arrow::compute::not(&any)? } else { any }))
 }
 
 pub(super) fn arithmetic(op: Operator, inputs: &[Operand]) -> Outcome {

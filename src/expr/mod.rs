@@ -23,12 +23,20 @@ mod graph;
 mod kernels;
 mod names;
 mod params;
+mod plain;
 mod program;
 mod resolve;
 mod source;
 mod text;
 mod types;
+mod words;
 
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod mistakes;
+#[cfg(test)]
+mod semantics;
 #[cfg(test)]
 mod testing;
 
@@ -44,6 +52,7 @@ pub use names::allowed_functions;
 pub use params::Param;
 pub use params::ParamValue;
 pub use params::Params;
+pub use plain::Plain;
 pub use program::Input;
 pub use program::Program;
 pub use resolve::Typed;

@@ -9,6 +9,7 @@ use arrow::array::ArrayRef;
 use arrow::array::BooleanArray;
 use arrow::array::RecordBatch;
 use arrow::array::RecordBatchOptions;
+use arrow::array::UInt16Array;
 use arrow::array::UInt32Array;
 use arrow::array::cast::AsArray as _;
 use arrow::array::new_null_array;
@@ -26,6 +27,7 @@ use super::graph::Physical;
 use super::kernels;
 use super::kernels::Operand;
 use super::text;
+use super::words::Words;
 
 /// All expressions of a rule set over one list of columns.
 #[derive(Debug)]
@@ -35,6 +37,10 @@ pub struct Program {
     columns: Vec<ColumnDef>,
     /// Position in the list that expressions were typed over -> position in `columns`.
     slots: BTreeMap<usize, usize>,
+    /// By text node: all the words that any condition compares it with.
+    words: BTreeMap<NodeId, Words>,
+    /// Nodes that an output is made of; others were replaced while building.
+    used: usize,
 }
 
 /// The columns of one batch.
@@ -58,12 +64,15 @@ impl Input<'_> {
 }
 
 impl Program {
-    pub(super) fn new(nodes: Vec<Node>, outputs: Vec<NodeId>, columns: Vec<ColumnDef>, slots: BTreeMap<usize, usize>) -> Self {
-        Self { nodes, outputs, columns, slots }
-    }
-
-    pub(super) fn into_nodes(self) -> Vec<Node> {
-        self.nodes
+    pub(super) fn new(nodes: Vec<Node>, outputs: Vec<NodeId>, columns: Vec<ColumnDef>, slots: BTreeMap<usize, usize>, used: usize) -> Self {
+        let mut words: BTreeMap<NodeId, BTreeSet<&str>> = BTreeMap::new();
+        for node in &nodes {
+            if let Op::OneOf { of, words: own, .. } = &node.op {
+                words.entry(*of).or_default().extend(own.iter().map(String::as_str));
+            }
+        }
+        let words = words.into_iter().map(|(of, all)| (of, Words::new(all))).collect();
+        Self { nodes, outputs, columns, slots, words, used }
     }
 
     /// The columns that are needed, no others; [`Input::columns`] follows this order.
@@ -73,7 +82,7 @@ impl Program {
 
     /// Distinct sub-expressions, for reports.
     pub fn nodes(&self) -> usize {
-        self.nodes.len()
+        self.used
     }
 
     /// One column per output, in the order they were added, each with the rows
@@ -152,6 +161,8 @@ struct Run<'a> {
     program: &'a Program,
     input: &'a Input<'a>,
     values: Vec<Option<Operand>>,
+    /// By text node: which of its words each row is.
+    numbers: BTreeMap<NodeId, UInt16Array>,
 }
 
 impl<'a> Run<'a> {
@@ -161,7 +172,7 @@ impl<'a> Run<'a> {
             assert_eq!(array.len(), input.rows(column.grain), "rows of {}", column.name);
             assert_eq!(*array.data_type(), column.data_type, "type of {}", column.name);
         }
-        Self { program, input, values: vec![None; program.nodes.len()] }
+        Self { program, input, values: vec![None; program.nodes.len()], numbers: BTreeMap::new() }
     }
 
     fn rows(&self, id: NodeId) -> usize {
@@ -189,6 +200,7 @@ impl<'a> Run<'a> {
             }
             Op::All(parts) => Operand::column(Arc::new(self.junction(parts, rows, false))),
             Op::Any(parts) => Operand::column(Arc::new(self.junction(parts, rows, true))),
+            Op::OneOf { of, words, negated } if program.words[of].pays() => Operand::column(Arc::new(self.one_of(*of, words, *negated))),
             op => {
                 let inputs: Vec<Operand> = node.inputs.iter().map(|input| self.value(*input)).collect();
                 let parents = self.input.parents;
@@ -199,6 +211,16 @@ impl<'a> Run<'a> {
                 Operand::column(kernels::guarded(&inputs, rows, &node.data_type, &kernel))
             }
         }
+    }
+
+    /// The rows' words are looked up once for all conditions on the same text.
+    fn one_of(&mut self, of: NodeId, among: &[String], negated: bool) -> BooleanArray {
+        let words = &self.program.words[&of];
+        if !self.numbers.contains_key(&of) {
+            let text = self.value(of).spread(self.rows(of));
+            self.numbers.insert(of, words.numbers(text.as_string()));
+        }
+        words.any_of(&self.numbers[&of], among, negated)
     }
 
     /// Kleene AND (or OR), part by part until no later part can matter.
@@ -225,7 +247,7 @@ impl<'a> Run<'a> {
     }
 }
 
-fn apply(op: &Op, physical: Option<&Physical>, parents: &UInt32Array, inputs: &[Operand], rows: usize) -> Result<ArrayRef> {
+pub(super) fn apply(op: &Op, physical: Option<&Physical>, parents: &UInt32Array, inputs: &[Operand], rows: usize) -> Result<ArrayRef> {
     let booleans = || inputs[0].array.as_boolean();
     match op {
         Op::Spread(_) => Ok(arrow::compute::take(&inputs[0].array, parents, None)?),
@@ -234,6 +256,7 @@ fn apply(op: &Op, physical: Option<&Physical>, parents: &UInt32Array, inputs: &[
         Op::IsNull { negated: true, .. } => Ok(Arc::new(arrow::compute::is_not_null(&inputs[0].array)?)),
         Op::Truth { value, negated, .. } => Ok(Arc::new(kernels::truth(booleans(), *value, *negated))),
         Op::Compare(op, ..) => kernels::compare(*op, inputs),
+        Op::OneOf { words, negated, .. } => kernels::one_of(inputs, words, *negated),
         Op::Arithmetic(op, ..) => kernels::arithmetic(*op, inputs),
         Op::Negate(_) => kernels::negate(inputs),
         Op::Cast(_, to) => kernels::cast(inputs, to),

@@ -53,7 +53,31 @@ impl Source<'_> {
 
     /// The place of a part of the tree; the whole text if the parser kept none.
     pub fn of(&self, sql: &Sql) -> Range<usize> {
-        self.span(sql.span())
+        self.closed(self.span(sql.span()), matches!(sql, Sql::Function(_)))
+    }
+
+    /// The parser's places end with the last argument; this one with the
+    /// parenthesis that closes the list.
+    fn closed(&self, range: Range<usize>, is_call: bool) -> Range<usize> {
+        let (mut depth, mut quoted) = (0_usize, false);
+        for (at, byte) in self.text.bytes().enumerate().skip(range.start) {
+            let opens_list = is_call && at == range.end && byte == b'(';
+            if at >= range.end && depth == 0 && !quoted && !opens_list {
+                break;
+            }
+            match byte {
+                b'\'' => quoted = !quoted,
+                b'(' if !quoted => depth += 1,
+                b')' if !quoted && depth > 0 => {
+                    depth -= 1;
+                    if depth == 0 && at >= range.end {
+                        return range.start..at + 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+        range
     }
 
     pub fn span(&self, span: Span) -> Range<usize> {
@@ -80,8 +104,9 @@ impl Source<'_> {
             Some((words, place)) => (words, place_in_words(place)),
             None => (message, None),
         };
-        let start = place.map(|place| self.offset(place)).or_else(|| near.map(|near| self.span(near).start));
-        let start = start.unwrap_or(0).min(self.text.len());
+        // The end of the text has no place of its own.
+        let near = near.filter(|near| near.start.line != 0);
+        let start = place.map(|place| self.offset(place)).or_else(|| near.map(|near| self.span(near).start)).unwrap_or(self.text.len());
         let one = self.text[start..].chars().next().map_or(start, |ch| start + ch.len_utf8());
         let end = near.map(|near| self.span(near)).filter(|near| near.start == start).map_or(one, |near| near.end.max(one));
         let mut words = words.replacen("Expected: ", "expected ", 1).replacen("found: EOF", "found the end", 1).replacen("found: ", "found ", 1);

@@ -1,7 +1,5 @@
 //! Columns and one row for the tests of this module.
 
-use std::sync::Arc;
-
 use arrow::array::ArrayRef;
 use arrow::array::UInt32Array;
 use arrow::datatypes::DataType;

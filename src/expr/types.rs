@@ -123,7 +123,7 @@ fn settle_node(node: Expr, schema: &DFSchema) -> Result<Expr> {
             for side in [&like.expr, &like.pattern] {
                 let class = Class::of(&side.get_type(schema)?);
                 if !class.meets(Class::Text) {
-                    return Err(Mistake::new(format!("LIKE compares texts, `{}` is {class}", text::sql(side))).into());
+                    return Err(Mistake::new(format!("`like` compares texts, `{}` is {class}", text::sql(side))).into());
                 }
             }
             Ok(Expr::Like(like))
@@ -134,7 +134,7 @@ fn settle_node(node: Expr, schema: &DFSchema) -> Result<Expr> {
         },
         Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => settle_cast(*expr, field.data_type(), schema),
         Expr::ScalarFunction(call) => settle_call(call, schema),
-        Expr::SimilarTo(_) => Err(Mistake::new("SIMILAR TO cannot be used in a rule").help("Use LIKE.").into()),
+        Expr::SimilarTo(_) => Err(Mistake::new("`similar to` cannot be used in a rule").help("Use LIKE.").into()),
         Expr::Literal(ScalarValue::Decimal256(..) | ScalarValue::UInt64(_), _) => Err(Mistake::new("number has too many digits").into()),
         other => Ok(other),
     }
@@ -282,7 +282,10 @@ fn settle_call(mut call: ScalarFunction, schema: &DFSchema) -> Result<Expr> {
         _ => {}
     }
     if let Some(own) = FUNCTIONS.iter().find(|function| function.name == call.func.name()) {
-        (own.check)(&call.args).map_err(|message| Mistake::new(message).help(format!("{}: {}", own.usage, own.en)))?;
+        let found: Vec<DataType> = call.args.iter().map(|arg| arg.get_type(schema)).collect::<Result<_>>()?;
+        let usage = || format!("{}: {}", own.usage, own.en);
+        call.func.coerce_types(&found).map_err(|error| Mistake::from(error).help(usage()))?;
+        (own.check)(&call.args).map_err(|message| Mistake::new(message).help(usage()))?;
     }
     Ok(Expr::ScalarFunction(call))
 }
