@@ -1,5 +1,5 @@
 //! How many settlements a second and core each way of decoding makes of the
-//! same messages, in rounds that take turns so that a slow moment of the
+//! same messages, in short rounds that take turns so that a slow moment of the
 //! machine hits all of them.
 
 use std::hint::black_box;
@@ -16,9 +16,10 @@ use claimsift::codecs::corpus::Style;
 use claimsift::codecs::json::JsonDecoder;
 use claimsift::events::settlement::SETTLEMENT;
 
-const MESSAGES: u64 = 20_000;
-const ROUNDS: usize = 7;
-const RUN: usize = 8192;
+/// A round is short enough to fit between two interruptions, and the best counts.
+const MESSAGES: u64 = 2_048;
+const ROUNDS: usize = 60;
+const RUN: usize = 1024;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -108,8 +109,11 @@ fn main() {
     let mut best = [0.0_f64; 4];
     let mut worst = [f64::MAX; 4];
     let names = ["shape", "general", "simd-json tape", "arrow-json"];
+    // For a profiler: `-- shape` runs that way alone.
+    let only: Vec<_> = std::env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
+    let ways: Vec<_> = (0..names.len()).filter(|way| only.is_empty() || only.iter().any(|name| name == names[*way])).collect();
     for _ in 0..ROUNDS {
-        for way in 0..names.len() {
+        for way in ways.iter().copied() {
             let start = Instant::now();
             black_box(match way {
                 0 => drain(&mut shape, &messages),
@@ -122,7 +126,7 @@ fn main() {
             worst[way] = worst[way].min(rate);
         }
     }
-    for way in 0..names.len() {
+    for way in ways {
         println!("decode {:<15} {:>9.0} events/s (slowest round {:.0})", names[way], best[way], worst[way]);
     }
     println!("decode shape / simd-json tape: {:.2} (floor 1.5)", best[0] / best[2]);

@@ -24,7 +24,10 @@ use crate::events::Kind;
 pub(crate) struct ColumnBuilder {
     kind: Kind,
     data: Data,
-    nulls: NullBufferBuilder,
+    /// Rows written or filled up.
+    len: usize,
+    /// `None` while no row is NULL.
+    nulls: Option<NullBufferBuilder>,
 }
 
 enum Data {
@@ -43,13 +46,13 @@ impl ColumnBuilder {
             Kind::Int | Kind::Date | Kind::Flag => Data::Narrow(Vec::new()),
             Kind::Time => Data::Wide(Vec::new()),
         };
-        Self { kind, data, nulls: NullBufferBuilder::new(0) }
+        Self { kind, data, len: 0, nulls: None }
     }
 
     /// Whether `row` was written and is not NULL.
     #[inline]
     pub fn has(&self, row: usize) -> bool {
-        row < self.nulls.len() && self.nulls.is_valid(row)
+        row < self.len && self.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row))
     }
 
     /// The text of a row that [`has`](Self::has) one.
@@ -71,32 +74,43 @@ impl ColumnBuilder {
         }
     }
 
-    /// Makes rows up to, not including, `row` NULL where nothing was written.
-    #[inline]
-    fn fill(&mut self, row: usize) {
-        if self.nulls.len() < row {
-            self.fill_some(row);
+    /// Makes rows up to, not including, `row` NULL where nothing was written,
+    /// and counts `row` as written.
+    #[inline(always)]
+    fn start(&mut self, row: usize) {
+        if self.len < row {
+            self.fill(row);
         }
-        debug_assert_eq!(self.nulls.len(), row);
+        debug_assert_eq!(self.len, row);
+        self.len = row + 1;
+        if let Some(nulls) = &mut self.nulls {
+            nulls.append_non_null();
+        }
     }
 
     #[cold]
-    fn fill_some(&mut self, row: usize) {
-        self.nulls.append_n_nulls(row - self.nulls.len());
+    fn fill(&mut self, rows: usize) {
+        let written = self.len;
+        let nulls = self.nulls.get_or_insert_with(|| NullBufferBuilder::new_with_len(written));
+        nulls.append_n_nulls(rows - written);
+        self.len = rows;
         match &mut self.data {
-            Data::Text(text, ends) => ends.resize(row, text.len() as i32),
-            Data::Decimal(values) => values.resize(row, 0),
-            Data::Narrow(values) => values.resize(row, 0),
-            Data::Wide(values) => values.resize(row, 0),
+            Data::Text(text, ends) => ends.resize(rows, text.len() as i32),
+            Data::Decimal(values) => values.resize(rows, 0),
+            Data::Narrow(values) => values.resize(rows, 0),
+            Data::Wide(values) => values.resize(rows, 0),
         }
     }
 
     /// Takes back every row from `row` on.
     pub fn truncate(&mut self, row: usize) {
-        if self.nulls.len() <= row {
+        if self.len <= row {
             return;
         }
-        self.nulls.truncate(row);
+        self.len = row;
+        if let Some(nulls) = &mut self.nulls {
+            nulls.truncate(row);
+        }
         match &mut self.data {
             Data::Text(text, ends) => {
                 ends.truncate(row);
@@ -113,7 +127,7 @@ impl ColumnBuilder {
     pub fn push_text(&mut self, row: usize, bytes: &[u8], start: usize, end: usize) {
         /// Copied whole and cut, which is quicker than a copy of the right length.
         const CHUNK: usize = 32;
-        self.fill(row);
+        self.start(row);
         let Data::Text(text, ends) = &mut self.data else { return };
         let len = text.len() + (end - start);
         match bytes[start..].first_chunk::<CHUNK>() {
@@ -125,24 +139,21 @@ impl ColumnBuilder {
         }
         assert!(len <= i32::MAX as usize, "a run holds less than 2 GiB of one column");
         ends.push(len as i32);
-        self.nulls.append_non_null();
     }
 
     #[inline]
     pub fn push_decimal(&mut self, row: usize, value: i128) {
-        self.fill(row);
+        self.start(row);
         if let Data::Decimal(values) = &mut self.data {
             values.push(value);
-            self.nulls.append_non_null();
         }
     }
 
     #[inline]
     pub fn push_time(&mut self, row: usize, seconds: i64) {
-        self.fill(row);
+        self.start(row);
         if let Data::Wide(values) = &mut self.data {
             values.push(seconds);
-            self.nulls.append_non_null();
         }
     }
 
@@ -154,10 +165,9 @@ impl ColumnBuilder {
             Value::Decimal(units) => self.push_decimal(row, *units),
             Value::Time(seconds) => self.push_time(row, *seconds),
             Value::Int(number) | Value::Date(number) => {
-                self.fill(row);
+                self.start(row);
                 if let Data::Narrow(values) = &mut self.data {
                     values.push(*number);
-                    self.nulls.append_non_null();
                 }
             }
         }
@@ -165,16 +175,17 @@ impl ColumnBuilder {
 
     /// The column with `rows` rows; the builder is empty afterwards.
     pub fn finish(&mut self, rows: usize) -> ArrayRef {
-        if self.nulls.len() < rows {
-            self.fill_some(rows);
+        if self.len < rows {
+            self.fill(rows);
         }
-        let nulls = self.nulls.finish();
+        self.len = 0;
+        let nulls = self.nulls.take().and_then(NullBufferBuilder::build);
         match &mut self.data {
             Data::Text(text, ends) => {
                 let mut offsets = Vec::with_capacity(ends.len() + 1);
                 offsets.push(0);
                 offsets.append(ends);
-                let room = text.len();
+                let room = room_after(text.len());
                 let values = Buffer::from_vec(std::mem::replace(text, Vec::with_capacity(room)));
                 let array = StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), values, nulls);
                 Arc::new(array.expect("texts are slices of checked UTF-8"))
@@ -191,9 +202,15 @@ impl ColumnBuilder {
     }
 }
 
-/// The values, leaving a buffer that has room for as many again.
+/// Room for the next run: as much as the last one needed and an eighth more,
+/// so that runs of like size seldom grow their buffers.
+fn room_after(used: usize) -> usize {
+    used + used / 8
+}
+
+/// The values, leaving a buffer that has room for the next run.
 fn take<T: arrow::datatypes::ArrowNativeType>(values: &mut Vec<T>) -> ScalarBuffer<T> {
-    let room = values.len();
+    let room = room_after(values.len());
     ScalarBuffer::from(std::mem::replace(values, Vec::with_capacity(room)))
 }
 

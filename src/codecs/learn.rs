@@ -10,6 +10,7 @@ use crate::codecs::rows::Rows;
 use crate::codecs::scalar;
 use crate::codecs::shape;
 use crate::codecs::shape::Frame;
+use crate::codecs::shape::Literal;
 use crate::codecs::shape::Object;
 use crate::codecs::shape::Slot;
 use crate::codecs::shape::Step;
@@ -146,7 +147,7 @@ impl Learner<'_> {
             self.lexer.space();
             let key = self.since(start);
             let step = self.step(table_idx, name).filter(|_| !name.contains('\\') && object.slots.len() < SLOTS_MAX)?;
-            object.slots.push(Slot { key, literal: Box::default(), step });
+            object.slots.push(Slot { key, literal: Literal::default(), step });
             if !self.between(&mut object.frame)? {
                 return Some(object);
             }
@@ -198,7 +199,8 @@ fn step_of(plan: &ColumnPlan, column: usize) -> Step {
             scale: plan.kind.scale().unwrap_or(0),
             limit: 10_i64.pow(u32::from(scalar::precision(plan.kind))),
         },
-        Kind::Int | Kind::Date | Kind::Time | Kind::Flag => Step::Other(column),
+        Kind::Time => Step::Time(column),
+        Kind::Int | Kind::Date | Kind::Flag => Step::Other(column),
     }
 }
 
@@ -260,7 +262,7 @@ fn columns_once(shape: &Object) -> bool {
     fn visit(object: &Object, names: &mut Vec<(bool, usize)>) -> bool {
         object.slots.iter().all(|slot| {
             let place = match &slot.step {
-                Step::Text { column, .. } | Step::Decimal { column, .. } | Step::Person(column) | Step::Other(column) => (false, *column),
+                Step::Text { column, .. } | Step::Decimal { column, .. } | Step::Person(column) | Step::Time(column) | Step::Other(column) => (false, *column),
                 Step::List { child, row, .. } if columns_once(row) => (true, *child),
                 Step::List { .. } => return false,
                 Step::Block(block) => return visit(block, names),
@@ -278,7 +280,7 @@ fn columns_once(shape: &Object) -> bool {
 fn finish(object: &mut Object) {
     let separator = object.frame.separator.as_deref().unwrap_or(b",");
     for slot in &mut object.slots {
-        slot.literal = [separator, &slot.key].concat().into();
+        slot.literal = Literal::new([separator, &slot.key].concat().into());
         match &mut slot.step {
             Step::Block(object) | Step::List { row: object, .. } => finish(object),
             _ => {}

@@ -42,8 +42,64 @@ pub(crate) struct Slot {
     /// The key with its quotes, the colon, and white space around that.
     pub key: Box<[u8]>,
     /// The object's separator, then `key`.
-    pub literal: Box<[u8]>,
+    pub literal: Literal,
     pub step: Step,
+}
+
+/// Bytes to compare with quickly.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Literal {
+    /// The first bytes, zeros behind.
+    words: [u64; 4],
+    bytes: Box<[u8]>,
+}
+
+const WORDS_BYTES: usize = 32;
+
+/// By length: which bits of four words are those of so many bytes.
+static MASKS: [[u64; 4]; WORDS_BYTES + 1] = masks();
+
+const fn masks() -> [[u64; 4]; WORDS_BYTES + 1] {
+    let mut masks = [[0_u64; 4]; WORDS_BYTES + 1];
+    let mut len = 0;
+    while len <= WORDS_BYTES {
+        let mut byte = 0;
+        while byte < len {
+            masks[len][byte / 8] |= 0xff << (byte % 8 * 8);
+            byte += 1;
+        }
+        len += 1;
+    }
+    masks
+}
+
+fn words(bytes: &[u8; WORDS_BYTES]) -> [u64; 4] {
+    let (words, _) = bytes.as_chunks::<8>();
+    [0, 1, 2, 3].map(|word: usize| u64::from_le_bytes(words[word]))
+}
+
+impl Literal {
+    pub fn new(bytes: Box<[u8]>) -> Self {
+        let mut first = [0; WORDS_BYTES];
+        let len = bytes.len().min(WORDS_BYTES);
+        first[..len].copy_from_slice(&bytes[..len]);
+        Self { words: words(&first), bytes }
+    }
+
+    /// Whether it stands at `pos`: for all but the longest keys one comparison
+    /// under a mask, whatever the length.
+    #[inline(always)]
+    fn stands(&self, bytes: &[u8], pos: usize) -> bool {
+        let chunk = bytes.get(pos..).and_then(<[u8]>::first_chunk::<WORDS_BYTES>);
+        match (chunk, MASKS.get(self.bytes.len())) {
+            (Some(chunk), Some(mask)) => {
+                let found = words(chunk);
+                let differ = |word: usize| (found[word] ^ self.words[word]) & mask[word];
+                differ(0) | differ(1) | differ(2) | differ(3) == 0
+            }
+            _ => stands(bytes, pos, &self.bytes),
+        }
+    }
 }
 
 /// What to do with a member's value.
@@ -54,6 +110,7 @@ pub(crate) enum Step {
     Person(usize),
     /// `limit`: the least number of units too many for the column.
     Decimal { column: usize, scale: u8, limit: i64 },
+    Time(usize),
     Other(usize),
     /// A known column that nobody needs.
     Skip,
@@ -68,7 +125,7 @@ pub(crate) enum Step {
 pub(crate) fn push<'a>(rows: &mut Rows, shape: &Object, text: &'a str) -> Option<Accepted<'a>> {
     rows.begin();
     let row = rows.len();
-    let mut walk = Walk { text, lexer: Lexer { bytes: text.as_bytes(), pos: 0 }, rows, person: None };
+    let mut walk = Walk { text, lexer: Lexer { bytes: text.as_bytes(), pos: 0 }, rows, person: None, latest_time: ([0; TIME_BYTES], 0) };
     let walked = walk.object(shape, 0, row, 1).filter(|()| walk.lexer.pos == text.len());
     let person = walk.person.take();
     let accepted = walked.and_then(|()| {
@@ -87,18 +144,18 @@ struct Walk<'a, 'r> {
     lexer: Lexer<'a>,
     rows: &'r mut Rows,
     person: Option<Cow<'a, str>>,
+    /// The token of the last time read, and what it means.
+    latest_time: ([u8; TIME_BYTES], i64),
 }
 
-/// Whether `literal` stands at `pos`. Keys are mostly 8 to 32 bytes long and
-/// then two overlapping words tell.
+/// `"yyyy-MM-dd HH:mm:ss"` with its quotes.
+const TIME_BYTES: usize = 21;
+
 #[inline(always)]
 fn stands(bytes: &[u8], pos: usize, literal: &[u8]) -> bool {
-    let Some(part) = bytes.get(pos..pos + literal.len()) else { return false };
-    match literal.len() {
-        1 => part[0] == literal[0],
-        8..=16 => part.first_chunk::<8>() == literal.first_chunk::<8>() && part.last_chunk::<8>() == literal.last_chunk::<8>(),
-        17..=32 => part.first_chunk::<16>() == literal.first_chunk::<16>() && part.last_chunk::<16>() == literal.last_chunk::<16>(),
-        _ => part == literal,
+    match literal {
+        [byte] => bytes.get(pos) == Some(byte),
+        _ => bytes.get(pos..pos + literal.len()) == Some(literal),
     }
 }
 
@@ -124,17 +181,26 @@ impl<'a> Walk<'a, '_> {
             return None;
         }
         let tail = shape.frame.tail.as_deref()?;
-        let mut slots = shape.slots.iter();
-        let first = slots.by_ref().find(|slot| stands(self.lexer.bytes, self.lexer.pos, &slot.key))?;
-        self.lexer.pos += first.key.len();
-        self.value(&first.step, table_idx, row, depth)?;
-        while !self.step_over(tail) {
-            // The next slot is the usual case; those it steps past are absent.
-            let slot = slots.by_ref().find(|slot| stands(self.lexer.bytes, self.lexer.pos, &slot.literal))?;
-            self.lexer.pos += slot.literal.len();
+        let first = shape.slots.iter().position(|slot| stands(self.lexer.bytes, self.lexer.pos, &slot.key))?;
+        self.lexer.pos += shape.slots[first].key.len();
+        self.value(&shape.slots[first].step, table_idx, row, depth)?;
+        let mut next = first + 1;
+        loop {
+            let at = |slot: &&Slot| slot.literal.stands(self.lexer.bytes, self.lexer.pos);
+            let slot = match shape.slots.get(next).filter(at) {
+                Some(slot) => slot,
+                None if self.step_over(tail) => return Some(()),
+                None => {
+                    // Members that it steps past are absent.
+                    let at = |slot: &Slot| slot.literal.stands(self.lexer.bytes, self.lexer.pos);
+                    next += 1 + shape.slots.get(next + 1..)?.iter().position(at)?;
+                    &shape.slots[next]
+                }
+            };
+            self.lexer.pos += slot.literal.bytes.len();
             self.value(&slot.step, table_idx, row, depth)?;
+            next += 1;
         }
-        Some(())
     }
 
     #[inline(always)]
@@ -148,7 +214,8 @@ impl<'a> Walk<'a, '_> {
                 self.skip(depth)
             }
             Step::Person(column) => self.person(*column, row),
-            Step::Other(column) => self.other(table_idx, *column, row),
+            Step::Time(column) => self.time(table_idx, *column, row),
+            Step::Other(column) => self.rare(table_idx, *column, row, false),
             Step::Block(block) if self.lexer.peek() == Some(b'{') => self.object(block, table_idx, row, depth + 1),
             Step::Block(_) => self.null(),
             Step::List { child, frame, row } => self.list(child + 1, frame, row, depth + 1),
@@ -244,8 +311,30 @@ impl<'a> Walk<'a, '_> {
         Some(())
     }
 
-    fn other(&mut self, table_idx: usize, column: usize, row: usize) -> Option<()> {
-        self.rare(table_idx, column, row, false)
+    #[inline(always)]
+    fn time(&mut self, table_idx: usize, column: usize, row: usize) -> Option<()> {
+        let pos = self.lexer.pos;
+        // Lines of one bill often share their time.
+        let text = self.lexer.bytes.get(pos..).and_then(<[u8]>::first_chunk::<TIME_BYTES>);
+        if text.is_none_or(|text| *text != self.latest_time.0) {
+            return self.new_time(table_idx, column, row);
+        }
+        self.lexer.pos += TIME_BYTES;
+        self.rows.tables[table_idx].columns[column].push_time(row, self.latest_time.1);
+        Some(())
+    }
+
+    #[inline(never)]
+    fn new_time(&mut self, table_idx: usize, column: usize, row: usize) -> Option<()> {
+        let start = self.lexer.pos;
+        self.rare(table_idx, column, row, false)?;
+        let column = &self.rows.tables[table_idx].columns[column];
+        if let Some(token) = self.lexer.bytes[start..self.lexer.pos].as_array::<TIME_BYTES>()
+            && column.has(row)
+        {
+            self.latest_time = (*token, column.time(row)?);
+        }
+        Some(())
     }
 
     /// Any scalar, by the way that both decoders share.
