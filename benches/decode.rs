@@ -109,10 +109,12 @@ fn main() {
     let mut best = [0.0_f64; 4];
     let mut worst = [f64::MAX; 4];
     let names = ["shape", "general", "simd-json tape", "arrow-json"];
-    // For a profiler: `-- shape` runs that way alone.
-    let only: Vec<_> = std::env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
+    // For a profiler: `-- shape 5` runs five rounds of that way alone.
+    let mut only: Vec<_> = std::env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
+    let rounds = only.iter().find_map(|text| text.parse().ok()).unwrap_or(ROUNDS);
+    only.retain(|name| names.contains(&name.as_str()));
     let ways: Vec<_> = (0..names.len()).filter(|way| only.is_empty() || only.iter().any(|name| name == names[*way])).collect();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         for way in ways.iter().copied() {
             let start = Instant::now();
             black_box(match way {

@@ -15,6 +15,7 @@ use crate::codecs::rows::Rows;
 use crate::codecs::scalar;
 use crate::codecs::scalar::Token;
 use crate::codecs::scalar::Value;
+use crate::events::Kind;
 
 /// What an object looks like: the bytes between its values, literally.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,9 +74,10 @@ const fn masks() -> [[u64; 4]; WORDS_BYTES + 1] {
     masks
 }
 
+#[inline(always)]
 fn words(bytes: &[u8; WORDS_BYTES]) -> [u64; 4] {
     let (words, _) = bytes.as_chunks::<8>();
-    [0, 1, 2, 3].map(|word: usize| u64::from_le_bytes(words[word]))
+    [u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]), u64::from_le_bytes(words[2]), u64::from_le_bytes(words[3])]
 }
 
 impl Literal {
@@ -97,7 +99,7 @@ impl Literal {
                 let differ = |word: usize| (found[word] ^ self.words[word]) & mask[word];
                 differ(0) | differ(1) | differ(2) | differ(3) == 0
             }
-            _ => stands(bytes, pos, &self.bytes),
+            _ => behind(bytes, pos, &self.bytes).is_some(),
         }
     }
 }
@@ -125,10 +127,10 @@ pub(crate) enum Step {
 pub(crate) fn push<'a>(rows: &mut Rows, shape: &Object, text: &'a str) -> Option<Accepted<'a>> {
     rows.begin();
     let row = rows.len();
-    let mut walk = Walk { text, lexer: Lexer { bytes: text.as_bytes(), pos: 0 }, rows, person: None, latest_time: ([0; TIME_BYTES], 0) };
-    let walked = walk.object(shape, 0, row, 1).filter(|()| walk.lexer.pos == text.len());
+    let mut walk = Walk { text, bytes: text.as_bytes(), rows, person: None, latest_time: ([0; TIME_BYTES], 0) };
+    let walked = walk.object(shape, 0, row, 1, 0).filter(|end| *end == text.len());
     let person = walk.person.take();
-    let accepted = walked.and_then(|()| {
+    let accepted = walked.and_then(|_| {
         let event_time = rows.verdict(None).ok()?;
         Some(Accepted { person: person?, event_time })
     });
@@ -139,9 +141,11 @@ pub(crate) fn push<'a>(rows: &mut Rows, shape: &Object, text: &'a str) -> Option
     accepted
 }
 
+/// Every step takes the place where it starts and returns the place behind
+/// what it read, so that the place stays in a register; `None` gives up.
 struct Walk<'a, 'r> {
     text: &'a str,
-    lexer: Lexer<'a>,
+    bytes: &'a [u8],
     rows: &'r mut Rows,
     person: Option<Cow<'a, str>>,
     /// The token of the last time read, and what it means.
@@ -151,222 +155,204 @@ struct Walk<'a, 'r> {
 /// `"yyyy-MM-dd HH:mm:ss"` with its quotes.
 const TIME_BYTES: usize = 21;
 
+/// The place behind `literal`, if that stands at `pos`.
 #[inline(always)]
-fn stands(bytes: &[u8], pos: usize, literal: &[u8]) -> bool {
-    match literal {
+fn behind(bytes: &[u8], pos: usize, literal: &[u8]) -> Option<usize> {
+    let found = match literal {
+        [] => true,
         [byte] => bytes.get(pos) == Some(byte),
         _ => bytes.get(pos..pos + literal.len()) == Some(literal),
+    };
+    found.then_some(pos + literal.len())
+}
+
+/// The end of a string without escapes that starts at `pos` with its quote.
+#[inline(always)]
+fn plain_string(bytes: &[u8], pos: usize) -> Option<usize> {
+    if bytes.get(pos) != Some(&b'"') {
+        return None;
     }
+    let stop = string_stop(bytes, pos + 1);
+    (bytes.get(stop) == Some(&b'"')).then_some(stop)
 }
 
 impl<'a> Walk<'a, '_> {
-    #[inline(always)]
-    fn step_over(&mut self, literal: &[u8]) -> bool {
-        let found = stands(self.lexer.bytes, self.lexer.pos, literal);
-        if found {
-            self.lexer.pos += literal.len();
-        }
-        found
-    }
-
     /// An object that lies at nesting `depth` and holds `row` of a table.
-    fn object(&mut self, shape: &Object, table_idx: usize, row: usize, depth: usize) -> Option<()> {
-        if !self.step_over(b"{") {
-            return None;
+    fn object(&mut self, shape: &Object, table_idx: usize, row: usize, depth: usize, pos: usize) -> Option<usize> {
+        let bytes = self.bytes;
+        let pos = behind(bytes, pos, b"{")?;
+        if let Some(end) = behind(bytes, pos, b"}") {
+            return Some(end);
         }
-        if self.step_over(b"}") {
-            return Some(());
-        }
-        if !self.step_over(shape.frame.lead.as_deref()?) {
-            return None;
-        }
+        let mut pos = behind(bytes, pos, shape.frame.lead.as_deref()?)?;
         let tail = shape.frame.tail.as_deref()?;
-        let first = shape.slots.iter().position(|slot| stands(self.lexer.bytes, self.lexer.pos, &slot.key))?;
-        self.lexer.pos += shape.slots[first].key.len();
-        self.value(&shape.slots[first].step, table_idx, row, depth)?;
-        let mut next = first + 1;
+        let mut next = shape.slots.iter().position(|slot| behind(bytes, pos, &slot.key).is_some())?;
+        pos += shape.slots[next].key.len();
         loop {
-            let at = |slot: &&Slot| slot.literal.stands(self.lexer.bytes, self.lexer.pos);
-            let slot = match shape.slots.get(next).filter(at) {
-                Some(slot) => slot,
-                None if self.step_over(tail) => return Some(()),
-                None => {
-                    // Members that it steps past are absent.
-                    let at = |slot: &Slot| slot.literal.stands(self.lexer.bytes, self.lexer.pos);
-                    next += 1 + shape.slots.get(next + 1..)?.iter().position(at)?;
-                    &shape.slots[next]
-                }
+            let step = &shape.slots[next].step;
+            pos = match step {
+                Step::Text { column, flag } => self.text(table_idx, *column, row, *flag, pos)?,
+                Step::Decimal { column, scale, limit } => self.decimal(table_idx, *column, row, *scale, *limit, pos)?,
+                Step::Time(column) => self.time(table_idx, *column, row, pos)?,
+                Step::Skip => self.skip(depth, pos)?,
+                _ => self.seldom(step, table_idx, row, depth, pos)?,
             };
-            self.lexer.pos += slot.literal.bytes.len();
-            self.value(&slot.step, table_idx, row, depth)?;
             next += 1;
-        }
-    }
-
-    #[inline(always)]
-    fn value(&mut self, step: &Step, table_idx: usize, row: usize, depth: usize) -> Option<()> {
-        match step {
-            Step::Text { column, flag } => self.text(table_idx, *column, row, *flag),
-            Step::Decimal { column, scale, limit } => self.decimal(table_idx, *column, row, *scale, *limit),
-            Step::Skip => self.skip(depth),
-            Step::Unknown => {
-                self.rows.unknown_fields += 1;
-                self.skip(depth)
-            }
-            Step::Person(column) => self.person(*column, row),
-            Step::Time(column) => self.time(table_idx, *column, row),
-            Step::Other(column) => self.rare(table_idx, *column, row, false),
-            Step::Block(block) if self.lexer.peek() == Some(b'{') => self.object(block, table_idx, row, depth + 1),
-            Step::Block(_) => self.null(),
-            Step::List { child, frame, row } => self.list(child + 1, frame, row, depth + 1),
-        }
-    }
-
-    fn null(&mut self) -> Option<()> {
-        self.lexer.literal(b"null").ok()
-    }
-
-    fn list(&mut self, table_idx: usize, frame: &Frame, row_shape: &Object, depth: usize) -> Option<()> {
-        if !self.step_over(b"[") {
-            return self.null();
-        }
-        if self.step_over(b"]") {
-            return Some(());
-        }
-        if !self.step_over(frame.lead.as_deref()?) {
-            return None;
-        }
-        let tail = frame.tail.as_deref()?;
-        loop {
-            let row = self.rows.tables[table_idx].rows;
-            self.object(row_shape, table_idx, row, depth + 1)?;
-            self.rows.tables[table_idx].rows += 1;
-            if self.step_over(tail) {
-                return Some(());
-            }
-            if !self.step_over(frame.separator.as_deref()?) {
-                return None;
+            if shape.slots.get(next).is_some_and(|slot| slot.literal.stands(bytes, pos)) {
+                pos += shape.slots[next].literal.bytes.len();
+            } else if let Some(end) = behind(bytes, pos, tail) {
+                return Some(end);
+            } else {
+                // Members that it steps past are absent.
+                next += 1 + shape.slots.get(next + 1..)?.iter().position(|slot| slot.literal.stands(bytes, pos))?;
+                pos += shape.slots[next].literal.bytes.len();
             }
         }
-    }
-
-    #[inline(always)]
-    fn skip(&mut self, depth: usize) -> Option<()> {
-        if self.lexer.peek() == Some(b'"') {
-            let stop = string_stop(self.lexer.bytes, self.lexer.pos + 1);
-            if self.lexer.bytes.get(stop) == Some(&b'"') {
-                self.lexer.pos = stop + 1;
-                return Some(());
-            }
-        }
-        self.lexer.value(depth).ok()
-    }
-
-    /// The ends of a string without escapes; the lexer stands behind it then.
-    #[inline(always)]
-    fn plain_string(&mut self) -> Option<(usize, usize)> {
-        let start = self.lexer.pos + 1;
-        let stop = string_stop(self.lexer.bytes, start);
-        if self.lexer.bytes.get(stop) != Some(&b'"') {
-            return None;
-        }
-        self.lexer.pos = stop + 1;
-        Some((start, stop))
-    }
-
-    #[inline(always)]
-    fn text(&mut self, table_idx: usize, column: usize, row: usize, flag: bool) -> Option<()> {
-        if self.lexer.peek() != Some(b'"') {
-            return self.rare(table_idx, column, row, flag);
-        }
-        let Some((start, end)) = self.plain_string() else {
-            return self.rare(table_idx, column, row, flag);
-        };
-        if start < end {
-            self.rows.tables[table_idx].columns[column].push_text(row, self.lexer.bytes, start, end);
-        }
-        Some(())
-    }
-
-    #[inline(always)]
-    fn decimal(&mut self, table_idx: usize, column: usize, row: usize, scale: u8, limit: i64) -> Option<()> {
-        let quotes = usize::from(self.lexer.peek() == Some(b'"'));
-        let plain = scalar::plain_decimal(self.lexer.bytes, self.lexer.pos + quotes, scale);
-        match plain {
-            Some((units, end)) if units.abs() < limit && (quotes == 0 || self.lexer.bytes.get(end) == Some(&b'"')) => {
-                self.lexer.pos = end + quotes;
-                self.rows.tables[table_idx].columns[column].push_decimal(row, i128::from(units));
-                Some(())
-            }
-            _ => self.rare(table_idx, column, row, false),
-        }
-    }
-
-    fn person(&mut self, column: usize, row: usize) -> Option<()> {
-        let token = self.token()?;
-        if let Value::Text(text) = scalar::decode(token, crate::events::Kind::Text, false).ok()? {
-            self.rows.tables[0].columns[column].push_text(row, text.as_bytes(), 0, text.len());
-            self.person = Some(text);
-        }
-        Some(())
-    }
-
-    #[inline(always)]
-    fn time(&mut self, table_idx: usize, column: usize, row: usize) -> Option<()> {
-        let pos = self.lexer.pos;
-        // Lines of one bill often share their time.
-        let text = self.lexer.bytes.get(pos..).and_then(<[u8]>::first_chunk::<TIME_BYTES>);
-        if text.is_none_or(|text| *text != self.latest_time.0) {
-            return self.new_time(table_idx, column, row);
-        }
-        self.lexer.pos += TIME_BYTES;
-        self.rows.tables[table_idx].columns[column].push_time(row, self.latest_time.1);
-        Some(())
     }
 
     #[inline(never)]
-    fn new_time(&mut self, table_idx: usize, column: usize, row: usize) -> Option<()> {
-        let start = self.lexer.pos;
-        self.rare(table_idx, column, row, false)?;
+    fn seldom(&mut self, step: &Step, table_idx: usize, row: usize, depth: usize, pos: usize) -> Option<usize> {
+        match step {
+            Step::Unknown => {
+                self.rows.unknown_fields += 1;
+                self.skip(depth, pos)
+            }
+            Step::Person(column) => self.person(*column, row, pos),
+            Step::Block(block) if self.bytes.get(pos) == Some(&b'{') => self.object(block, table_idx, row, depth + 1, pos),
+            Step::Block(_) => behind(self.bytes, pos, b"null"),
+            Step::List { child, frame, row } => self.list(child + 1, frame, row, depth + 1, pos),
+            Step::Other(column) | Step::Time(column) | Step::Text { column, .. } | Step::Decimal { column, .. } => {
+                self.rare(table_idx, *column, row, false, pos)
+            }
+            Step::Skip => self.skip(depth, pos),
+        }
+    }
+
+    fn list(&mut self, table_idx: usize, frame: &Frame, row_shape: &Object, depth: usize, pos: usize) -> Option<usize> {
+        let bytes = self.bytes;
+        let Some(pos) = behind(bytes, pos, b"[") else { return behind(bytes, pos, b"null") };
+        if let Some(end) = behind(bytes, pos, b"]") {
+            return Some(end);
+        }
+        let mut pos = behind(bytes, pos, frame.lead.as_deref()?)?;
+        let tail = frame.tail.as_deref()?;
+        loop {
+            let row = self.rows.tables[table_idx].rows;
+            pos = self.object(row_shape, table_idx, row, depth + 1, pos)?;
+            self.rows.tables[table_idx].rows += 1;
+            if let Some(end) = behind(bytes, pos, tail) {
+                return Some(end);
+            }
+            pos = behind(bytes, pos, frame.separator.as_deref()?)?;
+        }
+    }
+
+    /// Skips any value, checking that it is one.
+    #[inline(always)]
+    fn skip(&mut self, depth: usize, pos: usize) -> Option<usize> {
+        if let Some(end) = plain_string(self.bytes, pos) {
+            return Some(end + 1);
+        }
+        let mut lexer = Lexer { bytes: self.bytes, pos };
+        lexer.value(depth).ok()?;
+        Some(lexer.pos)
+    }
+
+    #[inline(always)]
+    fn text(&mut self, table_idx: usize, column: usize, row: usize, flag: bool, pos: usize) -> Option<usize> {
+        let Some(end) = plain_string(self.bytes, pos) else {
+            return self.rare(table_idx, column, row, flag, pos);
+        };
+        if pos + 1 < end {
+            self.rows.tables[table_idx].columns[column].push_text(row, self.bytes, pos + 1, end);
+        }
+        Some(end + 1)
+    }
+
+    #[inline(always)]
+    fn decimal(&mut self, table_idx: usize, column: usize, row: usize, scale: u8, limit: i64, pos: usize) -> Option<usize> {
+        let quotes = usize::from(self.bytes.get(pos) == Some(&b'"'));
+        match scalar::plain_decimal(self.bytes, pos + quotes, scale) {
+            Some((units, end)) if units.abs() < limit && (quotes == 0 || self.bytes.get(end) == Some(&b'"')) => {
+                self.rows.tables[table_idx].columns[column].push_decimal(row, i128::from(units));
+                Some(end + quotes)
+            }
+            _ => self.rare(table_idx, column, row, false, pos),
+        }
+    }
+
+    fn person(&mut self, column: usize, row: usize, pos: usize) -> Option<usize> {
+        let (token, end) = self.token(pos)?;
+        if let Value::Text(text) = scalar::decode(token, Kind::Text, false).ok()? {
+            self.rows.tables[0].columns[column].push_text(row, text.as_bytes(), 0, text.len());
+            self.person = Some(text);
+        }
+        Some(end)
+    }
+
+    #[inline(always)]
+    fn time(&mut self, table_idx: usize, column: usize, row: usize, pos: usize) -> Option<usize> {
+        // Lines of one bill often share their time.
+        let token = self.bytes.get(pos..).and_then(<[u8]>::first_chunk::<TIME_BYTES>);
+        let known = &self.latest_time.0;
+        if !token.is_some_and(|token| same_16(token, known, 0) && same_16(token, known, TIME_BYTES - 16)) {
+            return self.new_time(table_idx, column, row, pos);
+        }
+        self.rows.tables[table_idx].columns[column].push_time(row, self.latest_time.1);
+        Some(pos + TIME_BYTES)
+    }
+
+    #[inline(never)]
+    fn new_time(&mut self, table_idx: usize, column: usize, row: usize, pos: usize) -> Option<usize> {
+        let end = self.rare(table_idx, column, row, false, pos)?;
         let column = &self.rows.tables[table_idx].columns[column];
-        if let Some(token) = self.lexer.bytes[start..self.lexer.pos].as_array::<TIME_BYTES>()
+        if let Some(token) = self.bytes[pos..end].as_array::<TIME_BYTES>()
             && column.has(row)
         {
             self.latest_time = (*token, column.time(row)?);
         }
-        Some(())
+        Some(end)
     }
 
     /// Any scalar, by the way that both decoders share.
     #[inline(never)]
-    fn rare(&mut self, table_idx: usize, column: usize, row: usize, flag: bool) -> Option<()> {
-        let token = self.token()?;
+    fn rare(&mut self, table_idx: usize, column: usize, row: usize, flag: bool, pos: usize) -> Option<usize> {
+        let (token, end) = self.token(pos)?;
         let kind = self.rows.plan.tables[table_idx].columns[column].kind;
         let value = scalar::decode(token, kind, flag).ok()?;
         self.rows.tables[table_idx].columns[column].push(row, &value);
-        Some(())
+        Some(end)
     }
 
     /// The scalar that stands here; `None` also for a container.
-    fn token(&mut self) -> Option<Token<'a>> {
-        let start = self.lexer.pos;
-        match self.lexer.peek()? {
+    fn token(&self, pos: usize) -> Option<(Token<'a>, usize)> {
+        let bytes = self.bytes;
+        let token = match bytes.get(pos)? {
             b'"' => {
-                if let Some((start, end)) = self.plain_string() {
-                    return Some(Token::Text(Cow::Borrowed(&self.text[start..end])));
+                if let Some(end) = plain_string(bytes, pos) {
+                    return Some((Token::Text(Cow::Borrowed(&self.text[pos + 1..end])), end + 1));
                 }
-                self.lexer.string().ok()?;
-                let inner = &self.text[start + 1..self.lexer.pos - 1];
-                unescape(inner).map(|text| Token::Text(Cow::Owned(text)))
+                let mut lexer = Lexer { bytes, pos };
+                lexer.string().ok()?;
+                let text = unescape(&self.text[pos + 1..lexer.pos - 1])?;
+                (Token::Text(Cow::Owned(text)), lexer.pos)
             }
             b'-' | b'0'..=b'9' => {
-                self.lexer.number().ok()?;
-                Some(Token::Number(&self.text[start..self.lexer.pos]))
+                let mut lexer = Lexer { bytes, pos };
+                lexer.number().ok()?;
+                (Token::Number(&self.text[pos..lexer.pos]), lexer.pos)
             }
-            b'n' => self.null().map(|()| Token::Null),
-            b't' => self.lexer.literal(b"true").ok().map(|()| Token::Bool(true)),
-            b'f' => self.lexer.literal(b"false").ok().map(|()| Token::Bool(false)),
-            _ => None,
-        }
+            b'n' => (Token::Null, behind(bytes, pos, b"null")?),
+            b't' => (Token::Bool(true), behind(bytes, pos, b"true")?),
+            b'f' => (Token::Bool(false), behind(bytes, pos, b"false")?),
+            _ => return None,
+        };
+        Some(token)
     }
+}
+
+#[inline(always)]
+fn same_16(left: &[u8; TIME_BYTES], right: &[u8; TIME_BYTES], from: usize) -> bool {
+    let word = |bytes: &[u8; TIME_BYTES]| bytes[from..].first_chunk::<16>().map(|chunk| u128::from_le_bytes(*chunk));
+    word(left) == word(right)
 }
