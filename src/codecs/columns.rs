@@ -123,7 +123,7 @@ impl ColumnBuilder {
     }
 
     /// Writes `bytes[start..end]`, which must be UTF-8, as the text of `row`.
-    #[inline]
+    #[inline(always)]
     pub fn push_text(&mut self, row: usize, bytes: &[u8], start: usize, end: usize) {
         /// Copied whole and cut, which is quicker than a copy of the right length.
         const CHUNK: usize = 32;
@@ -141,7 +141,7 @@ impl ColumnBuilder {
         ends.push(len as i32);
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn push_decimal(&mut self, row: usize, value: i128) {
         self.start(row);
         if let Data::Decimal(values) = &mut self.data {

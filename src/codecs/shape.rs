@@ -4,12 +4,17 @@
 //! A feed is written by programs, so keys come in a fixed order and spelling.
 //! Whatever is not as expected makes the walk give up; the general decoder
 //! then judges the whole message, so nothing here ever rejects one.
+//!
+//! What is walked over is checked on the way: keys equal bytes that were
+//! learnt from UTF-8, numbers are ASCII, and so are most strings; those that
+//! are not are checked one by one, which costs less than a pass over all.
 
 use std::borrow::Cow;
 
 use crate::codecs::Accepted;
+use crate::codecs::columns::ColumnBuilder;
 use crate::codecs::lex::Lexer;
-use crate::codecs::lex::string_stop;
+use crate::codecs::lex::string_scan;
 use crate::codecs::lex::unescape;
 use crate::codecs::rows::Rows;
 use crate::codecs::scalar;
@@ -118,17 +123,25 @@ pub(crate) enum Step {
     Skip,
     /// A member that the event type does not know.
     Unknown,
-    Block(Object),
-    List { child: usize, frame: Frame, row: Object },
+    Block(Box<Object>),
+    List(Box<List>),
 }
 
-/// Walks `text` along `shape` into the next row of `rows`; `None`, with
+/// The rows of a child.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct List {
+    pub child: usize,
+    pub frame: Frame,
+    pub row: Object,
+}
+
+/// Walks `message` along `shape` into the next row of `rows`; `None`, with
 /// nothing changed, if they do not fit or the message may have a fault.
-pub(crate) fn push<'a>(rows: &mut Rows, shape: &Object, text: &'a str) -> Option<Accepted<'a>> {
+pub(crate) fn push<'a>(rows: &mut Rows, shape: &Object, message: &'a [u8]) -> Option<Accepted<'a>> {
     rows.begin();
     let row = rows.len();
-    let mut walk = Walk { text, bytes: text.as_bytes(), rows, person: None, latest_time: ([0; TIME_BYTES], 0) };
-    let walked = walk.object(shape, 0, row, 1, 0).filter(|end| *end == text.len());
+    let mut walk = Walk { bytes: message, rows, person: None, latest_time: ([0; TIME_BYTES], 0) };
+    let walked = walk.object(shape, 0, row, 1, 0).filter(|end| *end == message.len());
     let person = walk.person.take();
     let accepted = walked.and_then(|_| {
         let event_time = rows.verdict(None).ok()?;
@@ -144,7 +157,6 @@ pub(crate) fn push<'a>(rows: &mut Rows, shape: &Object, text: &'a str) -> Option
 /// Every step takes the place where it starts and returns the place behind
 /// what it read, so that the place stays in a register; `None` gives up.
 struct Walk<'a, 'r> {
-    text: &'a str,
     bytes: &'a [u8],
     rows: &'r mut Rows,
     person: Option<Cow<'a, str>>,
@@ -172,8 +184,47 @@ fn plain_string(bytes: &[u8], pos: usize) -> Option<usize> {
     if bytes.get(pos) != Some(&b'"') {
         return None;
     }
-    let stop = string_stop(bytes, pos + 1);
-    (bytes.get(stop) == Some(&b'"')).then_some(stop)
+    let (stop, ascii) = string_scan(bytes, pos + 1);
+    (bytes.get(stop) == Some(&b'"') && (ascii || text_at(bytes, pos + 1, stop).is_some())).then_some(stop)
+}
+
+#[inline(never)]
+fn text_at(bytes: &[u8], start: usize, end: usize) -> Option<&str> {
+    std::str::from_utf8(bytes.get(start..end)?).ok()
+}
+
+// The usual values, each in a function of its own, not inlined: together they
+// would not fit into the registers.
+
+/// Writes a string without escapes; `None` for anything else.
+#[inline(never)]
+fn text(column: &mut ColumnBuilder, bytes: &[u8], row: usize, pos: usize) -> Option<usize> {
+    let end = plain_string(bytes, pos)?;
+    if pos + 1 < end {
+        column.push_text(row, bytes, pos + 1, end);
+    }
+    Some(end + 1)
+}
+
+/// Writes a number of usual size, quoted or not; `None` for anything else.
+#[inline(never)]
+fn decimal(column: &mut ColumnBuilder, bytes: &[u8], row: usize, scale: u8, limit: i64, pos: usize) -> Option<usize> {
+    let quotes = usize::from(bytes.get(pos) == Some(&b'"'));
+    let (units, end) = scalar::plain_decimal(bytes, pos + quotes, scale)?;
+    if units.abs() >= limit || (quotes == 1 && bytes.get(end) != Some(&b'"')) {
+        return None;
+    }
+    column.push_decimal(row, i128::from(units));
+    Some(end + quotes)
+}
+
+/// Skips a string without escapes or a number of usual size.
+#[inline(never)]
+fn skip(bytes: &[u8], pos: usize) -> Option<usize> {
+    match bytes.get(pos) {
+        Some(b'"') => plain_string(bytes, pos).map(|end| end + 1),
+        _ => scalar::plain_decimal(bytes, pos, 7).map(|(_, end)| end),
+    }
 }
 
 impl<'a> Walk<'a, '_> {
@@ -191,10 +242,18 @@ impl<'a> Walk<'a, '_> {
         loop {
             let step = &shape.slots[next].step;
             pos = match step {
-                Step::Text { column, flag } => self.text(table_idx, *column, row, *flag, pos)?,
-                Step::Decimal { column, scale, limit } => self.decimal(table_idx, *column, row, *scale, *limit, pos)?,
-                Step::Time(column) => self.time(table_idx, *column, row, pos)?,
+                Step::Text { column, flag } => match text(self.column(table_idx, *column), bytes, row, pos) {
+                    Some(end) => end,
+                    None => self.rare(table_idx, *column, row, *flag, pos)?,
+                },
+                Step::Decimal { column, scale, limit } => {
+                    match decimal(self.column(table_idx, *column), bytes, row, *scale, *limit, pos) {
+                        Some(end) => end,
+                        None => self.rare(table_idx, *column, row, false, pos)?,
+                    }
+                }
                 Step::Skip => self.skip(depth, pos)?,
+                Step::Time(column) => self.time(table_idx, *column, row, pos)?,
                 _ => self.seldom(step, table_idx, row, depth, pos)?,
             };
             next += 1;
@@ -210,6 +269,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
+    /// The steps that [`object`](Self::object) does not do itself.
     #[inline(never)]
     fn seldom(&mut self, step: &Step, table_idx: usize, row: usize, depth: usize, pos: usize) -> Option<usize> {
         match step {
@@ -220,16 +280,15 @@ impl<'a> Walk<'a, '_> {
             Step::Person(column) => self.person(*column, row, pos),
             Step::Block(block) if self.bytes.get(pos) == Some(&b'{') => self.object(block, table_idx, row, depth + 1, pos),
             Step::Block(_) => behind(self.bytes, pos, b"null"),
-            Step::List { child, frame, row } => self.list(child + 1, frame, row, depth + 1, pos),
-            Step::Other(column) | Step::Time(column) | Step::Text { column, .. } | Step::Decimal { column, .. } => {
-                self.rare(table_idx, *column, row, false, pos)
-            }
-            Step::Skip => self.skip(depth, pos),
+            Step::List(list) => self.list(list, depth + 1, pos),
+            Step::Other(column) => self.rare(table_idx, *column, row, false, pos),
+            Step::Text { .. } | Step::Decimal { .. } | Step::Time(_) | Step::Skip => None,
         }
     }
 
-    fn list(&mut self, table_idx: usize, frame: &Frame, row_shape: &Object, depth: usize, pos: usize) -> Option<usize> {
+    fn list(&mut self, list: &List, depth: usize, pos: usize) -> Option<usize> {
         let bytes = self.bytes;
+        let (table_idx, frame) = (list.child + 1, &list.frame);
         let Some(pos) = behind(bytes, pos, b"[") else { return behind(bytes, pos, b"null") };
         if let Some(end) = behind(bytes, pos, b"]") {
             return Some(end);
@@ -238,7 +297,7 @@ impl<'a> Walk<'a, '_> {
         let tail = frame.tail.as_deref()?;
         loop {
             let row = self.rows.tables[table_idx].rows;
-            pos = self.object(row_shape, table_idx, row, depth + 1, pos)?;
+            pos = self.object(&list.row, table_idx, row, depth + 1, pos)?;
             self.rows.tables[table_idx].rows += 1;
             if let Some(end) = behind(bytes, pos, tail) {
                 return Some(end);
@@ -247,38 +306,26 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
+    #[inline(always)]
+    fn column(&mut self, table_idx: usize, column: usize) -> &mut ColumnBuilder {
+        &mut self.rows.tables[table_idx].columns[column]
+    }
+
     /// Skips any value, checking that it is one.
     #[inline(always)]
     fn skip(&mut self, depth: usize, pos: usize) -> Option<usize> {
-        if let Some(end) = plain_string(self.bytes, pos) {
-            return Some(end + 1);
+        match skip(self.bytes, pos) {
+            Some(end) => Some(end),
+            None => self.skip_rare(depth, pos),
         }
+    }
+
+    #[inline(never)]
+    fn skip_rare(&mut self, depth: usize, pos: usize) -> Option<usize> {
         let mut lexer = Lexer { bytes: self.bytes, pos };
         lexer.value(depth).ok()?;
+        text_at(self.bytes, pos, lexer.pos)?;
         Some(lexer.pos)
-    }
-
-    #[inline(always)]
-    fn text(&mut self, table_idx: usize, column: usize, row: usize, flag: bool, pos: usize) -> Option<usize> {
-        let Some(end) = plain_string(self.bytes, pos) else {
-            return self.rare(table_idx, column, row, flag, pos);
-        };
-        if pos + 1 < end {
-            self.rows.tables[table_idx].columns[column].push_text(row, self.bytes, pos + 1, end);
-        }
-        Some(end + 1)
-    }
-
-    #[inline(always)]
-    fn decimal(&mut self, table_idx: usize, column: usize, row: usize, scale: u8, limit: i64, pos: usize) -> Option<usize> {
-        let quotes = usize::from(self.bytes.get(pos) == Some(&b'"'));
-        match scalar::plain_decimal(self.bytes, pos + quotes, scale) {
-            Some((units, end)) if units.abs() < limit && (quotes == 0 || self.bytes.get(end) == Some(&b'"')) => {
-                self.rows.tables[table_idx].columns[column].push_decimal(row, i128::from(units));
-                Some(end + quotes)
-            }
-            _ => self.rare(table_idx, column, row, false, pos),
-        }
     }
 
     fn person(&mut self, column: usize, row: usize, pos: usize) -> Option<usize> {
@@ -298,7 +345,8 @@ impl<'a> Walk<'a, '_> {
         if !token.is_some_and(|token| same_16(token, known, 0) && same_16(token, known, TIME_BYTES - 16)) {
             return self.new_time(table_idx, column, row, pos);
         }
-        self.rows.tables[table_idx].columns[column].push_time(row, self.latest_time.1);
+        let seconds = self.latest_time.1;
+        self.column(table_idx, column).push_time(row, seconds);
         Some(pos + TIME_BYTES)
     }
 
@@ -320,7 +368,7 @@ impl<'a> Walk<'a, '_> {
         let (token, end) = self.token(pos)?;
         let kind = self.rows.plan.tables[table_idx].columns[column].kind;
         let value = scalar::decode(token, kind, flag).ok()?;
-        self.rows.tables[table_idx].columns[column].push(row, &value);
+        self.column(table_idx, column).push(row, &value);
         Some(end)
     }
 
@@ -330,17 +378,17 @@ impl<'a> Walk<'a, '_> {
         let token = match bytes.get(pos)? {
             b'"' => {
                 if let Some(end) = plain_string(bytes, pos) {
-                    return Some((Token::Text(Cow::Borrowed(&self.text[pos + 1..end])), end + 1));
+                    return Some((Token::Text(Cow::Borrowed(text_at(bytes, pos + 1, end)?)), end + 1));
                 }
                 let mut lexer = Lexer { bytes, pos };
                 lexer.string().ok()?;
-                let text = unescape(&self.text[pos + 1..lexer.pos - 1])?;
+                let text = unescape(text_at(bytes, pos + 1, lexer.pos - 1)?)?;
                 (Token::Text(Cow::Owned(text)), lexer.pos)
             }
             b'-' | b'0'..=b'9' => {
                 let mut lexer = Lexer { bytes, pos };
                 lexer.number().ok()?;
-                (Token::Number(&self.text[pos..lexer.pos]), lexer.pos)
+                (Token::Number(text_at(bytes, pos, lexer.pos)?), lexer.pos)
             }
             b'n' => (Token::Null, behind(bytes, pos, b"null")?),
             b't' => (Token::Bool(true), behind(bytes, pos, b"true")?),
