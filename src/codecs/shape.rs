@@ -237,11 +237,11 @@ impl<'a> Walk<'a, '_> {
         }
         let mut pos = behind(bytes, pos, shape.frame.lead.as_deref()?)?;
         let tail = shape.frame.tail.as_deref()?;
-        let mut next = shape.slots.iter().position(|slot| behind(bytes, pos, &slot.key).is_some())?;
-        pos += shape.slots[next].key.len();
+        let first = shape.slots.iter().position(|slot| behind(bytes, pos, &slot.key).is_some())?;
+        let (mut slot, mut rest) = shape.slots.get(first..)?.split_first()?;
+        pos += slot.key.len();
         loop {
-            let step = &shape.slots[next].step;
-            pos = match step {
+            pos = match &slot.step {
                 Step::Text { column, flag } => match text(self.column(table_idx, *column), bytes, row, pos) {
                     Some(end) => end,
                     None => self.rare(table_idx, *column, row, *flag, pos)?,
@@ -254,18 +254,20 @@ impl<'a> Walk<'a, '_> {
                 }
                 Step::Skip => self.skip(depth, pos)?,
                 Step::Time(column) => self.time(table_idx, *column, row, pos)?,
-                _ => self.seldom(step, table_idx, row, depth, pos)?,
+                step => self.seldom(step, table_idx, row, depth, pos)?,
             };
-            next += 1;
-            if shape.slots.get(next).is_some_and(|slot| slot.literal.stands(bytes, pos)) {
-                pos += shape.slots[next].literal.bytes.len();
-            } else if let Some(end) = behind(bytes, pos, tail) {
-                return Some(end);
-            } else {
-                // Members that it steps past are absent.
-                next += 1 + shape.slots.get(next + 1..)?.iter().position(|slot| slot.literal.stands(bytes, pos))?;
-                pos += shape.slots[next].literal.bytes.len();
+            match rest.split_first() {
+                Some((next, others)) if next.literal.stands(bytes, pos) => (slot, rest) = (next, others),
+                _ => {
+                    if let Some(end) = behind(bytes, pos, tail) {
+                        return Some(end);
+                    }
+                    // Members that it steps past are absent.
+                    let next = rest.iter().position(|slot| slot.literal.stands(bytes, pos))?;
+                    (slot, rest) = rest.get(next..)?.split_first()?;
+                }
             }
+            pos += slot.literal.bytes.len();
         }
     }
 
