@@ -1,5 +1,5 @@
 //! How many settlements a second and core each way of decoding makes of the
-//! same messages, in rounds that take turns so that a slow moment of the
+//! same messages, in short rounds that take turns so that a slow moment of the
 //! machine hits all of them.
 
 use std::hint::black_box;
@@ -16,9 +16,10 @@ use claimsift::codecs::corpus::Style;
 use claimsift::codecs::json::JsonDecoder;
 use claimsift::events::settlement::SETTLEMENT;
 
-const MESSAGES: u64 = 20_000;
-const ROUNDS: usize = 7;
-const RUN: usize = 8192;
+/// A round is short enough to fit between two interruptions, and the best counts.
+const MESSAGES: u64 = 512;
+const ROUNDS: usize = 300;
+const RUN: usize = 512;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -97,6 +98,11 @@ fn tape(messages: &[String]) -> usize {
     nodes
 }
 
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
 fn main() {
     let messages: Vec<String> = (0..MESSAGES).map(|seed| corpus::settlement(seed, Style::PLAIN)).collect();
     let bytes: usize = messages.iter().map(String::len).sum();
@@ -106,10 +112,15 @@ fn main() {
     let mut shape = JsonDecoder::new(&SETTLEMENT, projection.clone());
     let mut general = JsonDecoder::general_only(&SETTLEMENT, projection);
     let mut best = [0.0_f64; 4];
-    let mut worst = [f64::MAX; 4];
+    let mut rates: [Vec<f64>; 4] = Default::default();
     let names = ["shape", "general", "simd-json tape", "arrow-json"];
-    for _ in 0..ROUNDS {
-        for way in 0..names.len() {
+    // For a profiler: `-- shape 5` runs five rounds of that way alone.
+    let mut only: Vec<_> = std::env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
+    let rounds = only.iter().find_map(|text| text.parse().ok()).unwrap_or(ROUNDS);
+    only.retain(|name| names.contains(&name.as_str()));
+    let ways: Vec<_> = (0..names.len()).filter(|way| only.is_empty() || only.iter().any(|name| name == names[*way])).collect();
+    for _ in 0..rounds {
+        for way in ways.iter().copied() {
             let start = Instant::now();
             black_box(match way {
                 0 => drain(&mut shape, &messages),
@@ -119,14 +130,16 @@ fn main() {
             });
             let rate = MESSAGES as f64 / start.elapsed().as_secs_f64();
             best[way] = best[way].max(rate);
-            worst[way] = worst[way].min(rate);
+            rates[way].push(rate);
         }
     }
-    for way in 0..names.len() {
-        println!("decode {:<15} {:>9.0} events/s (slowest round {:.0})", names[way], best[way], worst[way]);
+    for way in ways {
+        println!("decode {:<15} {:>9.0} events/s (median round {:.0})", names[way], best[way], median(rates[way].clone()));
     }
-    println!("decode shape / simd-json tape: {:.2} (floor 1.5)", best[0] / best[2]);
-    println!("decode shape / arrow-json: {:.2} (floor 5)", best[0] / best[3]);
-    println!("decode general / arrow-json: {:.2}", best[1] / best[3]);
+    for (over, under, floor) in [(0, 2, " (floor 1.5)"), (0, 3, " (floor 5)"), (1, 3, "")] {
+        // Of the best rounds, and the middle one of the rounds' own ratios.
+        let ratios = rates[over].iter().zip(&rates[under]).map(|(over, under)| over / under).collect();
+        println!("decode {} / {}: {:.2}, median {:.2}{floor}", names[over], names[under], best[over] / best[under], median(ratios));
+    }
     println!("shape misses: {}", shape.take_counts().shape_misses);
 }

@@ -24,40 +24,96 @@ use crate::events::Kind;
 pub(crate) struct ColumnBuilder {
     kind: Kind,
     data: Data,
-    nulls: NullBufferBuilder,
+    /// Rows written or filled up.
+    len: usize,
+    /// `None` while no row is NULL.
+    nulls: Option<NullBufferBuilder>,
 }
 
 enum Data {
-    /// Text, and for each row where it ends.
-    Text(Vec<u8>, Vec<i32>),
+    Text(Texts),
     Decimal(Vec<i128>),
     Narrow(Vec<i32>),
     Wide(Vec<i64>),
 }
 
+/// Texts one behind the other.
+#[derive(Default)]
+struct Texts {
+    /// Written up to `used`, room behind.
+    bytes: Vec<u8>,
+    used: usize,
+    /// For each row where its text ends.
+    ends: Vec<i32>,
+}
+
+/// Texts are copied in a chunk of this size and cut, which is quicker than a
+/// copy of the right length.
+const CHUNK: usize = 32;
+
+impl Texts {
+    /// Appends `bytes[start..end]`.
+    #[inline(always)]
+    fn push(&mut self, bytes: &[u8], start: usize, end: usize) {
+        let len = end - start;
+        let room = self.bytes.get_mut(self.used..).and_then(<[u8]>::first_chunk_mut::<CHUNK>);
+        match (room, bytes.get(start..).and_then(<[u8]>::first_chunk::<CHUNK>)) {
+            (Some(room), Some(chunk)) if len <= CHUNK => *room = *chunk,
+            _ => self.push_rare(&bytes[start..end]),
+        }
+        self.used += len;
+        assert!(self.used <= i32::MAX as usize, "a run holds less than 2 GiB of one column");
+        self.ends.push(self.used as i32);
+    }
+
+    #[inline(never)]
+    fn push_rare(&mut self, text: &[u8]) {
+        let end = self.used + text.len();
+        if self.bytes.len() < end + CHUNK {
+            self.bytes.resize((self.bytes.len() * 2).max(end + 8 * CHUNK), 0);
+        }
+        self.bytes[self.used..end].copy_from_slice(text);
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.ends.truncate(rows);
+        self.used = self.ends.last().map_or(0, |end| *end as usize);
+    }
+
+    fn take(&mut self) -> (OffsetBuffer<i32>, Buffer) {
+        let mut offsets = Vec::with_capacity(self.ends.len() + 1);
+        offsets.push(0);
+        offsets.append(&mut self.ends);
+        let room = room_after(self.used);
+        let mut bytes = std::mem::replace(&mut self.bytes, vec![0; room]);
+        bytes.truncate(std::mem::take(&mut self.used));
+        (OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(bytes))
+    }
+}
+
 impl ColumnBuilder {
     pub fn new(kind: Kind) -> Self {
         let data = match kind {
-            Kind::Text => Data::Text(Vec::new(), Vec::new()),
+            Kind::Text => Data::Text(Texts::default()),
             Kind::Amount | Kind::Quantity | Kind::Price | Kind::Rate => Data::Decimal(Vec::new()),
             Kind::Int | Kind::Date | Kind::Flag => Data::Narrow(Vec::new()),
             Kind::Time => Data::Wide(Vec::new()),
         };
-        Self { kind, data, nulls: NullBufferBuilder::new(0) }
+        Self { kind, data, len: 0, nulls: None }
     }
 
     /// Whether `row` was written and is not NULL.
     #[inline]
     pub fn has(&self, row: usize) -> bool {
-        row < self.nulls.len() && self.nulls.is_valid(row)
+        row < self.len && self.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row))
     }
 
     /// The text of a row that [`has`](Self::has) one.
     pub fn text(&self, row: usize) -> &[u8] {
         match &self.data {
-            Data::Text(text, ends) => {
-                let start = if row == 0 { 0 } else { ends[row - 1] as usize };
-                &text[start..ends[row] as usize]
+            Data::Text(texts) => {
+                let start = if row == 0 { 0 } else { texts.ends[row - 1] as usize };
+                &texts.bytes[start..texts.ends[row] as usize]
             }
             _ => &[],
         }
@@ -71,37 +127,45 @@ impl ColumnBuilder {
         }
     }
 
-    /// Makes rows up to, not including, `row` NULL where nothing was written.
-    #[inline]
-    fn fill(&mut self, row: usize) {
-        if self.nulls.len() < row {
-            self.fill_some(row);
+    /// Makes rows up to, not including, `row` NULL where nothing was written,
+    /// and counts `row` as written.
+    #[inline(always)]
+    fn start(&mut self, row: usize) {
+        if self.len < row {
+            self.fill(row);
         }
-        debug_assert_eq!(self.nulls.len(), row);
+        debug_assert_eq!(self.len, row);
+        self.len = row + 1;
+        if let Some(nulls) = &mut self.nulls {
+            nulls.append_non_null();
+        }
     }
 
     #[cold]
-    fn fill_some(&mut self, row: usize) {
-        self.nulls.append_n_nulls(row - self.nulls.len());
+    fn fill(&mut self, rows: usize) {
+        let written = self.len;
+        let nulls = self.nulls.get_or_insert_with(|| NullBufferBuilder::new_with_len(written));
+        nulls.append_n_nulls(rows - written);
+        self.len = rows;
         match &mut self.data {
-            Data::Text(text, ends) => ends.resize(row, text.len() as i32),
-            Data::Decimal(values) => values.resize(row, 0),
-            Data::Narrow(values) => values.resize(row, 0),
-            Data::Wide(values) => values.resize(row, 0),
+            Data::Text(texts) => texts.ends.resize(rows, texts.used as i32),
+            Data::Decimal(values) => values.resize(rows, 0),
+            Data::Narrow(values) => values.resize(rows, 0),
+            Data::Wide(values) => values.resize(rows, 0),
         }
     }
 
     /// Takes back every row from `row` on.
     pub fn truncate(&mut self, row: usize) {
-        if self.nulls.len() <= row {
+        if self.len <= row {
             return;
         }
-        self.nulls.truncate(row);
+        self.len = row;
+        if let Some(nulls) = &mut self.nulls {
+            nulls.truncate(row);
+        }
         match &mut self.data {
-            Data::Text(text, ends) => {
-                ends.truncate(row);
-                text.truncate(ends.last().map_or(0, |end| *end as usize));
-            }
+            Data::Text(texts) => texts.truncate(row),
             Data::Decimal(values) => values.truncate(row),
             Data::Narrow(values) => values.truncate(row),
             Data::Wide(values) => values.truncate(row),
@@ -109,40 +173,27 @@ impl ColumnBuilder {
     }
 
     /// Writes `bytes[start..end]`, which must be UTF-8, as the text of `row`.
-    #[inline]
+    #[inline(always)]
     pub fn push_text(&mut self, row: usize, bytes: &[u8], start: usize, end: usize) {
-        /// Copied whole and cut, which is quicker than a copy of the right length.
-        const CHUNK: usize = 32;
-        self.fill(row);
-        let Data::Text(text, ends) = &mut self.data else { return };
-        let len = text.len() + (end - start);
-        match bytes[start..].first_chunk::<CHUNK>() {
-            Some(chunk) if end - start <= CHUNK => {
-                text.extend_from_slice(chunk);
-                text.truncate(len);
-            }
-            _ => text.extend_from_slice(&bytes[start..end]),
+        self.start(row);
+        if let Data::Text(texts) = &mut self.data {
+            texts.push(bytes, start, end);
         }
-        assert!(len <= i32::MAX as usize, "a run holds less than 2 GiB of one column");
-        ends.push(len as i32);
-        self.nulls.append_non_null();
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn push_decimal(&mut self, row: usize, value: i128) {
-        self.fill(row);
+        self.start(row);
         if let Data::Decimal(values) = &mut self.data {
             values.push(value);
-            self.nulls.append_non_null();
         }
     }
 
     #[inline]
     pub fn push_time(&mut self, row: usize, seconds: i64) {
-        self.fill(row);
+        self.start(row);
         if let Data::Wide(values) = &mut self.data {
             values.push(seconds);
-            self.nulls.append_non_null();
         }
     }
 
@@ -154,10 +205,9 @@ impl ColumnBuilder {
             Value::Decimal(units) => self.push_decimal(row, *units),
             Value::Time(seconds) => self.push_time(row, *seconds),
             Value::Int(number) | Value::Date(number) => {
-                self.fill(row);
+                self.start(row);
                 if let Data::Narrow(values) = &mut self.data {
                     values.push(*number);
-                    self.nulls.append_non_null();
                 }
             }
         }
@@ -165,18 +215,15 @@ impl ColumnBuilder {
 
     /// The column with `rows` rows; the builder is empty afterwards.
     pub fn finish(&mut self, rows: usize) -> ArrayRef {
-        if self.nulls.len() < rows {
-            self.fill_some(rows);
+        if self.len < rows {
+            self.fill(rows);
         }
-        let nulls = self.nulls.finish();
+        self.len = 0;
+        let nulls = self.nulls.take().and_then(NullBufferBuilder::build);
         match &mut self.data {
-            Data::Text(text, ends) => {
-                let mut offsets = Vec::with_capacity(ends.len() + 1);
-                offsets.push(0);
-                offsets.append(ends);
-                let room = text.len();
-                let values = Buffer::from_vec(std::mem::replace(text, Vec::with_capacity(room)));
-                let array = StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), values, nulls);
+            Data::Text(texts) => {
+                let (offsets, bytes) = texts.take();
+                let array = StringArray::try_new(offsets, bytes, nulls);
                 Arc::new(array.expect("texts are slices of checked UTF-8"))
             }
             Data::Decimal(values) => {
@@ -191,9 +238,15 @@ impl ColumnBuilder {
     }
 }
 
-/// The values, leaving a buffer that has room for as many again.
+/// Room for the next run: as much as the last one needed and an eighth more,
+/// so that runs of like size seldom grow their buffers.
+fn room_after(used: usize) -> usize {
+    used + used / 8
+}
+
+/// The values, leaving a buffer that has room for the next run.
 fn take<T: arrow::datatypes::ArrowNativeType>(values: &mut Vec<T>) -> ScalarBuffer<T> {
-    let room = values.len();
+    let room = room_after(values.len());
     ScalarBuffer::from(std::mem::replace(values, Vec::with_capacity(room)))
 }
 

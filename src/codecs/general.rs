@@ -27,18 +27,21 @@ use crate::codecs::scalar;
 use crate::codecs::scalar::Token;
 use crate::codecs::scalar::Value;
 
-/// What every message must pass before its JSON is looked at; its text
-/// without white space at the ends.
-pub(crate) fn text_of(message: &[u8]) -> Result<&str, Reject> {
+/// The message without white space at its ends, unless it is too large or empty.
+pub(crate) fn payload(message: &[u8]) -> Result<&[u8], Reject> {
     if message.len() > MESSAGE_BYTES_MAX {
         return Err(Reject::new(RejectClass::TooLarge, format!("{} bytes, at most {MESSAGE_BYTES_MAX} are read", message.len())));
     }
-    let trimmed = lex::trim(message);
-    if trimmed.is_empty() {
+    let payload = lex::trim(message);
+    if payload.is_empty() {
         return Err(Reject::new(RejectClass::Empty, "no bytes but white space"));
     }
-    simdutf8::basic::from_utf8(trimmed).map_err(|_| {
-        let at = std::str::from_utf8(message).map_or_else(|error| error.valid_up_to(), str::len);
+    Ok(payload)
+}
+
+pub(crate) fn text_of(payload: &[u8]) -> Result<&str, Reject> {
+    simdutf8::basic::from_utf8(payload).map_err(|_| {
+        let at = std::str::from_utf8(payload).map_or_else(|error| error.valid_up_to(), str::len);
         Reject::new(RejectClass::NotUtf8, format!("invalid UTF-8 at byte {at}"))
     })
 }
@@ -74,7 +77,7 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Decodes `text`, which passed [`text_of`], as the next row of `rows`.
+/// Decodes `text`, which has no white space at its ends, as the next row of `rows`.
 pub(crate) fn push<'a>(rows: &mut Rows, text: &'a str) -> Result<Accepted<'a>, Reject> {
     lex::validate(text.as_bytes()).map_err(|malformed| match malformed {
         Malformed::Syntax(at) => Reject::new(RejectClass::NotJson, format!("malformed at byte {at}")),

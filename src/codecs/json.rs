@@ -42,14 +42,15 @@ impl JsonDecoder {
 
 impl Decoder for JsonDecoder {
     fn push<'a>(&mut self, message: &'a [u8]) -> Result<Accepted<'a>, Reject> {
-        let text = general::text_of(message)?;
+        let payload = general::payload(message)?;
         let Some(shapes) = &mut self.shapes else {
-            return general::push(&mut self.rows, text);
+            return general::push(&mut self.rows, general::text_of(payload)?);
         };
-        if let Some(accepted) = shapes.push(&mut self.rows, text) {
+        if let Some(accepted) = shapes.push(&mut self.rows, payload) {
             return Ok(accepted);
         }
         self.misses += 1;
+        let text = general::text_of(payload)?;
         let accepted = general::push(&mut self.rows, text)?;
         shapes.learn(&self.rows.plan, text);
         Ok(accepted)

@@ -10,6 +10,8 @@ use crate::codecs::rows::Rows;
 use crate::codecs::scalar;
 use crate::codecs::shape;
 use crate::codecs::shape::Frame;
+use crate::codecs::shape::List;
+use crate::codecs::shape::Literal;
 use crate::codecs::shape::Object;
 use crate::codecs::shape::Slot;
 use crate::codecs::shape::Step;
@@ -41,19 +43,19 @@ impl Default for Shapes {
 }
 
 impl Shapes {
-    /// Decodes `text` along whichever shape fits.
-    pub fn push<'a>(&mut self, rows: &mut Rows, text: &'a str) -> Option<Accepted<'a>> {
+    /// Decodes `message` along whichever shape fits.
+    pub fn push<'a>(&mut self, rows: &mut Rows, message: &'a [u8]) -> Option<Accepted<'a>> {
         self.since_credit += 1;
         if self.since_credit == CREDIT_EVERY {
             self.since_credit = 0;
             self.credit = (self.credit + 1).min(CREDIT_MAX);
         }
         let first = self.known.get(self.latest)?;
-        if let Some(accepted) = shape::push(rows, first, text) {
+        if let Some(accepted) = shape::push(rows, first, message) {
             return Some(accepted);
         }
         for (place, shape) in self.known.iter().enumerate().filter(|(place, _)| *place != self.latest) {
-            if let Some(accepted) = shape::push(rows, shape, text) {
+            if let Some(accepted) = shape::push(rows, shape, message) {
                 self.latest = place;
                 return Some(accepted);
             }
@@ -146,7 +148,7 @@ impl Learner<'_> {
             self.lexer.space();
             let key = self.since(start);
             let step = self.step(table_idx, name).filter(|_| !name.contains('\\') && object.slots.len() < SLOTS_MAX)?;
-            object.slots.push(Slot { key, literal: Box::default(), step });
+            object.slots.push(Slot { key, literal: Literal::default(), step });
             if !self.between(&mut object.frame)? {
                 return Some(object);
             }
@@ -159,22 +161,22 @@ impl Learner<'_> {
             None => Step::Unknown,
             Some(Member::Column(column)) if table_idx == 0 && column == self.plan.person => Step::Person(column),
             Some(Member::Column(column)) => step_of(&self.plan.tables[table_idx].columns[column], column),
-            Some(Member::Block) if opening == b'{' => return self.object(0).map(Step::Block),
-            Some(Member::Block) => Step::Block(Object::default()),
-            Some(Member::List(child)) if opening == b'[' => return self.list(child),
-            Some(Member::List(child)) => Step::List { child, frame: Frame::default(), row: Object::default() },
+            Some(Member::Block) if opening == b'{' => return self.object(0).map(|block| Step::Block(Box::new(block))),
+            Some(Member::Block) => Step::Block(Box::default()),
+            Some(Member::List(child)) if opening == b'[' => return self.list(child).map(|list| Step::List(Box::new(list))),
+            Some(Member::List(child)) => Step::List(Box::new(List { child, frame: Frame::default(), row: Object::default() })),
         };
         self.lexer.value(0).ok()?;
         Some(step)
     }
 
-    fn list(&mut self, child: usize) -> Option<Step> {
+    fn list(&mut self, child: usize) -> Option<List> {
         let (mut frame, mut row) = (Frame::default(), Object::default());
         self.lexer.expect(b'[').ok()?;
         let lead = self.space();
         if self.lexer.peek() == Some(b']') {
             self.lexer.pos += 1;
-            return Some(Step::List { child, frame, row });
+            return Some(List { child, frame, row });
         }
         frame.lead = Some(lead);
         loop {
@@ -183,7 +185,7 @@ impl Learner<'_> {
                 return None;
             }
             if !self.between(&mut frame)? {
-                return Some(Step::List { child, frame, row });
+                return Some(List { child, frame, row });
             }
         }
     }
@@ -198,7 +200,8 @@ fn step_of(plan: &ColumnPlan, column: usize) -> Step {
             scale: plan.kind.scale().unwrap_or(0),
             limit: 10_i64.pow(u32::from(scalar::precision(plan.kind))),
         },
-        Kind::Int | Kind::Date | Kind::Time | Kind::Flag => Step::Other(column),
+        Kind::Time => Step::Time(column),
+        Kind::Int | Kind::Date | Kind::Flag => Step::Other(column),
     }
 }
 
@@ -231,9 +234,7 @@ fn merge(known: &mut Object, seen: &Object) -> bool {
 fn merge_step(known: &mut Step, seen: &Step) -> bool {
     match (known, seen) {
         (Step::Block(known), Step::Block(seen)) => merge(known, seen),
-        (Step::List { frame, row, .. }, Step::List { frame: seen_frame, row: seen_row, .. }) => {
-            merge_frame(frame, seen_frame) && merge(row, seen_row)
-        }
+        (Step::List(known), Step::List(seen)) => merge_frame(&mut known.frame, &seen.frame) && merge(&mut known.row, &seen.row),
         (known, seen) => known == seen,
     }
 }
@@ -260,9 +261,9 @@ fn columns_once(shape: &Object) -> bool {
     fn visit(object: &Object, names: &mut Vec<(bool, usize)>) -> bool {
         object.slots.iter().all(|slot| {
             let place = match &slot.step {
-                Step::Text { column, .. } | Step::Decimal { column, .. } | Step::Person(column) | Step::Other(column) => (false, *column),
-                Step::List { child, row, .. } if columns_once(row) => (true, *child),
-                Step::List { .. } => return false,
+                Step::Text { column, .. } | Step::Decimal { column, .. } | Step::Person(column) | Step::Time(column) | Step::Other(column) => (false, *column),
+                Step::List(list) if columns_once(&list.row) => (true, list.child),
+                Step::List(_) => return false,
                 Step::Block(block) => return visit(block, names),
                 Step::Skip | Step::Unknown => return true,
             };
@@ -278,9 +279,10 @@ fn columns_once(shape: &Object) -> bool {
 fn finish(object: &mut Object) {
     let separator = object.frame.separator.as_deref().unwrap_or(b",");
     for slot in &mut object.slots {
-        slot.literal = [separator, &slot.key].concat().into();
+        slot.literal = Literal::new([separator, &slot.key].concat().into());
         match &mut slot.step {
-            Step::Block(object) | Step::List { row: object, .. } => finish(object),
+            Step::Block(block) => finish(block),
+            Step::List(list) => finish(&mut list.row),
             _ => {}
         }
     }

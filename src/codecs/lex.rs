@@ -22,25 +22,43 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// The first quote, backslash or control byte at or after `pos`; the length of
-/// `bytes` if there is none. Eight bytes at a time: the borrow of a lane can
-/// only reach higher lanes, so the lowest flag is exact.
+/// `bytes` if there is none.
 #[inline(always)]
-pub(crate) fn string_stop(bytes: &[u8], mut pos: usize) -> usize {
-    while let Some(chunk) = bytes.get(pos..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*chunk);
+pub(crate) fn string_stop(bytes: &[u8], pos: usize) -> usize {
+    string_scan(bytes, pos).0
+}
+
+/// [`string_stop`], and whether all bytes before it are ASCII; a byte close
+/// behind it may make that answer false.
+///
+/// Eight bytes at a time: the borrow of a lane can only reach higher lanes, so
+/// the lowest flag is exact.
+#[inline(always)]
+pub(crate) fn string_scan(bytes: &[u8], pos: usize) -> (usize, bool) {
+    let (words, _) = bytes.get(pos..).unwrap_or_default().as_chunks::<8>();
+    let mut seen = 0;
+    for (idx, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        seen |= word;
         let control = word.wrapping_sub(ONES * 0x20);
         let quote = (word ^ (ONES * 0x22)).wrapping_sub(ONES);
         let backslash = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
         let stops = (control | quote | backslash) & !word & HIGH;
         if stops != 0 {
-            return pos + (stops.trailing_zeros() / 8) as usize;
+            return (pos + idx * 8 + (stops.trailing_zeros() / 8) as usize, seen & HIGH == 0);
         }
-        pos += 8;
     }
+    string_scan_end(bytes, pos + words.len() * 8, seen)
+}
+
+/// The bytes that make no whole word.
+#[cold]
+fn string_scan_end(bytes: &[u8], mut pos: usize, mut seen: u64) -> (usize, bool) {
     while pos < bytes.len() && !matches!(bytes[pos], 0..0x20 | b'"' | b'\\') {
+        seen |= u64::from(bytes[pos]);
         pos += 1;
     }
-    pos
+    (pos.min(bytes.len()), seen & HIGH == 0)
 }
 
 pub(crate) fn is_space(byte: u8) -> bool {
