@@ -2,6 +2,7 @@
 
 pub mod conformance;
 pub mod files;
+pub mod kafka;
 pub mod log;
 pub mod memory;
 pub mod partition;
