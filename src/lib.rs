@@ -4,3 +4,4 @@ pub mod base;
 pub mod codecs;
 pub mod events;
 pub mod io;
+pub mod synth;
