@@ -15,3 +15,4 @@ pub mod ruleset;
 pub mod state;
 pub mod telemetry;
 pub mod window;
+pub mod synth;
