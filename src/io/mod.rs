@@ -1,3 +1,7 @@
 //! The outside world as logs: in memory, in files, on Kafka.
 
+pub mod conformance;
+pub mod files;
 pub mod log;
+pub mod memory;
+pub mod partition;
