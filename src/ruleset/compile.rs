@@ -132,6 +132,9 @@ fn table_of(event: RuleEvent) -> usize {
     }
 }
 
+/// What a running engine evaluates.
+pub const EVALUATED: &[Status] = &[Status::Live, Status::Shadow];
+
 /// Columns that clues and state need, whatever the rules say.
 const SETTLEMENT_KEPT: &[(&str, &str)] = &[
     ("header", "setl_id mdtrt_id psn_no refd_setl_flag vali_flag brdy insu_admdvs fixmedins_code fixmedins_name fix_blng_admdvs med_type biz_type_code fstdiag_flag setl_time begntime medfee_sumamt inscp_scp_amt fund_pay_sumamt hi_paymtd dise_codg hosp_lv manl_reim_rea"),
@@ -144,11 +147,12 @@ const PRESCRIPTION_KEPT: &[(&str, &str)] = &[
     ("diseinfo", "diag_code"),
 ];
 
-/// Compiles the live and shadow rules of a book. All mistakes of all
-/// expressions are returned; the set is whole only if there are none.
-pub fn compile(book: &RuleBook, digest: String) -> (RuleSet, Vec<Diagnostic>) {
+/// Compiles the rules of a book that have one of `statuses`. All mistakes of
+/// all expressions are returned; the set is whole only if there are none.
+pub fn compile(book: &RuleBook, statuses: &[Status]) -> (RuleSet, Vec<Diagnostic>) {
+    let digest = crate::ruleset::digest::digest(book).short();
     let mut compiler = Compiler::new(book);
-    for doc in book.rules.iter().filter(|doc| matches!(doc.status, Status::Live | Status::Shadow | Status::Draft)) {
+    for doc in book.rules.iter().filter(|doc| statuses.contains(&doc.status)) {
         compiler.rule(doc);
     }
     compiler.finish(digest)
@@ -209,7 +213,7 @@ impl<'a> Compiler<'a> {
             EvaluateDoc::OverlappingSupply(_) => None,
         };
         let complete = row.is_some() || !matches!(doc.evaluate, EvaluateDoc::Row { .. });
-        if doc.status != Status::Draft && complete {
+        if complete {
             if row.is_some() {
                 self.table_rules[table].push(place);
             }
