@@ -251,8 +251,8 @@ fn settlement_header(idx: usize) -> Row {
         ("brdy", text("1986-01-15")),
         ("insutype", text("310")),
         ("insu_admdvs", text("990101")),
-        ("fixmedins_code", text("H99010100001")),
-        ("fixmedins_name", text("云川市第一医院")),
+        ("fixmedins_code", text("H99010100002")),
+        ("fixmedins_name", text("青禾区中医医院")),
         ("fix_blng_admdvs", text("990101")),
         ("hosp_lv", text("05")),
         ("med_type", text("11")),
@@ -273,7 +273,7 @@ fn settlement_header(idx: usize) -> Row {
 
 fn settlement_line() -> Row {
     row(&[
-        ("med_list_codg", text("XJ01CAA040E001010100001")),
+        ("med_list_codg", text("XJ01CAA027E001010199901")),
         ("medins_list_name", text("阿莫西林胶囊")),
         ("list_type", text("101")),
         ("chrgitm_lv", text("01")),
@@ -301,8 +301,8 @@ fn prescription_header(idx: usize) -> Row {
         ("patn_age", number("40")),
         ("insu_plc_no", text("990101")),
         ("mdtrtarea_no", text("990101")),
-        ("fixmedins_code", text("H99010100001")),
-        ("fixmedins_name", text("云川市第一医院")),
+        ("fixmedins_code", text("H99010100002")),
+        ("fixmedins_name", text("青禾区中医医院")),
         ("mdtrt_id", text(&format!("MR{idx:05}"))),
         ("med_type", text("11")),
         ("otp_ipt_flag", text("1")),
@@ -313,7 +313,7 @@ fn prescription_header(idx: usize) -> Row {
 
 fn prescription_line() -> Row {
     row(&[
-        ("med_list_codg", text("XJ01CAA040E001010100001")),
+        ("med_list_codg", text("XJ01CAA027E001010199901")),
         ("drug_genname", text("阿莫西林胶囊")),
         ("drug_dosform", text("胶囊剂")),
         ("medc_days", number("3")),
