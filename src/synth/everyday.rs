@@ -449,7 +449,7 @@ impl<'c> Everyday<'c> {
 
     fn fill(&self, plan: &Plan, bill: &mut Bill) {
         let mut dice = Dice::new(plan.seed, plan.number);
-        let fact = plan.begin.plus_seconds(if plan.part == Part::Dispensing { 0 } else { 120 });
+        let fact = plan.begin.plus_seconds(if matches!(plan.part, Part::Dispensing | Part::Shop) { 0 } else { 120 });
         let service = |idx: usize, count: i64| Line::new(Goods::Service(idx), count, SERVICES[idx].price, fact);
         match plan.part {
             Part::Visit | Part::Consultation => bill.lines.push(service(CONSULTATION, 1)),

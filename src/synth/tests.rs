@@ -145,7 +145,7 @@ fn money_adds_up_on_every_settlement() {
             assert_eq!(amount, fen(item, "det_item_fee_sumamt"));
             assert_eq!(amount, PARTS.iter().map(|part| fen(item, part)).sum::<i64>());
             let fact = Civil::parse(text(item, "fee_ocur_time")).unwrap();
-            assert!(fact <= message.event_time && fact.plus_days(40) > message.event_time);
+            assert!(fact <= message.event_time && fact.plus_days(40) > message.event_time, "{}", String::from_utf8_lossy(&message.json));
             assert!(lines.insert((text(header, "mdtrt_id").to_owned(), text(item, "feedetl_sn").to_owned())));
         }
         let sum = |column: &str| items.iter().map(|item| fen(item, column)).sum::<i64>();
