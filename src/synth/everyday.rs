@@ -387,7 +387,7 @@ impl<'c> Everyday<'c> {
     /// What is prescribed: a function of the plan's seed and person, so that
     /// the prescription and its bill agree.
     fn dosages(&self, plan: &Plan) -> Vec<Dosage> {
-        let mut dice = Dice::new(plan.visit, self.seed);
+        let mut dice = Dice::new(plan.seed, self.seed);
         let row = |idx: u32| &self.city.drugs[idx as usize];
         if plan.chronic {
             let list = &self.chronic_drugs[plan.disease as usize];
