@@ -18,7 +18,7 @@ use claimsift::events::settlement::SETTLEMENT;
 
 /// A round is short enough to fit between two interruptions, and the best counts.
 const MESSAGES: u64 = 512;
-const ROUNDS: usize = 300;
+const ROUNDS: usize = 400;
 const RUN: usize = 512;
 
 #[global_allocator]

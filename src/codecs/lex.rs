@@ -320,10 +320,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn string_stop_is_the_naive_search(bytes in proptest::collection::vec(any::<u8>(), 0..64), from in 0usize..8) {
+        fn string_scan_is_the_naive_search(bytes in proptest::collection::vec(any::<u8>(), 0..64), from in 0usize..8) {
             let from = from.min(bytes.len());
             let naive = (from..bytes.len()).find(|at| bytes[*at] < 0x20 || matches!(bytes[*at], b'"' | b'\\')).unwrap_or(bytes.len());
-            prop_assert_eq!(string_stop(&bytes, from), naive);
+            let (stop, ascii) = string_scan(&bytes, from);
+            prop_assert_eq!(stop, naive);
+            prop_assert!(!ascii || bytes[from..stop].is_ascii());
         }
 
         /// `serde_json` refuses numbers that no float can hold; the grammar does not.

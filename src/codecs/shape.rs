@@ -135,10 +135,9 @@ pub(crate) struct List {
     pub row: Object,
 }
 
-/// Walks `message` along `shape` into the next row of `rows`; `None`, with
-/// nothing changed, if they do not fit or the message may have a fault.
+/// Walks `message` along `shape` into the row that `rows` has begun; `None`,
+/// with nothing changed, if they do not fit or the message may have a fault.
 pub(crate) fn push<'a>(rows: &mut Rows, shape: &Object, message: &'a [u8]) -> Option<Accepted<'a>> {
-    rows.begin();
     let row = rows.len();
     let mut walk = Walk { bytes: message, rows, person: None, latest_time: ([0; TIME_BYTES], 0) };
     let walked = walk.object(shape, 0, row, 1, 0).filter(|end| *end == message.len());
