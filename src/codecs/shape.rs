@@ -184,10 +184,23 @@ fn plain_string(bytes: &[u8], pos: usize) -> Option<usize> {
         return None;
     }
     let (stop, ascii) = string_scan(bytes, pos + 1);
-    (bytes.get(stop) == Some(&b'"') && (ascii || text_at(bytes, pos + 1, stop).is_some())).then_some(stop)
+    (bytes.get(stop) == Some(&b'"') && (ascii || is_utf8(&bytes[pos + 1..stop]))).then_some(stop)
 }
 
+/// Whether `text` is UTF-8; quick for short Chinese texts.
 #[inline(never)]
+fn is_utf8(mut text: &[u8]) -> bool {
+    loop {
+        text = match text {
+            [] => return true,
+            [0..0x80, rest @ ..] => rest,
+            // Three bytes of which neither the first nor the second is special.
+            [0xe1..=0xec, 0x80..=0xbf, 0x80..=0xbf, rest @ ..] => rest,
+            _ => return std::str::from_utf8(text).is_ok(),
+        }
+    }
+}
+
 fn text_at(bytes: &[u8], start: usize, end: usize) -> Option<&str> {
     std::str::from_utf8(bytes.get(start..end)?).ok()
 }
