@@ -156,13 +156,19 @@ fn exponent(text: &[u8]) -> Result<i64, FieldFault> {
 
 const POWERS: [i64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
 
-/// Reads a plain number (no exponent, at most seven characters behind the
-/// sign) that starts at `pos`; returns it in units of 10^-`scale` with the
-/// place behind it. `None`: let [`decimal`] look.
+/// Reads a plain number (no exponent, at most seven digits before and seven
+/// after the point) that starts at `pos`; returns it in units of 10^-`scale`
+/// with the place behind it. `None`: let [`decimal`] look.
 ///
 /// What follows the number is not looked at.
 #[inline(always)]
-pub(crate) fn plain_decimal(bytes: &[u8], mut pos: usize, scale: u8) -> Option<(i64, usize)> {
+pub(crate) fn plain_decimal(bytes: &[u8], pos: usize, scale: u8) -> Option<(i64, usize)> {
+    short_decimal(bytes, pos, scale).or_else(|| longer_decimal(bytes, pos, scale))
+}
+
+/// [`plain_decimal`] of at most seven characters behind the sign.
+#[inline(always)]
+fn short_decimal(bytes: &[u8], mut pos: usize, scale: u8) -> Option<(i64, usize)> {
     let negative = *bytes.get(pos)? == b'-';
     pos += usize::from(negative);
     let word = u64::from_le_bytes(*bytes.get(pos..)?.first_chunk::<8>()?);
@@ -192,14 +198,50 @@ pub(crate) fn plain_decimal(bytes: &[u8], mut pos: usize, scale: u8) -> Option<(
     if word >> (8 * end) & 0xdf == u64::from(b'E') {
         return None;
     }
-    // Digits move to the high end, zeros fill in front, then pairs, fours and
-    // eights are added up in lanes.
-    let digits = digits << (64 - 8 * count);
+    let value = add_up(digits, count) * POWERS.get(scale - places)?;
+    Some((if negative { -value } else { value }, pos + end))
+}
+
+/// The number that the lowest `count` lanes (1 to 7) write: they move to the
+/// high end, zeros fill in front, then pairs, fours and eights are added up.
+#[inline(always)]
+fn add_up(lanes: u64, count: usize) -> i64 {
+    let digits = lanes << (64 - 8 * count);
     let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
-    let eight = fours.wrapping_mul(10_000) + (fours >> 32) & 0xffff_ffff;
-    let value = eight as i64 * POWERS.get(scale - places)?;
-    Some((if negative { -value } else { value }, pos + end))
+    let eight = fours.wrapping_mul(10_000) + (fours >> 32);
+    (eight & 0xffff_ffff) as i64
+}
+
+/// [`plain_decimal`] for what is longer.
+#[inline(never)]
+fn longer_decimal(bytes: &[u8], mut pos: usize, scale: u8) -> Option<(i64, usize)> {
+    let negative = *bytes.get(pos)? == b'-';
+    pos += usize::from(negative);
+    let (whole, whole_digits) = up_to_7_digits(bytes, pos)?;
+    if whole_digits > 1 && bytes[pos] == b'0' {
+        return None;
+    }
+    pos += whole_digits;
+    if bytes.get(pos) != Some(&b'.') {
+        return None;
+    }
+    let (fraction, places) = up_to_7_digits(bytes, pos + 1)?;
+    pos += 1 + places;
+    if matches!(bytes.get(pos), Some(b'e' | b'E')) {
+        return None;
+    }
+    let scale = usize::from(scale);
+    let value = whole * POWERS.get(scale)? + fraction * POWERS.get(scale.checked_sub(places)?)?;
+    Some((if negative { -value } else { value }, pos))
+}
+
+/// The number that one to seven digits at `pos` write, and how many there are.
+fn up_to_7_digits(bytes: &[u8], pos: usize) -> Option<(i64, usize)> {
+    let lanes = u64::from_le_bytes(*bytes.get(pos..)?.first_chunk::<8>()?) ^ 0x3030_3030_3030_3030;
+    let others = (lanes.wrapping_add(0x7676_7676_7676_7676) | lanes) & 0x8080_8080_8080_8080;
+    let count = others.trailing_zeros() as usize / 8;
+    (1..8).contains(&count).then(|| (add_up(lanes, count), count))
 }
 
 #[cfg(test)]
