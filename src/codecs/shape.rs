@@ -11,6 +11,7 @@
 
 use std::borrow::Cow;
 
+use crate::base::time;
 use crate::codecs::Accepted;
 use crate::codecs::columns::ColumnBuilder;
 use crate::codecs::lex::Lexer;
@@ -366,14 +367,15 @@ impl<'a> Walk<'a, '_> {
 
     #[inline(never)]
     fn new_time(&mut self, table_idx: usize, column: usize, row: usize, pos: usize) -> Option<usize> {
-        let end = self.rare(table_idx, column, row, false, pos)?;
-        let column = &self.rows.tables[table_idx].columns[column];
-        if let Some(token) = self.bytes[pos..end].as_array::<TIME_BYTES>()
-            && column.has(row)
-        {
-            self.latest_time = (*token, column.time(row)?);
+        let Some(quote) = plain_string(self.bytes, pos).filter(|quote| pos + 1 < *quote) else {
+            return self.rare(table_idx, column, row, false, pos);
+        };
+        let seconds = time::parse(&self.bytes[pos + 1..quote])?.0;
+        self.column(table_idx, column).push_time(row, seconds);
+        if let Some(token) = self.bytes[pos..=quote].as_array::<TIME_BYTES>() {
+            self.latest_time = (*token, seconds);
         }
-        Some(end)
+        Some(quote + 1)
     }
 
     /// Any scalar, by the way that both decoders share.
