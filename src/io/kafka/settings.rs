@@ -2,6 +2,7 @@
 //! exactness and speed depend on.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -68,12 +69,23 @@ impl KafkaSettings {
     }
 
     /// # Errors
-    /// Stop, if `extra` names a setting that is the program's own.
+    /// Stop, if `extra` names a setting that is the program's own, or two
+    /// topics have one name.
     pub fn check(&self) -> Result<(), Fault> {
-        match self.extra.keys().find(|name| OURS.contains(&name.as_str())) {
-            None => Ok(()),
-            Some(name) => Err(Fault::stop("read Kafka settings", format!("`{name}` is set by the program and cannot be configured"))),
+        let doing = "read Kafka settings";
+        if let Some(name) = self.extra.keys().find(|name| OURS.contains(&name.as_str())) {
+            return Err(Fault::stop(doing, format!("`{name}` is set by the program and cannot be configured")));
         }
+        let mut names = BTreeSet::new();
+        match self.topics().into_iter().find(|name| !names.insert(*name)) {
+            Some(name) => Err(Fault::stop(doing, format!("`{name}` is named for two topics; inputs and outputs must all differ"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Inputs, then outputs.
+    pub(super) fn topics(&self) -> [&str; 6] {
+        [&self.inputs[0], &self.inputs[1], &self.clues, &self.shadow, &self.rejects, &self.journal]
     }
 
     fn client(&self, own: &[(&str, &str)]) -> ClientConfig {
@@ -168,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_that_exactness_needs_cannot_be_overridden() {
+    fn settings_that_exactness_needs_are_kept() {
         let mut settings = KafkaSettings {
             bootstrap: "127.0.0.1:1".to_owned(),
             group: "g".to_owned(),
@@ -183,6 +195,9 @@ mod tests {
         assert!(settings.check().is_ok());
         assert_eq!(settings.member().get("fetch.wait.max.ms"), Some("50"));
         settings.extra.insert("isolation.level".to_owned(), "read_uncommitted".to_owned());
+        assert!(settings.check().is_err());
+        settings.extra.clear();
+        settings.shadow = settings.clues.clone();
         assert!(settings.check().is_err());
     }
 }
