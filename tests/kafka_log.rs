@@ -25,6 +25,10 @@ use claimsift::io::log::Head;
 use claimsift::io::log::Log;
 use claimsift::io::log::Output;
 use claimsift::io::log::Record;
+use rdkafka::ClientConfig;
+use rdkafka::producer::BaseProducer;
+use rdkafka::producer::BaseRecord;
+use rdkafka::producer::Producer as _;
 use support::broker::Broker;
 
 const PARTITIONS: i32 = 4;
@@ -56,7 +60,10 @@ impl Worker {
                     self.at.insert(*shard, offsets);
                 }
                 // Taken away meanwhile: the next `shards` says so.
-                Err(fault) if fault.remedy == Remedy::Retry => break,
+                Err(fault) if fault.remedy == Remedy::Retry => {
+                    self.at.clear();
+                    return None;
+                }
                 Err(fault) => panic!("{}", chain(&fault)),
             }
         }
@@ -126,8 +133,10 @@ impl Worker {
 
     fn commit(&mut self, from: usize, note: &str) {
         let write = self.write(from, note);
-        if let Err(failure) = self.log.commit(&write) {
-            panic!("{}", told(&failure));
+        let start = Instant::now();
+        while let Err(failure) = self.log.commit(&write) {
+            // A transaction after an aborted one may be refused once more.
+            assert!(matches!(failure, CommitFailure::Again(_)) && start.elapsed() < LIMIT, "{}", told(&failure));
         }
     }
 
@@ -293,6 +302,25 @@ fn nothing_of_an_epoch_that_was_not_committed_is_seen() {
     }
 }
 
+/// Commits an epoch with a record longer than the journal takes: it leaves its
+/// marks in the log and nothing else.
+fn refuse(worker: &mut Worker, from: usize) {
+    let mut write = worker.write(from, "refused");
+    write.records.push(record(Output::Journal, Some(0), "long", &noise(MESSAGE_BYTES_MAX + 512 * 1024)));
+    let start = Instant::now();
+    loop {
+        assert!(start.elapsed() < LIMIT);
+        match worker.log.commit(&write).unwrap_err() {
+            CommitFailure::Again(_) => {}
+            CommitFailure::Lost(fault) => {
+                assert_eq!(fault.remedy, Remedy::Stop);
+                assert!(chain(&fault).contains("max.message.bytes"), "{}", chain(&fault));
+                return;
+            }
+        }
+    }
+}
+
 #[test]
 fn a_journal_is_read_to_its_end_past_the_marks_of_transactions() {
     let settings = broker().with_topics("gaps", "a", PARTITIONS);
@@ -304,14 +332,8 @@ fn a_journal_is_read_to_its_end_past_the_marks_of_transactions() {
     while worker.taken.len() < 2 * 4 * 30 {
         assert!(start.elapsed() < LIMIT);
         let from = worker.taken.len();
-        // A refused epoch leaves its marks in the log and nothing else.
-        if epochs % 2 == 0 {
-            let mut refused = worker.write(from, "refused");
-            let long = noise(MESSAGE_BYTES_MAX + 512 * 1024);
-            refused.records.push(record(Output::Journal, Some(0), "long", &long));
-            let failure = worker.log.commit(&refused).unwrap_err();
-            assert!(matches!(&failure, CommitFailure::Lost(fault) if fault.remedy == Remedy::Stop), "{}", told(&failure));
-            assert!(told(&failure).contains("max.message.bytes"), "{}", told(&failure));
+        if epochs == 1 {
+            refuse(&mut worker, from);
         }
         if worker.take(7) > 0 {
             worker.commit(from, &format!("epoch {epochs}"));
@@ -343,6 +365,30 @@ fn a_journal_is_read_to_its_end_past_the_marks_of_transactions() {
         assert_eq!(texts, expected);
     }
     check_clues(&settings, 30);
+}
+
+#[test]
+fn what_a_dead_predecessor_left_open_is_aborted() {
+    let settings = broker().with_topics("left", "a", PARTITIONS);
+    produce(&settings, 0, 10);
+    let predecessor: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", &settings.bootstrap)
+        .set("transactional.id", format!("{}-{}", settings.group, settings.slot))
+        .create()
+        .unwrap();
+    predecessor.init_transactions(LIMIT).unwrap();
+    predecessor.begin_transaction().unwrap();
+    for topic in [&settings.clues, &settings.journal] {
+        predecessor.send(BaseRecord::<[u8], [u8]>::to(topic).partition(0).key(b"half").payload(b"half")).unwrap();
+    }
+    predecessor.flush(LIMIT).unwrap();
+
+    let mut worker = Worker::connect(&settings);
+    worker.until_owns(&[0, 1, 2, 3]);
+    assert_eq!(worker.log.journal(0).unwrap(), Vec::<Vec<u8>>::new(), "read to its end, past what was aborted");
+    worker.drain("whole");
+    check_clues(&settings, 10);
+    assert!(predecessor.commit_transaction(LIMIT).is_err());
 }
 
 #[test]
