@@ -34,3 +34,5 @@ pub mod config;
 pub mod runtime;
 
 pub mod http;
+
+pub mod commands;

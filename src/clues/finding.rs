@@ -86,6 +86,8 @@ pub struct Evidence {
     pub mdtrt_id: Option<String>,
     /// `feedetl_sn`, or the line's place in its prescription.
     pub line: Option<String>,
+    /// Prescription or order number, where the line has one.
+    pub rx_no: Option<String>,
     pub fixmedins_code: Option<String>,
     pub code: Option<String>,
     pub name: Option<String>,

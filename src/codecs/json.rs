@@ -101,3 +101,55 @@ pub fn peek_event_time(event: &EventType, message: &[u8]) -> Option<Civil> {
         return time::parse(&message[start..lexer.pos - usize::from(quoted)]);
     }
 }
+
+/// What decides the place of a line in a file: its event time, its business
+/// id and its person, each `None` where the message has none that can be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    pub event_time: Option<Civil>,
+    /// The parts of the business id, each ended by a zero byte.
+    pub business_id: Vec<u8>,
+    pub person: Option<String>,
+}
+
+/// Reads a message's head without decoding the rest. The first member of a
+/// name counts, at any depth.
+pub fn peek_head(event: &EventType, message: &[u8]) -> Head {
+    let names: Vec<&str> = [event.event_time, event.person].into_iter().chain(event.business_id.iter().copied()).collect();
+    let columns = names.iter().map(|name| event.header.columns.iter().find(|column| column.name == *name));
+    let spellings: Vec<Vec<String>> = columns.map(|column| column.map(|column| column.spellings()).unwrap_or_default()).collect();
+    let mut found: Vec<Option<&[u8]>> = vec![None; names.len()];
+    let mut lexer = Lexer { bytes: message, pos: 0 };
+    while found.iter().any(Option::is_none) {
+        let Some(next) = message.get(lexer.pos..).and_then(|rest| rest.iter().position(|byte| *byte == b'"')) else { break };
+        lexer.pos += next;
+        let start = lexer.pos + 1;
+        if lexer.string().is_err() {
+            break;
+        }
+        let key = &message[start..lexer.pos - 1];
+        let wanted = spellings.iter().position(|list| list.iter().any(|spelling| spelling.as_bytes() == key));
+        let Some(wanted) = wanted.filter(|wanted| found[*wanted].is_none()) else { continue };
+        lexer.space();
+        if lexer.peek() != Some(b':') {
+            continue;
+        }
+        lexer.pos += 1;
+        lexer.space();
+        let quoted = lexer.peek() == Some(b'"');
+        let start = lexer.pos + usize::from(quoted);
+        if (if quoted { lexer.string() } else { lexer.number() }).is_ok() {
+            found[wanted] = message.get(start..lexer.pos - usize::from(quoted));
+        }
+    }
+    let mut business_id = Vec::new();
+    for part in &found[2..] {
+        business_id.extend_from_slice(part.unwrap_or_default());
+        business_id.push(0);
+    }
+    Head {
+        event_time: found[0].and_then(time::parse),
+        business_id,
+        person: found[1].and_then(|person| String::from_utf8(person.to_vec()).ok()),
+    }
+}

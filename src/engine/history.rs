@@ -337,6 +337,7 @@ impl Shard {
             .map(|half| Evidence {
                 time: Civil(half.time).to_string(),
                 line: Some(self.memory.texts.get(half.line).to_owned()),
+                rx_no: Some(self.memory.texts.get(half.rx_no).to_owned()).filter(|number| !number.is_empty()),
                 code: sym(half.code),
                 name: sym(half.name),
                 spec: sym(half.spec),

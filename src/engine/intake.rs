@@ -24,6 +24,9 @@ use crate::events::EVENT_TYPES;
 use crate::events::InputId;
 use crate::io::log::Output;
 use crate::io::log::Record;
+use crate::io::log::SOURCE_OFFSET_HEADER;
+use crate::io::log::SOURCE_PARTITION_HEADER;
+use crate::io::log::SOURCE_TOPIC_HEADER;
 use crate::state::seen::Seen;
 use crate::state::seen::Sight;
 use crate::window::watermark::parse_statement;
@@ -185,9 +188,9 @@ impl Gate<'_> {
             key: message.key.map(<[u8]>::to_vec),
             value: message.value.map(<[u8]>::to_vec),
             headers: vec![
-                ("source-topic", self.engine.settings.inputs[self.input].topic.clone()),
-                ("source-partition", self.shard.to_string()),
-                ("source-offset", message.offset.to_string()),
+                (SOURCE_TOPIC_HEADER, self.engine.settings.inputs[self.input].topic.clone()),
+                (SOURCE_PARTITION_HEADER, self.shard.to_string()),
+                (SOURCE_OFFSET_HEADER, message.offset.to_string()),
                 ("source-timestamp", message.timestamp_ms.to_string()),
                 ("class", reject.class.name().to_owned()),
                 ("reason", reject.reason.clone()),

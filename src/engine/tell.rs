@@ -117,6 +117,7 @@ impl Teller<'_> {
                 id,
                 mdtrt_id: text("mdtrt_id"),
                 line: line_key,
+                rx_no: of_line("rx_drord_no"),
                 fixmedins_code: text("fixmedins_code"),
                 code: of_line("med_list_codg"),
                 name: of_line(if bill { "medins_list_name" } else { "drug_genname" }),

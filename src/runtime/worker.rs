@@ -80,6 +80,7 @@ impl Default for WorkerSettings {
 pub trait Observer {
     fn shards(&mut self, _shards: &[ShardId]) {}
     fn step(&mut self, _shard: ShardId, _effects: &Effects) {}
+    fn watermark(&mut self, _shard: ShardId, _input: InputId, _watermark: crate::base::time::Civil) {}
     fn committed(&mut self, _messages: u64, _took: Duration) {}
     fn alive(&mut self) {}
 }
@@ -100,6 +101,8 @@ pub struct Worker<'a> {
     settings: WorkerSettings,
     clock: &'a dyn Clock,
     owned: BTreeMap<ShardId, Owned>,
+    /// Shards of the last assignment whose state was dropped after a lost commit.
+    lost: Vec<ShardId>,
 }
 
 /// The work of one epoch, before it is committed.
@@ -114,7 +117,7 @@ struct Epoch {
 
 impl<'a> Worker<'a> {
     pub fn new(engine: Arc<Engine>, log: &'a mut dyn Log, settings: WorkerSettings, clock: &'a dyn Clock) -> Self {
-        Self { engine, log, settings, clock, owned: BTreeMap::new() }
+        Self { engine, log, settings, clock, owned: BTreeMap::new(), lost: Vec::new() }
     }
 
     /// Runs until asked to stop, until the end (if so set), or until a fault.
@@ -127,6 +130,11 @@ impl<'a> Worker<'a> {
             }
             let wait = if idle { self.settings.idle_wait } else { Duration::ZERO };
             if let Some(shards) = self.log.shards(wait)? {
+                self.lost.clear();
+                self.adopt(&shards, observer)?;
+            } else if !self.lost.is_empty() {
+                // Still ours: the journal says what landed.
+                let shards = std::mem::take(&mut self.lost);
                 self.adopt(&shards, observer)?;
             }
             let epoch = self.gather(observer)?;
@@ -222,6 +230,7 @@ impl<'a> Worker<'a> {
             return Err(Fault::stop(format!("read {} of shard {shard}", EVENT_TYPES[input].name), reason));
         }
         observer.step(shard, &effects);
+        observer.watermark(shard, input, owned.shard.input_watermark(input));
         let rejected = effects.counts.rejected_total();
         let accepted_so_far = self.settings.accept_rejects_to.is_some_and(|offset| effects.run.from <= offset);
         if owned.breakers[input].count(effects.run.messages, rejected) && !accepted_so_far {
@@ -293,7 +302,7 @@ impl<'a> Worker<'a> {
                 // The journal decides at the next assignment what landed.
                 Err(CommitFailure::Lost(fault)) if fault.remedy != Remedy::Stop => {
                     tracing::warn!(error = crate::base::fault::chain(&fault), "shards lost, their state is rebuilt when they come back");
-                    self.owned.clear();
+                    self.lost = std::mem::take(&mut self.owned).into_keys().collect();
                     return Ok(());
                 }
                 Err(CommitFailure::Lost(fault)) => return Err(fault),

@@ -1,0 +1,100 @@
+//! The command line: one file per command.
+
+pub mod demo;
+pub mod load;
+pub mod observe;
+pub mod rejects;
+pub mod rules;
+pub mod run;
+pub mod synth;
+pub mod topics;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::Subcommand;
+
+use crate::base::fault::Fault;
+use crate::base::fault::chain;
+
+/// Finds suspicious medical-insurance claims in settlement and prescription events.
+#[derive(Debug, Parser)]
+#[command(name = "claimsift", version, about)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the main job on a made-up city, without a broker.
+    Demo(demo::Demo),
+    /// Read events from Kafka or from files and write clues.
+    Run(run::Run),
+    /// Write made-up events to files or to topics.
+    Synth(synth::Synth),
+    /// Check, test and lock rule files.
+    Rules(rules::Rules),
+    /// Create topics, and state how far a feed has come.
+    Topics(topics::Topics),
+    /// Put rejected messages back through after a fix.
+    Rejects(rejects::Rejects),
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub enum Failure {
+    /// Mistakes in a person's files, already rendered.
+    Mistakes(String),
+    World(Fault),
+    /// Anything else that a person can act on.
+    Plain(String),
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::World(fault)
+    }
+}
+
+/// Exit codes: 0 done, 1 a person's files have mistakes or a check failed,
+/// 2 it could not be done.
+pub fn main() -> ExitCode {
+    crate::io::kafka::tune_allocator();
+    let line = Line::parse();
+    let result = match &line.command {
+        Command::Demo(demo) => demo.execute(),
+        Command::Run(run) => run.execute(),
+        Command::Synth(synth) => synth.execute(),
+        Command::Rules(rules) => rules.execute(),
+        Command::Topics(topics) => topics.execute(),
+        Command::Rejects(rejects) => rejects.execute(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Mistakes(text)) => {
+            say(&text);
+            ExitCode::from(1)
+        }
+        Err(Failure::World(fault)) => {
+            say(&format!("error: {}\n", chain(&fault)));
+            ExitCode::from(2)
+        }
+        Err(Failure::Plain(text)) => {
+            say(&format!("error: {text}\n"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Words for a person go to standard error, data to standard output. A closed
+/// pipe is nobody's mistake.
+pub fn say(text: &str) {
+    use std::io::Write as _;
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+pub fn print(text: &str) {
+    use std::io::Write as _;
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}

@@ -1,0 +1,180 @@
+//! What a command sees of its workers: totals for reports, metrics for ops.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::base::ids::ShardId;
+use crate::codecs::RejectClass;
+use crate::engine::Engine;
+use crate::engine::effects::Counts;
+use crate::engine::effects::Effects;
+use crate::engine::effects::RuleTally;
+use crate::runtime::worker::Clock;
+use crate::events::EVENT_TYPES;
+use crate::runtime::worker::Observer;
+use crate::telemetry::health::Health;
+use crate::telemetry::metrics::EpochMetrics;
+use crate::telemetry::metrics::InputMetrics;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::RuleMetrics;
+use crate::telemetry::metrics::ShardMetrics;
+use crate::telemetry::metrics::WorkerMetrics;
+
+/// The machine's clocks.
+pub struct SystemClock {
+    began: Instant,
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self { began: Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    fn wall_ms(&self) -> i64 {
+        chrono::Utc::now().timestamp_millis()
+    }
+    fn monotonic(&self) -> Duration {
+        self.began.elapsed()
+    }
+}
+
+/// Adds up everything that the steps of a worker counted.
+#[derive(Debug, Default)]
+pub struct Totals {
+    pub counts: Counts,
+    pub rules: BTreeMap<String, RuleTally>,
+    pub epochs: u64,
+}
+
+impl Totals {
+    pub fn add(&mut self, other: &Self) {
+        self.counts.add(&other.counts);
+        self.epochs += other.epochs;
+        for (rule, tally) in &other.rules {
+            self.rules.entry(rule.clone()).or_default().add(tally);
+        }
+    }
+}
+
+impl Observer for Totals {
+    fn step(&mut self, _: ShardId, effects: &Effects) {
+        self.counts.add(&effects.counts);
+        for (rule, tally) in &effects.rules {
+            self.rules.entry(rule.clone()).or_default().add(tally);
+        }
+    }
+
+    fn committed(&mut self, _: u64, _: Duration) {
+        self.epochs += 1;
+    }
+}
+
+/// Publishes what a worker does.
+pub struct Reporter {
+    pub totals: Totals,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    clock: Arc<SystemClock>,
+    slot: usize,
+    names: Vec<String>,
+    inputs: Vec<InputMetrics>,
+    rules: BTreeMap<String, RuleMetrics>,
+    epochs: EpochMetrics,
+    worker: WorkerMetrics,
+    shards: BTreeMap<ShardId, ShardMetrics>,
+    zone: crate::base::time::Zone,
+}
+
+impl Reporter {
+    pub fn new(engine: &Engine, metrics: Arc<Metrics>, health: Arc<Health>, clock: Arc<SystemClock>, slot: usize) -> Self {
+        let classes: Vec<&str> = RejectClass::ALL.iter().map(|class| class.name()).collect();
+        let names: Vec<String> = EVENT_TYPES.iter().map(|event| event.name.to_owned()).collect();
+        Self {
+            totals: Totals::default(),
+            inputs: names.iter().map(|name| metrics.input(name, &classes)).collect(),
+            rules: engine.rules.rules.iter().map(|rule| (rule.doc.id.clone(), metrics.rule(&rule.doc.id))).collect(),
+            epochs: metrics.epochs(),
+            worker: metrics.worker(&slot.to_string()),
+            shards: BTreeMap::new(),
+            zone: engine.settings.zone,
+            metrics,
+            health,
+            clock,
+            slot,
+            names,
+        }
+    }
+
+    fn count_input(&self, effects: &Effects) {
+        let (input, counts) = (&self.inputs[effects.run.input], &effects.counts);
+        input.evaluated.inc_by(counts.evaluated);
+        input.rejected.inc_by(counts.rejected_total());
+        input.duplicates.inc_by(counts.duplicate);
+        input.corrections.inc_by(counts.correction);
+        input.statements.inc_by(counts.statement);
+        input.lines.inc_by(counts.lines);
+        input.lines_unjudged.inc_by(counts.lines_unjudged);
+        input.unknown_fields.inc_by(counts.unknown_fields);
+        input.shape_misses.inc_by(counts.shape_misses);
+        for (class, counter) in RejectClass::ALL.iter().zip(&input.rejects) {
+            counter.inc_by(counts.rejected.get(class).copied().unwrap_or_default());
+        }
+        for ((event, table, column, fault), count) in &counts.field_faults {
+            self.metrics.field_fault(event, table, column, fault.name()).inc_by(*count);
+        }
+        for (kind, count) in &counts.unknown_codes {
+            self.metrics.unknown_codes(kind).inc_by(*count);
+        }
+    }
+}
+
+impl Observer for Reporter {
+    fn shards(&mut self, shards: &[ShardId]) {
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        self.shards = shards.iter().map(|shard| (*shard, self.metrics.shard(&names, *shard))).collect();
+        self.worker.shards.set(i64::try_from(shards.len()).unwrap_or(i64::MAX));
+        self.health.set_ready(self.slot, true);
+        tracing::info!(slot = self.slot, shards = ?shards, "shards assigned");
+    }
+
+    fn step(&mut self, shard: ShardId, effects: &Effects) {
+        self.totals.step(shard, effects);
+        self.count_input(effects);
+        for (rule, tally) in &effects.rules {
+            if let Some(metrics) = self.rules.get(rule) {
+                metrics.evaluated.inc_by(tally.evaluated);
+                metrics.hits.inc_by(tally.hits);
+                metrics.quiet.inc_by(tally.excused);
+                metrics.unknown.inc_by(tally.unknown.values().sum());
+                metrics.clues_new.inc_by(tally.new);
+                metrics.clues_revised.inc_by(tally.updated);
+                metrics.clues_withdrawn.inc_by(tally.retracted);
+            }
+        }
+    }
+
+    fn watermark(&mut self, shard: ShardId, input: usize, watermark: crate::base::time::Civil) {
+        if let Some(lag) = self.shards.get(&shard).and_then(|shard| shard.inputs.get(input)) {
+            let told = self.zone.utc_ms(watermark) / 1000;
+            lag.watermark.set(told);
+            lag.seconds.set((self.clock.wall_ms() / 1000 - told).max(0));
+        }
+    }
+
+    fn committed(&mut self, messages: u64, took: Duration) {
+        self.totals.epochs += 1;
+        self.epochs.committed.inc();
+        self.epochs.messages.observe(messages as f64);
+        self.epochs.commit_seconds.observe(took.as_secs_f64());
+    }
+
+    fn alive(&mut self) {
+        let now = self.clock.wall_ms();
+        self.health.beat(self.slot, now);
+        self.worker.heartbeat.set(now as f64 / 1000.0);
+    }
+}

@@ -1,0 +1,108 @@
+//! `claimsift rules`: check, test and lock rule files.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::Subcommand;
+
+use crate::commands::Failure;
+use crate::commands::load;
+use crate::commands::print;
+use crate::offline::cases;
+use crate::ruleset::compile::compile;
+use crate::ruleset::lock;
+use crate::ruleset::words::Status;
+
+#[derive(Debug, Args)]
+pub struct Rules {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Report every mistake of all rule files with line, caret and help.
+    Check(Folders),
+    /// Run the cases that stand in the rule files.
+    Test(Folders),
+    /// Write the lock file: the meaning of each rule at its version.
+    Lock(Folders),
+}
+
+#[derive(Debug, Args)]
+pub struct Folders {
+    /// Folder of rule packs.
+    #[arg(long, default_value = "rules")]
+    pub rules: PathBuf,
+    /// Reference folders that cases run on.
+    #[arg(long, default_values = ["rules/reference", "demo/reference"])]
+    pub reference: Vec<PathBuf>,
+}
+
+/// Rules that are checked and tested: all but those kept for the record.
+pub const TESTED: &[Status] = &[Status::Live, Status::Shadow, Status::Draft];
+
+impl Rules {
+    pub fn execute(&self) -> Result<(), Failure> {
+        match &self.verb {
+            Verb::Check(folders) => check(folders),
+            Verb::Test(folders) => test(folders),
+            Verb::Lock(folders) => write_lock(folders),
+        }
+    }
+}
+
+fn check(folders: &Folders) -> Result<(), Failure> {
+    let (book, mut diagnostics) = load::book(&folders.rules)?;
+    diagnostics.extend(compile(&book, TESTED).1);
+    let lock_file = folders.rules.join(lock::LOCK_FILE);
+    if diagnostics.is_empty() && lock_file.exists() {
+        let (text, more) = crate::ruleset::read::load_file(&lock_file)?;
+        diagnostics.extend(more);
+        diagnostics.extend(lock::check(&book, Some(&text)));
+    }
+    if !diagnostics.is_empty() {
+        return Err(load::mistakes_of(&diagnostics));
+    }
+    print(&format!("{} rules, {} gates, no mistakes\n", book.rules.len(), book.gates.len()));
+    Ok(())
+}
+
+fn test(folders: &Folders) -> Result<(), Failure> {
+    let loaded = load::load_for(&folders.rules, &folders.reference, TESTED)?;
+    let mut failed = String::new();
+    let (mut cases, mut failures) = (0, 0);
+    for rule in loaded.book.rules.iter().filter(|rule| TESTED.contains(&rule.status)) {
+        cases += rule.cases.len();
+        for failure in cases::run(rule, &loaded.rules, &loaded.references) {
+            failures += 1;
+            failed.push_str(&format!("{} / {}: {}\n", failure.rule, failure.case, failure.message));
+        }
+    }
+    print(&failed);
+    let summary = format!("{} rules, {cases} cases, {failures} failed\n", loaded.book.rules.len());
+    if failures == 0 {
+        print(&summary);
+        Ok(())
+    } else {
+        Err(Failure::Mistakes(summary))
+    }
+}
+
+fn write_lock(folders: &Folders) -> Result<(), Failure> {
+    let (book, mut diagnostics) = load::book(&folders.rules)?;
+    diagnostics.extend(compile(&book, TESTED).1);
+    let path = folders.rules.join(lock::LOCK_FILE);
+    if path.exists() {
+        let (text, more) = crate::ruleset::read::load_file(&path)?;
+        diagnostics.extend(more);
+        diagnostics.extend(lock::refuse(&book, Some(&text)));
+    }
+    if !diagnostics.is_empty() {
+        return Err(load::mistakes_of(&diagnostics));
+    }
+    std::fs::write(&path, lock::render(&book))
+        .map_err(|error| Failure::Plain(format!("write {}: {error}", path.display())))?;
+    print(&format!("{} written\n", path.display()));
+    Ok(())
+}
