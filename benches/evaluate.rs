@@ -67,11 +67,17 @@ fn rules(count: usize) -> Vec<String> {
         let code = |offset: usize| format!("XG04CAA0{:02}A001010100001", (turn * 3 + offset) % 100);
         match shape {
             0 => format!("line.med_list_codg in ('{}', '{}', '{}') and header.gend <> '1' and line.cnt > 0", code(0), code(1), code(2)),
-            1 => format!("age_on(header.brdy, header.setl_time) < {} and line.med_list_codg like 'XG04CAA0{}%' and ref.sex_limit in ('1', '2')", 6 + turn % 12, turn % 10),
+            1 => {
+                let (age, group) = (6 + turn % 12, turn % 10);
+                format!("age_on(header.brdy, header.setl_time) < {age} and line.med_list_codg like 'XG04CAA0{group}%' and ref.sex_limit in ('1', '2')")
+            }
             2 => format!("line.pric > {}.5 and line.cnt >= 1 and header.hosp_lv in ('01', '02', '03')", 10 + turn),
-            3 => format!("ref.special_class in ('NARC', 'PSY1') and line.days / line.cnt > {} and header.online is not false", 1 + turn),
+            3 => format!("ref.special_class in ('NARC', 'PSY1') and line.days / nullif(line.cnt, 0) > {} and header.online is not false", 1 + turn),
             4 => format!("header.med_type = '{}' and header.area like '99010{}%' and line.amount > {}", 11 + turn % 10, turn % 10, 20 + turn),
-            _ => format!("icd_in(header.diag_codes, 'C{:02}-C{:02}') and ref.special_class in ('PSY2', 'NARC') and header.ipt_days > {}", turn % 50, turn % 50 + 40, turn % 7),
+            _ => {
+                let (from, to, days) = (turn % 50, turn % 50 + 40, turn % 7);
+                format!("icd_in(header.diag_codes, 'C{from:02}-C{to:02}') and ref.special_class in ('PSY2', 'NARC') and header.ipt_days > {days}")
+            }
         }
     };
     let gates = "line.chrgitm_lv <> '03' and line.amount > 0 and header.med_type not in ('41', '4101')";
@@ -98,7 +104,10 @@ fn column(name: &str, data_type: &DataType, rows: usize, random: &mut Pcg64) -> 
             DataType::Boolean => Arc::new((0..rows).map(|_| random.random_bool(0.9).then(|| random.random_bool(0.1))).collect::<BooleanArray>()),
             DataType::Int32 => Arc::new((0..rows).map(|_| Some(random.random_range(0..20))).collect::<Int32Array>()),
             DataType::Date32 => Arc::new((0..rows).map(|_| Some(random.random_range(-10_000..20_000))).collect::<Date32Array>()),
-            DataType::Timestamp(..) => Arc::new((0..rows).map(|_| Some(random.random_range(1_700_000_000..1_772_000_000))).collect::<TimestampSecondArray>()),
+            DataType::Timestamp(..) => {
+                let seconds = (0..rows).map(|_| Some(random.random_range(1_700_000_000..1_772_000_000)));
+                Arc::new(seconds.collect::<TimestampSecondArray>())
+            }
             decimal => {
                 let places = if let DataType::Decimal128(_, places) = decimal { i32::from(*places) } else { 0 };
                 let one = 10_i128.pow(u32::try_from(places).unwrap_or(0));
@@ -117,7 +126,6 @@ struct Batch {
 
 fn batch(program: &Program) -> Batch {
     let mut random = Pcg64::seed_from_u64(7);
-    // Two kinds of bills, as in practice: most have few lines, some have many.
     let mut parents = Vec::with_capacity(LINES);
     let mut header = 0_u32;
     while parents.len() < LINES {

@@ -115,7 +115,7 @@ impl ProgramBuilder {
             Expr::Between(Between { expr: of, negated, low, high }) => {
                 let [of, low, high] = [of, low, high].map(|part| self.intern(part, schema));
                 let both = [(Operator::GtEq, low), (Operator::LtEq, high)].map(|(op, limit)| {
-                    let words = Expr::BinaryExpr(BinaryExpr::new(Box::new(self.nodes[of].expr.clone()), op, Box::new(self.nodes[limit].expr.clone())));
+                    let words = joined(self.nodes[of].expr.clone(), op, self.nodes[limit].expr.clone());
                     self.compare(op, (of, limit), &words, schema)
                 });
                 let inside = self.junction(Operator::And, both.to_vec());
@@ -209,7 +209,7 @@ impl ProgramBuilder {
             return Some(*first);
         }
         let words = rest.iter().fold(self.nodes[*first].expr.clone(), |words, part| {
-            Expr::BinaryExpr(BinaryExpr::new(Box::new(words), op, Box::new(self.nodes[*part].expr.clone())))
+            joined(words, op, self.nodes[*part].expr.clone())
         });
         let node = if op == Operator::And { Op::All(parts.clone()) } else { Op::Any(parts.clone()) };
         Some(self.push_typed(node, parts, words, DataType::Boolean))
@@ -355,6 +355,10 @@ fn name_of(id: NodeId) -> String {
     format!("#{id}")
 }
 
+fn joined(left: Expr, op: Operator, right: Expr) -> Expr {
+    Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
+}
+
 fn is_distinct(op: Operator) -> bool {
     matches!(op, Operator::IsDistinctFrom | Operator::IsNotDistinctFrom)
 }
@@ -382,7 +386,9 @@ fn renamed(op: Op, from: &[NodeId], to: &[NodeId]) -> Op {
         Op::Other(expr) => {
             let names: BTreeMap<String, String> = from.iter().zip(to).map(|(before, after)| (name_of(*before), name_of(*after))).collect();
             let renamed = expr.transform(|node| match &node {
-                Expr::Column(column) => Ok(names.get(&column.name).map_or(Transformed::no(node.clone()), |name| Transformed::yes(Expr::Column(Column::new_unqualified(name))))),
+                Expr::Column(column) if names.contains_key(&column.name) => {
+                    Ok(Transformed::yes(Expr::Column(Column::new_unqualified(&names[&column.name]))))
+                }
                 _ => Ok(Transformed::no(node)),
             });
             Op::Other(renamed.map_or_else(|error| panic!("rename: {error}"), |renamed| renamed.data))

@@ -87,14 +87,17 @@ const HOSTILE: &[&str] = &[
     "length(header.diag_codes) + strpos(header.diag_codes, ';')",
 ];
 
+const HOSTILE_TEXTS: &[&str] = &[
+    "", "1", "2", "12", ";", ";I10;C50.1;", "XG04CAA", "510722", "99999999999", "-1", "1e9", "month", "'", "痛;", "2024-01-01",
+];
+
 /// One row: the header's cells and the line's, in the order of the columns.
 type Row = (Option<String>, Option<String>, Option<bool>, Option<i32>, Option<i64>, Option<i128>);
 
 fn hostile_row() -> impl Strategy<Value = Row> {
     let text = prop_oneof![
         Just(None),
-        prop::sample::select(vec!["", "1", "2", "12", ";", ";I10;C50.1;", "XG04CAA", "510722", "99999999999", "-1", "1e9", "month", "'", "痛;", "2024-01-01"])
-            .prop_map(|text| Some(text.to_owned())),
+        prop::sample::select(HOSTILE_TEXTS).prop_map(|text| Some(text.to_owned())),
         ".{0,5}".prop_map(Some),
     ];
     let whole = prop_oneof![Just(None), prop::sample::select(vec![i32::MIN, -1, 0, 1, 3, i32::MAX]).prop_map(Some), any::<i32>().prop_map(Some)];
@@ -104,7 +107,11 @@ fn hostile_row() -> impl Strategy<Value = Row> {
         any::<i64>().prop_map(Some)
     ];
     let top = 999_999_999_999_999_999_i128;
-    let decimal = prop_oneof![Just(None), prop::sample::select(vec![-top, -1, 0, 1, 25_000, 1_000_000, top]).prop_map(Some), (-top..=top).prop_map(Some)];
+    let decimal = prop_oneof![
+        Just(None),
+        prop::sample::select(vec![-top, -1, 0, 1, 25_000, 1_000_000, top]).prop_map(Some),
+        (-top..=top).prop_map(Some)
+    ];
     (text.clone(), text, any::<Option<bool>>(), whole, time, decimal)
 }
 
@@ -299,7 +306,8 @@ impl Formula {
 #[test]
 fn equal_parts_are_one_node_and_only_needed_columns_are_asked_for() {
     let one = program(&columns(), &["line.cnt > 3 and header.gend = '1'"]);
-    let same = program(&columns(), &["line.cnt > 3 and header.gend = '1'", "header.gend = '1' and 3 < line.cnt", "line.cnt > 3.0000 and '1' = header.gend"]);
+    let ways = ["line.cnt > 3 and header.gend = '1'", "header.gend = '1' and 3 < line.cnt", "line.cnt > 3.0000 and '1' = header.gend"];
+    let same = program(&columns(), &ways);
     assert_eq!(one.nodes(), same.nodes());
     let names = |program: &Program| program.columns().iter().map(|column| column.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&same), ["header.gend", "line.cnt"]);
@@ -334,5 +342,6 @@ fn an_explanation_lists_every_part_with_its_value() {
     assert_eq!(told("line.cnt * 2"), Some("9.0000"), "{lines:#?}");
     assert_eq!(told("header.online is not true"), Some("true"), "{lines:#?}");
     assert!(told("header.gend = '2'").is_some(), "{lines:#?}");
-    assert_eq!(lines.last().map(|(_, value)| value.clone()), Some(program.evaluate(&batch.input())[0].as_boolean().is_null(4).to_string().replace("true", "NULL")), "{lines:#?}");
+    assert_eq!(lines.last().map(|(_, value)| value.as_str()), Some("NULL"), "{lines:#?}");
+    assert!(program.evaluate(&batch.input())[0].is_null(4));
 }

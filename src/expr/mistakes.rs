@@ -44,11 +44,11 @@ fn only_fixed_functions_of_one_row_are_allowed() {
     check("sum(line.cnt) > 1", &[("sum(line.cnt)", "aggregate `sum`", "Rules see one row")]);
     check("count(*) > 1", &[("count(*)", "aggregate `count`", "")]);
     check("first_value(line.cnt) over () > 1", &[("first_value(line.cnt)", "window function", "")]);
-    check("exists (select 1)", &[("1", "subquery", "history")]);
+    check("exists (select 1)", &[("select 1", "subquery", "history")]);
     check("header.gend in (select gend from t)", &[("header.gend in (select gend from t)", "subquery", "")]);
     check("line.cnt = $1", &[("$1", "placeholder", "param.name")]);
     check("cast(line.cnt as double) > 1", &[("line.cnt", "not exact", "DECIMAL")]);
-    check("[1, 2] = line.cnt", &[("[1, 2]", "cannot be used", "")]);
+    check("[1, 2] = line.cnt", &[("1, 2", "`[1, 2]` cannot be used", "")]);
 }
 
 #[test]

@@ -92,9 +92,11 @@ mod tests {
 
     #[test]
     fn numbers_are_plain_decimals() {
-        for (text, expect) in [("7", Some((7, 0))), ("-1", Some((-1, 0))), ("0.20", Some((20, 2))), ("", None), (".5", None), ("5.", None), ("1e3", None), ("+1", None), ("--1", None)] {
-            let expect = expect.map(|(unscaled, scale)| ParamValue::Number { unscaled, scale });
-            assert_eq!(ParamValue::number(text), expect, "{text}");
+        for (text, unscaled, scale) in [("7", 7, 0), ("-1", -1, 0), ("0.20", 20, 2), ("-0.5", -5, 1)] {
+            assert_eq!(ParamValue::number(text), Some(ParamValue::Number { unscaled, scale }), "{text}");
+        }
+        for text in ["", ".5", "5.", "1e3", "+1", "--1", "-", "1.2.3", "１"] {
+            assert_eq!(ParamValue::number(text), None, "{text}");
         }
     }
 }

@@ -100,7 +100,7 @@ pub(crate) fn refused(sql: &str) -> Vec<ExprError> {
     match parse(sql, &columns(), Want::Any, &params()) {
         Ok(typed) => panic!("{sql} was accepted as {}", typed.resolved_sql()),
         Err(errors) => {
-            assert!(errors.iter().all(|error| error.span.end <= sql.len() && sql.is_char_boundary(error.span.start) && sql.is_char_boundary(error.span.end)), "{errors:?}");
+            assert!(errors.iter().all(|error| sql.get(error.span.clone()).is_some()), "{errors:?}");
             assert!(!errors.is_empty());
             errors
         }

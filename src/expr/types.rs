@@ -249,7 +249,9 @@ fn settle_cast(expr: Expr, to: &DataType, schema: &DFSchema) -> Result<Expr> {
         let read = read_time(written)?;
         return match (&to, read) {
             (DataType::Date32, ScalarValue::TimestampSecond(..)) => Err(Mistake::new(format!("'{written}' is no date")).into()),
-            (kind, ScalarValue::Date32(Some(day))) if *kind == TIME => Ok(lit(ScalarValue::TimestampSecond(Some(i64::from(day) * SECONDS_PER_DAY), None))),
+            (kind, ScalarValue::Date32(Some(day))) if *kind == TIME => {
+                Ok(lit(ScalarValue::TimestampSecond(Some(i64::from(day) * SECONDS_PER_DAY), None)))
+            }
             (_, read) => Ok(lit(read)),
         };
     }
