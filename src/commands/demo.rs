@@ -151,7 +151,7 @@ impl Demo {
     fn report(&self, loaded: &Loaded, run: &Run, took: Duration) {
         let effective = effective(&run.clues);
         let mut table = Table::new();
-        table.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+        table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
         let heads = [
             ("规则", "rule"),
             ("评估", "evaluated"),

@@ -61,6 +61,7 @@ impl Rejects {
                     value: record.value.map(<[u8]>::to_vec),
                 });
             }
+            Ok(())
         })?;
         kept.retain(|reject| kafka.inputs.contains(&reject.topic));
         if !dry_run {

@@ -38,6 +38,7 @@ use crate::runtime::worker::Wish;
 use crate::runtime::worker::Worker;
 use crate::runtime::worker::WorkerSettings;
 use crate::telemetry::health::Health;
+use crate::telemetry::log::LogFormat;
 use crate::telemetry::metrics::Metrics;
 
 #[derive(Debug, Args)]
@@ -93,7 +94,7 @@ impl Run {
         }
         let over_files = !self.settlement.is_empty() || !self.prescription.is_empty();
         let log = &settings.log;
-        crate::telemetry::log::start(log.format.into(), log.level.name())?;
+        crate::telemetry::log::start(log_format(log.format), log.level.name())?;
         let loaded = load::load(&settings.rules, &settings.reference)?;
         if over_files { self.over_files(&settings, &loaded) } else { self.on_kafka(&settings, &loaded) }
     }
@@ -262,7 +263,7 @@ fn engine(settings: &Settings, loaded: &Loaded, partitions: i32) -> Result<Arc<E
     let mut own = EngineSettings { zone: settings.zone, partitions, ..EngineSettings::default() };
     for (idx, (input, from)) in own.inputs.iter_mut().zip(&settings.inputs).enumerate() {
         input.topic = settings.topics.input(idx).to_owned();
-        input.partitioner = Some(from.partitioner);
+        input.partitioner = partitioner(from.partitioner);
         input.disorder_seconds = from.disorder_seconds;
         input.complete_from = from.complete_from.map(Civil::from_date);
     }
@@ -271,6 +272,18 @@ fn engine(settings: &Settings, loaded: &Loaded, partitions: i32) -> Result<Arc<E
     own.stop_classes = RejectClass::ALL.iter().copied().filter(|class| settings.rejects.policy(*class) == Policy::Stop).collect();
     let key = identity_key(settings)?;
     Ok(Arc::new(Engine::new(Arc::clone(&loaded.rules), Arc::clone(&loaded.references), own, key)))
+}
+
+/// The partitioner of an input; `None` where it is not checked.
+pub fn partitioner(configured: config::settings::Partitioner) -> Option<Partitioner> {
+    Partitioner::named(configured.name())
+}
+
+fn log_format(configured: config::settings::LogFormat) -> LogFormat {
+    match configured {
+        config::settings::LogFormat::Text => LogFormat::Text,
+        config::settings::LogFormat::Json => LogFormat::Json,
+    }
 }
 
 fn identity_key(settings: &Settings) -> Result<IdentityKey, Failure> {

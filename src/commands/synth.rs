@@ -10,6 +10,7 @@ use crate::codecs::RejectClass;
 use crate::commands::Failure;
 use crate::commands::demo;
 use crate::commands::run::kafka_settings;
+use crate::commands::run::partitioner;
 use crate::commands::say;
 use crate::config;
 use crate::events::EVENT_TYPES;
@@ -102,7 +103,7 @@ fn to_topics(generator: &mut synth::Generator<'_>, path: &std::path::Path) -> Re
     while generator.next_into(&mut event) {
         let topic = &kafka.inputs[event.input];
         let partitions = counts.get(topic).copied().unwrap_or(1);
-        let partitioner: Partitioner = settings.inputs[event.input].partitioner;
+        let partitioner = partitioner(settings.inputs[event.input].partitioner).unwrap_or(Partitioner::Murmur2);
         let partition = partitioner.partition(event.person.as_bytes(), partitions);
         let value = (event.reject != Some(RejectClass::Tombstone)).then_some(event.json.as_slice());
         feed.send(topic, partition, Some(event.person.as_bytes()), value, event.timestamp_ms)?;

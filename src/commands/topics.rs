@@ -93,6 +93,7 @@ impl Topics {
                         print(&String::from_utf8_lossy(record.value.unwrap_or_default()));
                         print("\n");
                     }
+                    Ok(())
                 })?;
                 Ok(())
             }
