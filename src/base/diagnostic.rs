@@ -23,6 +23,8 @@ pub struct Diagnostic {
     pub source: Arc<SourceText>,
     /// Bytes of the text that the caret marks.
     pub span: Range<usize>,
+    /// Names the check that found it, for those that have a page.
+    pub code: Option<&'static str>,
     /// Lower case, no full stop, names the thing and quotes the input.
     pub message: String,
     /// A full sentence that says what to do.
@@ -31,12 +33,18 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     pub fn new(source: &Arc<SourceText>, span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { source: Arc::clone(source), span, message: message.into(), help: None }
+        Self { source: Arc::clone(source), span, code: None, message: message.into(), help: None }
     }
 
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    #[must_use]
+    pub fn code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
         self
     }
 
@@ -60,7 +68,9 @@ pub fn render(diagnostics: &[Diagnostic]) -> String {
         let snippet = Snippet::source(text.as_str())
             .path(diagnostic.source.name.as_str())
             .annotation(AnnotationKind::Primary.span(start..end));
-        let mut group = Level::ERROR.primary_title(diagnostic.message.as_str()).element(snippet);
+        let title = Level::ERROR.primary_title(diagnostic.message.as_str());
+        let title = if let Some(code) = diagnostic.code { title.id(code) } else { title };
+        let mut group = title.element(snippet);
         if let Some(help) = &diagnostic.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }

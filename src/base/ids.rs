@@ -20,6 +20,11 @@ pub struct Digest(pub [u8; 32]);
 /// The number of a partition; the shard that owns it carries the same number.
 pub type ShardId = i32;
 
+/// The number of an input: the place of its event type in the list of them.
+pub type InputId = usize;
+/// How many inputs there are.
+pub const INPUTS: usize = 2;
+
 impl Digest {
     /// Digests `parts` with their lengths, so that no two lists of parts
     /// share a digest by concatenation.

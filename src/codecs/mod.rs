@@ -1,6 +1,17 @@
 //! From bytes to columns: decoders that write messages straight into Arrow
 //! builders, and the reasons why a message cannot be used.
 
+mod columns;
+pub mod corpus;
+mod general;
+pub mod json;
+mod learn;
+mod lex;
+mod plan;
+mod rows;
+mod scalar;
+mod shape;
+
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -1,7 +1,9 @@
 //! Event types: one file each, whose field table is the only source of the
 //! Arrow schema, the JSON Schema, the column pages and the sensitivity tags.
 
+pub mod derived;
 pub mod prescription;
+pub mod schema;
 pub mod settlement;
 pub mod supply;
 
@@ -200,7 +202,10 @@ impl EventType {
 pub const EVENT_TYPES: &[&EventType] = &[&settlement::SETTLEMENT, &prescription::PRESCRIPTION];
 
 /// Place of an event type in [`EVENT_TYPES`].
-pub type InputId = usize;
+pub use crate::base::ids::InputId;
+
+const _: () = assert!(EVENT_TYPES.len() == crate::base::ids::INPUTS);
+
 pub const SETTLEMENT_INPUT: InputId = 0;
 pub const PRESCRIPTION_INPUT: InputId = 1;
 

@@ -39,6 +39,8 @@ const COLUMNS: &[Column] = &[
     col("days_computed", Quantity, "计算天数", "quantity by dose and frequency; NULL where either is not computable"),
     col("days_pack", Quantity, "最小包装天数", "days that one smallest pack lasts"),
     col("packs", Quantity, "包装数", "whole smallest packs, where known"),
+    col("area", Text, "就医地", "area of care, 6 digits"),
+    col("insured_area", Text, "参保地", "area of insurance, 6 digits"),
     col("setting", Text, "就诊场景", "outpatient, emergency, inpatient, pharmacy, ...; NULL unmapped"),
     col("long_rx_flag", Text, "长期处方标志", "1: long prescription"),
     col("sp_dise_flag", Text, "特殊病种标志", "1: chronic list").tag(Personal),

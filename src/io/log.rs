@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use crate::base::fault::Fault;
+use crate::base::ids::InputId;
 use crate::base::ids::ShardId;
 use crate::base::record::Messages;
-use crate::events::InputId;
 
 /// Topics that the engine writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +23,12 @@ pub enum Output {
     /// A journal entry per shard and epoch, in the shard's own partition.
     Journal,
 }
+
+/// Headers of a reject that say where it came from. The first holds the name
+/// of the input (its topic on Kafka), the others decimal numbers.
+pub const SOURCE_TOPIC_HEADER: &str = "claimsift-source-topic";
+pub const SOURCE_PARTITION_HEADER: &str = "claimsift-source-partition";
+pub const SOURCE_OFFSET_HEADER: &str = "claimsift-source-offset";
 
 /// A record to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,3 +1,8 @@
 //! The outside world as logs: in memory, in files, on Kafka.
 
+pub mod conformance;
+pub mod files;
+pub mod kafka;
 pub mod log;
+pub mod memory;
+pub mod partition;

@@ -1,0 +1,5 @@
+//! From hits to clues: what is told, under which identity and revision.
+
+pub mod build;
+pub mod finding;
+pub mod lifecycle;

@@ -1,0 +1,177 @@
+//! What the configuration means, resolved: paths joined, defaults filled in,
+//! durations in seconds.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+
+use crate::base::time::Zone;
+use crate::codecs::RejectClass;
+use crate::ruleset::words::words;
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `None`: files or the embedded log only.
+    pub kafka: Option<KafkaSettings>,
+    pub topics: TopicSettings,
+    /// By `events::InputId`.
+    pub inputs: Vec<InputSettings>,
+    /// Folder of the rule packs.
+    pub rules: PathBuf,
+    /// Folders of reference tables.
+    pub reference: Vec<PathBuf>,
+    /// Zone of the times in events.
+    pub zone: Zone,
+    /// How far behind its topic's watermark an event may arrive.
+    pub lateness_seconds: i64,
+    /// How far before its event time a fact may lie.
+    pub reach_seconds: i64,
+    /// Go-live: earlier events build state and tell nothing.
+    pub clues_from: Option<NaiveDate>,
+    /// Prefixes of the areas whose events the feed holds; empty: all.
+    pub covered_areas: Vec<String>,
+    /// Holds the key of the pseudonyms; needed wherever events are read.
+    pub identity_key_file: Option<PathBuf>,
+    pub rejects: RejectSettings,
+    pub epoch: EpochSettings,
+    /// Where metrics and health are served; `None` after `listen: off`.
+    pub listen: Option<SocketAddr>,
+    pub log: LogSettings,
+}
+
+#[derive(Clone)]
+pub struct KafkaSettings {
+    pub bootstrap: String,
+    pub group: String,
+    /// Prefix of the static member ids; a worker appends its number.
+    pub instance: String,
+    /// Worker threads, each with a consumer and a producer.
+    pub workers: usize,
+    /// Further librdkafka properties, in the file's order.
+    pub properties: Vec<(String, String)>,
+}
+
+impl fmt::Debug for KafkaSettings {
+    /// Without the properties' values: passwords are among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaSettings")
+            .field("bootstrap", &self.bootstrap)
+            .field("group", &self.group)
+            .field("instance", &self.instance)
+            .field("workers", &self.workers)
+            .field("properties", &self.properties.iter().map(|(key, _)| key).collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicSettings {
+    pub settlement: String,
+    pub prescription: String,
+    pub clues: String,
+    /// Clues of rules on trial.
+    pub shadow: String,
+    pub rejects: String,
+    pub journal: String,
+}
+
+impl TopicSettings {
+    /// Role and name of every topic.
+    pub fn named(&self) -> [(&'static str, &str); 6] {
+        [
+            ("settlement", &self.settlement),
+            ("prescription", &self.prescription),
+            ("clues", &self.clues),
+            ("shadow", &self.shadow),
+            ("rejects", &self.rejects),
+            ("journal", &self.journal),
+        ]
+    }
+
+    /// The topic of an input, by `events::InputId`.
+    pub fn input(&self, input: usize) -> &str {
+        if input == crate::events::SETTLEMENT_INPUT { &self.settlement } else { &self.prescription }
+    }
+}
+
+words! {
+    /// How the feed's producer maps a person to a partition.
+    Partitioner {
+        Murmur2 = "murmur2", "Java 客户端默认", "as the Java client does";
+        Crc32 = "crc32", "librdkafka 默认", "as librdkafka's consistent partitioners do";
+        None = "none", "不检查", "not checked: the operator vouches that a person stays in one partition";
+    }
+}
+
+words! {
+    /// What a message of a reject class does.
+    Policy {
+        Reject = "reject", "转入拒收主题", "goes to the reject topic";
+        Stop = "stop", "停机", "stops the worker before anything of its epoch is committed";
+    }
+}
+
+impl Policy {
+    /// Where the file says nothing. A person in the wrong partition means
+    /// that everyone's history may be torn: no clue can be trusted then.
+    pub fn default_of(class: RejectClass) -> Self {
+        if class == RejectClass::WrongPartition { Self::Stop } else { Self::Reject }
+    }
+}
+
+words! {
+    LogFormat {
+        Text = "text", "文本", "a line for people";
+        Json = "json", "JSON", "a JSON object on each line";
+    }
+}
+
+words! {
+    LogLevel {
+        Error = "error", "错误", "get up now";
+        Warn = "warn", "警告", "look tomorrow";
+        Info = "info", "信息", "what happened";
+        Debug = "debug", "调试", "why it happened";
+        Trace = "trace", "跟踪", "everything";
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputSettings {
+    pub partitioner: Partitioner,
+    /// How far the watermark stays behind the greatest event time.
+    pub disorder_seconds: i64,
+    /// Since when the feed is whole; `None`: unknown, so nothing is concluded from absence.
+    pub complete_from: Option<NaiveDate>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectSettings {
+    /// For every class.
+    pub policy: BTreeMap<RejectClass, Policy>,
+    /// Share of the last messages above which the worker stops.
+    pub rate_limit_percent: u32,
+}
+
+impl RejectSettings {
+    pub fn policy(&self, class: RejectClass) -> Policy {
+        self.policy.get(&class).copied().unwrap_or(Policy::default_of(class))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EpochSettings {
+    /// Messages after which an epoch commits.
+    pub messages_max: usize,
+    /// Time after which a smaller epoch commits.
+    pub interval_ms: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    pub format: LogFormat,
+    pub level: LogLevel,
+}

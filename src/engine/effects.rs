@@ -1,0 +1,119 @@
+//! What one step wants done: clues and rejects to write, and what was counted.
+
+use std::collections::BTreeMap;
+
+use crate::codecs::FieldFault;
+use crate::codecs::RejectClass;
+use crate::events::InputId;
+use crate::io::log::Record;
+
+/// What became of the messages of a step. Every message is counted once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub n_in: u64,
+    pub evaluated: u64,
+    pub duplicate: u64,
+    pub correction: u64,
+    pub statement: u64,
+    pub rejected: BTreeMap<RejectClass, u64>,
+    pub lines: u64,
+    /// Refund lines whose original is not in the same message: not judged.
+    pub lines_unjudged: u64,
+    /// By event type, table, column and fault.
+    pub field_faults: BTreeMap<(&'static str, &'static str, &'static str, FieldFault), u64>,
+    pub unknown_fields: u64,
+    pub shape_misses: u64,
+    /// Codes that no reference table knows, by kind.
+    pub unknown_codes: BTreeMap<&'static str, u64>,
+    /// First-visit flags by institution's word: absent, 0, 1.
+    pub contradictions: u64,
+}
+
+impl Counts {
+    pub fn rejected_total(&self) -> u64 {
+        self.rejected.values().sum()
+    }
+
+    /// Every message has exactly one outcome.
+    pub fn balance(&self) -> bool {
+        self.n_in == self.evaluated + self.rejected_total() + self.duplicate + self.correction + self.statement
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        self.n_in += other.n_in;
+        self.evaluated += other.evaluated;
+        self.duplicate += other.duplicate;
+        self.correction += other.correction;
+        self.statement += other.statement;
+        self.lines += other.lines;
+        self.lines_unjudged += other.lines_unjudged;
+        self.unknown_fields += other.unknown_fields;
+        self.shape_misses += other.shape_misses;
+        self.contradictions += other.contradictions;
+        add_map(&mut self.rejected, &other.rejected);
+        add_map(&mut self.field_faults, &other.field_faults);
+        add_map(&mut self.unknown_codes, &other.unknown_codes);
+    }
+}
+
+fn add_map<K: Ord + Copy>(into: &mut BTreeMap<K, u64>, from: &BTreeMap<K, u64>) {
+    for (key, count) in from {
+        *into.entry(*key).or_default() += count;
+    }
+}
+
+/// What a rule made of the rows it looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleTally {
+    pub evaluated: u64,
+    /// Rows whose condition held and nothing excused.
+    pub hits: u64,
+    /// Rows whose condition held and a gate or an exemption excused.
+    pub excused: u64,
+    /// By reason: `condition`, a gate's or exemption's id, `no_basis_in_force`,
+    /// `history_too_short`, `history_elsewhere`, ...
+    pub unknown: BTreeMap<String, u64>,
+    pub new: u64,
+    pub updated: u64,
+    pub retracted: u64,
+}
+
+impl RuleTally {
+    pub fn add(&mut self, other: &Self) {
+        self.evaluated += other.evaluated;
+        self.hits += other.hits;
+        self.excused += other.excused;
+        self.new += other.new;
+        self.updated += other.updated;
+        self.retracted += other.retracted;
+        for (reason, count) in &other.unknown {
+            *self.unknown.entry(reason.clone()).or_default() += count;
+        }
+    }
+}
+
+/// A run as it was read: what the journal records of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunDone {
+    pub input: InputId,
+    /// Offset of the first message, and the next after the last.
+    pub from: i64,
+    pub to: i64,
+    pub messages: u64,
+    /// Over keys and values, in order.
+    pub hash: u64,
+}
+
+/// The outcome of one step.
+#[derive(Clone, Debug)]
+pub struct Effects {
+    pub run: RunDone,
+    /// Clues and rejects, encoded.
+    pub records: Vec<Record>,
+    pub counts: Counts,
+    /// By rule id.
+    pub rules: BTreeMap<String, RuleTally>,
+    /// Why the worker must stop instead of committing this step: a reject
+    /// class whose policy is `stop`.
+    pub stop: Option<String>,
+}

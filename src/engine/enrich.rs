@@ -1,0 +1,382 @@
+//! Adds to a decoded run what its fields say together and what the reference
+//! tables say about its codes at fact time.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::array::BooleanBuilder;
+use arrow::array::Decimal128Builder;
+use arrow::array::StringBuilder;
+use arrow::datatypes::DataType;
+
+use crate::base::time::SECONDS_PER_DAY;
+use crate::codecs::Decoded;
+use crate::engine::facts;
+use crate::engine::facts::Table;
+use crate::engine::facts::Texts;
+use crate::engine::items::ItemId;
+use crate::engine::items::Items;
+use crate::events::InputId;
+use crate::events::SETTLEMENT_INPUT;
+use crate::events::derived;
+use crate::reference::registry::Institution;
+use crate::reference::snapshot::Snapshot;
+
+/// What one header row says.
+#[derive(Clone, Debug)]
+pub struct HeaderFacts {
+    pub online: Option<bool>,
+    pub setting: Option<&'static str>,
+    pub event_time: i64,
+    /// Begin of care or consultation.
+    pub fact_time: i64,
+    /// Lines of this row, and its diagnoses.
+    pub lines: std::ops::Range<usize>,
+    pub diagnoses: std::ops::Range<usize>,
+    /// Whether the registry says that the institution's first-visit flag means something.
+    pub first_visit_usable: bool,
+}
+
+/// What one line says.
+#[derive(Clone, Copy, Debug)]
+pub struct LineFacts {
+    pub item: ItemId,
+    pub fact_time: i64,
+    /// Ten-thousandths, after refunds in the same message.
+    pub net_quantity: Option<i64>,
+}
+
+/// A run with everything that rules may ask about it.
+pub struct Batch {
+    pub input: InputId,
+    pub decoded: Decoded,
+    pub headers: Vec<HeaderFacts>,
+    pub lines: Vec<LineFacts>,
+    /// Derived and reference columns that are asked for, by qualified name.
+    pub derived: BTreeMap<String, ArrayRef>,
+    pub lines_unjudged: u64,
+    pub unknown_codes: BTreeMap<&'static str, u64>,
+}
+
+impl Batch {
+    /// The column of a qualified name; `None` if it was not kept.
+    pub fn column(&self, name: &str) -> Option<&ArrayRef> {
+        if let Some(array) = self.derived.get(name) {
+            return Some(array);
+        }
+        match name.split_once('.')? {
+            ("header", column) => self.decoded.header.column_by_name(column),
+            ("line", column) => self.decoded.children.first()?.column_by_name(column),
+            _ => None,
+        }
+    }
+
+    pub fn header(&self) -> Table<'_> {
+        Table::new(&self.decoded.header)
+    }
+
+    /// Lines of all rows; empty if the event type has none.
+    pub fn line_table(&self) -> Table<'_> {
+        Table::new(&self.decoded.children[0])
+    }
+
+    /// Diagnoses of all rows.
+    pub fn diagnosis_table(&self) -> Table<'_> {
+        Table::new(&self.decoded.children[1])
+    }
+
+    pub fn parents(&self) -> &[u32] {
+        &self.decoded.parents[0]
+    }
+}
+
+/// `needed`: qualified names of the columns that any program asks for.
+pub fn enrich(input: InputId, decoded: Decoded, snapshot: &Snapshot, items: &mut Items, needed: &BTreeSet<String>) -> Batch {
+    let rows = decoded.header.num_rows();
+    let line_ranges = ranges(&decoded.parents[0], rows);
+    let diagnosis_ranges = ranges(&decoded.parents[1], rows);
+    let mut batch = Batch {
+        input,
+        decoded,
+        headers: Vec::with_capacity(rows),
+        lines: Vec::new(),
+        derived: BTreeMap::new(),
+        lines_unjudged: 0,
+        unknown_codes: BTreeMap::new(),
+    };
+    let (lines, unjudged) = line_facts(&batch, &line_ranges, snapshot, items);
+    (batch.lines, batch.lines_unjudged) = (lines, unjudged);
+    batch.headers = header_facts(&batch, line_ranges, diagnosis_ranges, items);
+    Columns { snapshot, items, needed }.add(&mut batch);
+    batch
+}
+
+fn ranges(parents: &[u32], rows: usize) -> Vec<std::ops::Range<usize>> {
+    let mut out = Vec::with_capacity(rows);
+    let mut at = 0;
+    for row in 0..rows {
+        let start = at;
+        while parents.get(at).is_some_and(|parent| *parent as usize == row) {
+            at += 1;
+        }
+        out.push(start..at);
+    }
+    out
+}
+
+/// Names of the columns that play the same part in both event types.
+struct Names {
+    event_time: &'static str,
+    fact_time: &'static str,
+    line_time: Option<&'static str>,
+    name: &'static str,
+    form: &'static str,
+}
+
+fn names(input: InputId) -> Names {
+    if input == SETTLEMENT_INPUT {
+        Names { event_time: "setl_time", fact_time: "begntime", line_time: Some("fee_ocur_time"), name: "medins_list_name", form: "dosform_name" }
+    } else {
+        Names { event_time: "prsc_time", fact_time: "prsc_time", line_time: None, name: "drug_genname", form: "drug_dosform" }
+    }
+}
+
+fn line_facts(batch: &Batch, ranges: &[std::ops::Range<usize>], snapshot: &Snapshot, items: &mut Items) -> (Vec<LineFacts>, u64) {
+    let (names, header, line) = (names(batch.input), batch.header(), batch.line_table());
+    let (codes, item_names, forms) = (line.texts("med_list_codg"), line.texts(names.name), line.texts(names.form));
+    let event_times = header.times(names.event_time);
+    let times = names.line_time.map(|name| line.times(name));
+    let mut net = Vec::with_capacity(line.rows());
+    let mut unjudged = 0;
+    if batch.input == SETTLEMENT_INPUT {
+        let (keys, originals, quantities) = (line.texts("feedetl_sn"), line.texts("init_feedetl_sn"), line.numbers("cnt"));
+        for range in ranges {
+            unjudged += facts::net_quantities(range.clone(), keys, originals, quantities, &mut net);
+        }
+    } else {
+        let quantities = line.numbers("drug_cnt");
+        net.extend((0..line.rows()).map(|row| quantities.get(row)));
+    }
+    let mut out = Vec::with_capacity(line.rows());
+    for (header_row, range) in ranges.iter().enumerate() {
+        let event_time = event_times.get(header_row).unwrap_or_default();
+        for row in range.clone() {
+            let item = items.resolve(snapshot, codes.get(row), item_names.get(row), forms.get(row));
+            let fact_time = times.and_then(|times| times.get(row)).unwrap_or(event_time);
+            out.push(LineFacts { item, fact_time, net_quantity: net.get(row).copied().flatten() });
+        }
+    }
+    (out, unjudged)
+}
+
+fn header_facts(
+    batch: &Batch,
+    line_ranges: Vec<std::ops::Range<usize>>,
+    diagnosis_ranges: Vec<std::ops::Range<usize>>,
+    items: &Items,
+) -> Vec<HeaderFacts> {
+    let (names, header) = (names(batch.input), batch.header());
+    let is_bill = batch.input == SETTLEMENT_INPUT;
+    let (biz, auth, med_type, otp_ipt) = (header.texts("biz_type_code"), header.texts("auth_no"), header.texts("med_type"), header.texts("otp_ipt_flag"));
+    let (event_times, fact_times) = (header.times(names.event_time), header.times(names.fact_time));
+    line_ranges
+        .into_iter()
+        .zip(diagnosis_ranges)
+        .enumerate()
+        .map(|(row, (lines, diagnoses))| {
+            let event_time = event_times.get(row).unwrap_or_default();
+            // Care begins with its first line where the bill does not say when.
+            let first_line = || batch.lines[lines.clone()].iter().map(|line| line.fact_time).min();
+            let fact_time = fact_times.get(row).or_else(first_line).unwrap_or(event_time);
+            let online_item = is_bill
+                && batch.lines[lines.clone()].iter().any(|line| items.at(line.item, line.fact_time.div_euclid(SECONDS_PER_DAY)).online_item == Some(true));
+            HeaderFacts {
+                online: facts::online(biz.get(row), auth.get(row).is_some(), online_item, is_bill),
+                setting: facts::setting(med_type.get(row), otp_ipt.get(row)),
+                event_time,
+                fact_time,
+                lines,
+                diagnoses,
+                first_visit_usable: true,
+            }
+        })
+        .collect()
+}
+
+/// Builds the derived and reference columns that are needed.
+struct Columns<'a> {
+    snapshot: &'a Snapshot,
+    items: &'a Items,
+    needed: &'a BTreeSet<String>,
+}
+
+impl Columns<'_> {
+    fn add(&self, batch: &mut Batch) {
+        let institutions = self.institutions(batch);
+        for (facts, institution) in batch.headers.iter_mut().zip(&institutions) {
+            facts.first_visit_usable = institution.is_none_or(|institution| institution.fstdiag_usable);
+        }
+        let unregistered = institutions.iter().filter(|institution| institution.is_none()).count() as u64;
+        if unregistered > 0 {
+            batch.unknown_codes.insert("institution", unregistered);
+        }
+        let mut derived: BTreeMap<String, ArrayRef> = BTreeMap::new();
+        for (qualifier, columns) in [("header", derived::HEADER), ("ref", derived::REF_HEADER)] {
+            for column in columns {
+                let name = format!("{qualifier}.{}", column.name);
+                if self.needed.contains(&name)
+                    && let Some(array) = self.header_column(&name, batch, &institutions)
+                {
+                    derived.insert(name, array);
+                }
+            }
+        }
+        self.line_columns(batch, &institutions, &mut derived);
+        batch.derived = derived;
+    }
+
+    fn institutions(&self, batch: &Batch) -> Vec<Option<&Institution>> {
+        let codes = batch.header().texts("fixmedins_code");
+        let day = |row: usize| batch.headers[row].event_time.div_euclid(SECONDS_PER_DAY);
+        (0..batch.headers.len()).map(|row| codes.get(row).and_then(|code| self.snapshot.institution(code, day(row)))).collect()
+    }
+
+    fn header_column(&self, name: &str, batch: &Batch, institutions: &[Option<&Institution>]) -> Option<ArrayRef> {
+        let header = batch.header();
+        let text = |of: &dyn Fn(usize) -> Option<String>| texts((0..batch.headers.len()).map(of));
+        let array = match name {
+            "header.online" => flags(batch.headers.iter().map(|facts| facts.online)),
+            "header.setting" => texts(batch.headers.iter().map(|facts| facts.setting)),
+            "header.diag_codes" => text(&|row| diag_codes(batch, row)),
+            "header.area" => own_column(&header, &["fix_blng_admdvs", "mdtrtarea_no"]),
+            "header.insured_area" => own_column(&header, &["insu_admdvs", "insu_plc_no"]),
+            "ref.disease_groups" => text(&|row| self.disease_groups(batch, row)),
+            "ref.inst_kind" => text(&|row| institutions[row].map(|institution| institution.kind.to_owned())),
+            "ref.inst_level" => text(&|row| institutions[row].map(|institution| institution.level.clone())),
+            "ref.inst_nature" => text(&|row| institutions[row].map(|institution| institution.nature.to_owned())),
+            "ref.host_code" => text(&|row| institutions[row].and_then(|institution| institution.host_code.clone())),
+            _ => return None,
+        };
+        Some(array)
+    }
+
+    fn disease_groups(&self, batch: &Batch, row: usize) -> Option<String> {
+        let day = batch.headers[row].fact_time.div_euclid(SECONDS_PER_DAY);
+        let range = batch.headers[row].diagnoses.clone();
+        let codes = batch.diagnosis_table().texts("diag_code");
+        let main = batch.header().texts("maindiag_code").get(row);
+        groups_text(self.snapshot, range.filter_map(|at| codes.get(at)).chain(main), day)
+    }
+
+    fn line_columns(&self, batch: &mut Batch, institutions: &[Option<&Institution>], derived: &mut BTreeMap<String, ArrayRef>) {
+        let wanted = |name: &str| self.needed.contains(name);
+        let facts = |row: usize| {
+            let line: &LineFacts = &batch.lines[row];
+            self.items.at(line.item, line.fact_time.div_euclid(SECONDS_PER_DAY))
+        };
+        let rows = 0..batch.lines.len();
+        let mut put = |name: &str, array: ArrayRef| derived.insert(name.to_owned(), array);
+        if wanted("ref.special_class") {
+            put("ref.special_class", texts(rows.clone().map(|row| facts(row).special_class.map(|class| class.word()))));
+        }
+        if wanted("ref.sex_limit") {
+            put("ref.sex_limit", texts(rows.clone().map(|row| facts(row).sex_limit.map(|limit| ["0", "1", "2"][usize::from(limit.min(2))]))));
+        }
+        if wanted("ref.child_only") {
+            put("ref.child_only", flags(rows.clone().map(|row| facts(row).child_only)));
+        }
+        if wanted("ref.delivery_item") {
+            put("ref.delivery_item", flags(rows.clone().map(|row| facts(row).delivery_item)));
+        }
+        if wanted("ref.online_item") {
+            put("ref.online_item", flags(rows.clone().map(|row| facts(row).online_item)));
+        }
+        if wanted("ref.substance") {
+            put("ref.substance", texts(rows.clone().map(|row| facts(row).substance)));
+        }
+        if wanted("ref.form_group") {
+            put("ref.form_group", texts(rows.clone().map(|row| facts(row).form_group.map(|form| form.word()))));
+        }
+        if wanted("ref.ceiling") {
+            put("ref.ceiling", self.ceilings(batch, institutions));
+        }
+        if wanted("line.net_cnt") {
+            put("line.net_cnt", decimals(batch.lines.iter().map(|line| line.net_quantity.map(i128::from)), 18, 4));
+        }
+    }
+
+    fn ceilings(&self, batch: &Batch, institutions: &[Option<&Institution>]) -> ArrayRef {
+        let codes = batch.line_table().texts("med_list_codg");
+        let header = batch.header();
+        let (areas, levels) = (header.texts("fix_blng_admdvs"), header.texts("hosp_lv"));
+        let parents = batch.parents();
+        let of = |row: usize| {
+            let parent = parents[row] as usize;
+            let level = levels.get(parent).or_else(|| institutions[parent].map(|institution| institution.level.as_str()));
+            let day = batch.lines[row].fact_time.div_euclid(SECONDS_PER_DAY);
+            codes.get(row).and_then(|code| self.snapshot.ceiling(code, areas.get(parent), level, day))
+        };
+        decimals((0..batch.lines.len()).map(of), 18, 6)
+    }
+}
+
+/// Diagnosis codes of a header row between semicolons; `None` if it has none.
+pub fn diag_codes(batch: &Batch, row: usize) -> Option<String> {
+    let codes: Texts<'_> = batch.diagnosis_table().texts("diag_code");
+    let main = batch.header().texts("maindiag_code").get(row);
+    let range = batch.headers[row].diagnoses.clone();
+    joined(range.filter_map(|at| codes.get(at)).chain(main))
+}
+
+/// Codes between semicolons, each once, in the order given.
+pub fn joined<'a>(codes: impl Iterator<Item = &'a str>) -> Option<String> {
+    let mut seen: Vec<&str> = Vec::new();
+    for code in codes {
+        if !seen.contains(&code) {
+            seen.push(code);
+        }
+    }
+    (!seen.is_empty()).then(|| format!(";{};", seen.join(";")))
+}
+
+/// Disease groups of diagnosis codes on a day, between semicolons; `;` for
+/// codes without group, `None` without codes.
+pub fn groups_text<'a>(snapshot: &Snapshot, codes: impl Iterator<Item = &'a str>, day: i64) -> Option<String> {
+    let codes: Vec<&str> = codes.collect();
+    if codes.is_empty() {
+        return None;
+    }
+    let groups = codes.into_iter().flat_map(|code| snapshot.disease_groups(code, day));
+    Some(joined(groups).unwrap_or_else(|| ";".to_owned()))
+}
+
+fn own_column(header: &Table<'_>, names: &[&str]) -> ArrayRef {
+    names
+        .iter()
+        .find_map(|name| header.array(name).cloned())
+        .unwrap_or_else(|| arrow::array::new_null_array(&DataType::Utf8, header.rows()))
+}
+
+pub fn texts<T: AsRef<str>>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
+    let mut builder = StringBuilder::new();
+    values.for_each(|value| builder.append_option(value));
+    Arc::new(builder.finish())
+}
+
+pub fn flags(values: impl Iterator<Item = Option<bool>>) -> ArrayRef {
+    let mut builder = BooleanBuilder::new();
+    values.for_each(|value| builder.append_option(value));
+    Arc::new(builder.finish())
+}
+
+/// # Panics
+/// If the precision and scale are no decimal's; they are constants here.
+pub fn decimals(values: impl Iterator<Item = Option<i128>>, precision: u8, scale: i8) -> ArrayRef {
+    let mut builder = Decimal128Builder::new();
+    values.for_each(|value| builder.append_option(value));
+    let array = builder.finish().with_precision_and_scale(precision, scale);
+    Arc::new(array.unwrap_or_else(|error| panic!("decimal({precision}, {scale}): {error}")))
+}
+

@@ -1,0 +1,238 @@
+//! What several fields of an event say together: online or not, the setting
+//! of care, the net quantity of a line.
+
+use std::collections::HashMap;
+
+use arrow::array::Array as _;
+use arrow::array::ArrayRef;
+use arrow::array::Date32Array;
+use arrow::array::Decimal128Array;
+use arrow::array::StringArray;
+use arrow::array::TimestampSecondArray;
+use arrow::record_batch::RecordBatch;
+
+/// Columns of one decoded table, by name; absent ones read as NULL.
+pub struct Table<'a> {
+    batch: &'a RecordBatch,
+}
+
+/// Text of a column, or of no column.
+#[derive(Clone, Copy)]
+pub struct Texts<'a>(Option<&'a StringArray>);
+
+impl<'a> Texts<'a> {
+    pub fn get(&self, row: usize) -> Option<&'a str> {
+        self.0.filter(|array| array.is_valid(row)).map(|array| array.value(row))
+    }
+
+    pub fn is(&self, row: usize, text: &str) -> bool {
+        self.get(row) == Some(text)
+    }
+}
+
+/// Decimals of a column, in units of its scale.
+#[derive(Clone, Copy)]
+pub struct Numbers<'a>(Option<&'a Decimal128Array>);
+
+impl Numbers<'_> {
+    pub fn get(&self, row: usize) -> Option<i64> {
+        self.0.filter(|array| array.is_valid(row)).and_then(|array| i64::try_from(array.value(row)).ok())
+    }
+}
+
+/// Civil seconds of a column.
+#[derive(Clone, Copy)]
+pub struct Times<'a>(Option<&'a TimestampSecondArray>);
+
+impl Times<'_> {
+    pub fn get(&self, row: usize) -> Option<i64> {
+        self.0.filter(|array| array.is_valid(row)).map(|array| array.value(row))
+    }
+}
+
+/// Days since 1970-01-01 of a column.
+#[derive(Clone, Copy)]
+pub struct Days<'a>(Option<&'a Date32Array>);
+
+impl Days<'_> {
+    pub fn get(&self, row: usize) -> Option<i32> {
+        self.0.filter(|array| array.is_valid(row)).map(|array| array.value(row))
+    }
+}
+
+impl<'a> Table<'a> {
+    pub fn new(batch: &'a RecordBatch) -> Self {
+        Self { batch }
+    }
+
+    pub fn rows(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    pub fn array(&self, name: &str) -> Option<&'a ArrayRef> {
+        self.batch.column_by_name(name)
+    }
+
+    fn typed<T: 'static>(&self, name: &str) -> Option<&'a T> {
+        self.array(name).and_then(|array| array.as_any().downcast_ref())
+    }
+
+    pub fn texts(&self, name: &str) -> Texts<'a> {
+        Texts(self.typed(name))
+    }
+
+    pub fn numbers(&self, name: &str) -> Numbers<'a> {
+        Numbers(self.typed(name))
+    }
+
+    pub fn times(&self, name: &str) -> Times<'a> {
+        Times(self.typed(name))
+    }
+
+    pub fn days(&self, name: &str) -> Days<'a> {
+        Days(self.typed(name))
+    }
+}
+
+/// Whether an event was online, from signals that may be absent or conflict:
+/// the business type (02 online, 01 in person), the number of an online
+/// identity check, an item that is only billed online.
+///
+/// A bill without any signal is in person, because feeds without the
+/// extension have none; a prescription has a business type by the standard,
+/// so one without is unknown.
+pub fn online(biz_type: Option<&str>, auth_no: bool, online_item: bool, is_bill: bool) -> Option<bool> {
+    let sign = auth_no || online_item;
+    match biz_type {
+        Some("02") => Some(true),
+        Some("01") if sign => None,
+        Some("01") => Some(false),
+        Some(_) => None,
+        None if sign => Some(true),
+        None => is_bill.then_some(false),
+    }
+}
+
+/// The setting that a medical category means. Codes have prefix semantics and
+/// local tails; `None` for one that no prefix explains.
+pub fn setting(med_type: Option<&str>, otp_ipt_flag: Option<&str>) -> Option<&'static str> {
+    let by_type = med_type.and_then(|code| {
+        let known = match code.get(..2)? {
+            "12" if code.starts_with("120") => "emergency",
+            "12" => "registration",
+            "11" | "15" | "16" | "81" => "outpatient",
+            "13" => "emergency",
+            "14" | "99" => "chronic",
+            "28" => "day_surgery",
+            "21" | "22" | "23" | "24" | "25" | "26" | "27" => "inpatient",
+            "41" => "pharmacy",
+            "51" => "maternity_outpatient",
+            "52" => "maternity_inpatient",
+            "71" => "home_bed",
+            "61" => "other",
+            _ => return None,
+        };
+        Some(known)
+    });
+    match (otp_ipt_flag, by_type) {
+        (Some("2"), Some(known @ ("day_surgery" | "maternity_inpatient"))) => Some(known),
+        (Some("2"), _) => Some("inpatient"),
+        (Some("1"), None | Some("inpatient")) => Some("outpatient"),
+        (_, known) => known,
+    }
+}
+
+/// Settings in which a person was seen in person, for earlier contact.
+pub fn is_care(setting: Option<&str>) -> bool {
+    matches!(
+        setting,
+        Some(
+            "outpatient" | "emergency" | "inpatient" | "day_surgery" | "chronic" | "home_bed" | "maternity_outpatient" | "maternity_inpatient"
+        )
+    )
+}
+
+/// Net quantities of the lines `rows` of one message, and how many refund
+/// lines name no line of it.
+///
+/// A refund line carries a negative quantity and the number of its original.
+pub fn net_quantities(
+    rows: std::ops::Range<usize>,
+    keys: Texts<'_>,
+    originals: Texts<'_>,
+    quantities: Numbers<'_>,
+    net: &mut Vec<Option<i64>>,
+) -> u64 {
+    let start = net.len();
+    net.extend(rows.clone().map(|row| quantities.get(row)));
+    if rows.clone().all(|row| quantities.get(row).is_none_or(|quantity| quantity >= 0)) {
+        return 0;
+    }
+    let by_key: HashMap<&str, usize> = rows.clone().filter_map(|row| Some((keys.get(row)?, row))).collect();
+    let mut unjudged = 0;
+    for row in rows.clone().filter(|row| quantities.get(*row).is_some_and(|quantity| quantity < 0)) {
+        let original = originals.get(row).and_then(|key| by_key.get(key)).filter(|original| **original != row);
+        match original {
+            Some(original) => {
+                let slot = &mut net[start + original - rows.start];
+                *slot = slot.zip(quantities.get(row)).map(|(left, refund)| left + refund);
+            }
+            None => unjudged += 1,
+        }
+    }
+    unjudged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn online_needs_signals_that_agree() {
+        for (biz, auth, item, bill, expect) in [
+            (Some("02"), false, false, false, Some(true)),
+            (Some("01"), false, false, false, Some(false)),
+            (Some("01"), true, false, false, None),
+            (Some("01"), false, true, true, None),
+            (None, true, false, false, Some(true)),
+            (None, false, false, false, None),
+            (None, false, false, true, Some(false)),
+            (None, false, true, true, Some(true)),
+            (Some("03"), false, false, true, None),
+        ] {
+            assert_eq!(online(biz, auth, item, bill), expect, "{biz:?} {auth} {item} {bill}");
+        }
+    }
+
+    #[test]
+    fn settings_follow_prefixes() {
+        for (code, flag, expect) in [
+            (Some("11"), None, Some("outpatient")),
+            (Some("140104"), None, Some("chronic")),
+            (Some("9901"), None, Some("chronic")),
+            (Some("210104"), None, Some("inpatient")),
+            (Some("28"), Some("2"), Some("day_surgery")),
+            (Some("120"), None, Some("emergency")),
+            (Some("12"), None, Some("registration")),
+            (Some("88"), None, None),
+            (None, None, None),
+            (None, Some("1"), Some("outpatient")),
+            (Some("21"), Some("1"), Some("outpatient")),
+            (Some("13"), Some("1"), Some("emergency")),
+        ] {
+            assert_eq!(setting(code, flag), expect, "{code:?} {flag:?}");
+        }
+    }
+
+    #[test]
+    fn refunds_are_netted_with_the_line_they_name() {
+        let text = |values: Vec<Option<&str>>| StringArray::from(values);
+        let keys = text(vec![Some("1"), Some("2"), Some("3"), Some("4")]);
+        let originals = text(vec![None, None, Some("1"), Some("9")]);
+        let quantities = Decimal128Array::from(vec![Some(30_000), Some(10_000), Some(-30_000), Some(-10_000)]);
+        let mut net = Vec::new();
+        let unjudged = net_quantities(0..4, Texts(Some(&keys)), Texts(Some(&originals)), Numbers(Some(&quantities)), &mut net);
+        assert_eq!(net, [Some(0), Some(10_000), Some(-30_000), Some(-10_000)]);
+        assert_eq!(unjudged, 1);
+    }
+}

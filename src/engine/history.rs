@@ -1,0 +1,518 @@
+//! Judges what remembers: consultations and supplies whose facts changed. What
+//! is found is compared with what was told, and the difference is told.
+
+use std::collections::BTreeMap;
+
+use arrow::array::UInt32Array;
+
+use crate::base::decimal::Decimal;
+use crate::base::ids::ClueId;
+use crate::base::time::Civil;
+use crate::base::time::SECONDS_PER_DAY;
+use crate::clues::build;
+use crate::clues::build::Found;
+use crate::clues::build::Route;
+use crate::clues::finding::Amounts;
+use crate::clues::finding::Evidence;
+use crate::clues::finding::Finding;
+use crate::clues::finding::Money;
+use crate::clues::finding::Place;
+use crate::clues::finding::Scalar;
+use crate::clues::finding::Subject;
+use crate::clues::finding::Tested;
+use crate::clues::finding::Text;
+use crate::clues::finding::scene;
+use crate::clues::lifecycle::Change;
+use crate::clues::lifecycle::Revision;
+use crate::clues::lifecycle::revise;
+use crate::engine::Engine;
+use crate::engine::effects::Counts;
+use crate::engine::effects::RuleTally;
+use crate::engine::remember::Changed;
+use crate::engine::rows;
+use crate::engine::rows::RowHit;
+use crate::engine::rows::Rows;
+use crate::engine::shard::Shard;
+use crate::engine::supply_rows::SupplyRow;
+use crate::engine::tell::Teller;
+use crate::engine::tell::has_basis;
+use crate::engine::tell::tested;
+use crate::evaluators::contact;
+use crate::evaluators::contact::Consultation;
+use crate::evaluators::contact::ContactSettings;
+use crate::evaluators::contact::ContactTables;
+use crate::evaluators::contact::Verdict;
+use crate::evaluators::overlap::OverlapLimits;
+use crate::evaluators::overlap::overlaps;
+use crate::evaluators::supply::Supply;
+use crate::events::EVENT_TYPES;
+use crate::events::PRESCRIPTION_INPUT;
+use crate::events::SETTLEMENT_INPUT;
+use crate::io::log::Record;
+use crate::ruleset::compile::SUPPLY_TABLE;
+use crate::ruleset::doc::EarlierContactDoc;
+use crate::ruleset::doc::EvaluateDoc;
+use crate::ruleset::doc::Number;
+use crate::ruleset::doc::OverlappingSupplyDoc;
+use crate::ruleset::doc::ParamValue;
+use crate::ruleset::doc::RuleDoc;
+use crate::state::clues::ClueScope;
+use crate::state::events::EventIdx;
+use crate::state::persons::PersonIdx;
+use crate::state::supplies::SupplyKey;
+
+/// What was found for one scope, with where it came from.
+type FoundClues = BTreeMap<ClueId, (Finding, Vec<Place>)>;
+
+/// A setting in ten-thousandths, as it holds in an area.
+fn setting(doc: &RuleDoc, number: &Number, area: Option<&str>) -> i64 {
+    let decimal = match number {
+        Number::Value(value) => Some(*value),
+        Number::Param(name) => doc.params.iter().find(|param| param.name == *name).and_then(|param| match param.value_in(area) {
+            ParamValue::Number(value) => Some(*value),
+            ParamValue::Text(_) => None,
+        }),
+    };
+    decimal.and_then(|value| value.scaled(4)).unwrap_or_default()
+}
+
+impl Shard {
+    #[expect(clippy::too_many_arguments, reason = "one call, all parts of the step in hand")]
+    pub(super) fn judge_contact(
+        &mut self,
+        engine: &Engine,
+        place: usize,
+        doc: &EarlierContactDoc,
+        person: PersonIdx,
+        watermark: Civil,
+        teller: &Teller<'_>,
+        tallies: &mut BTreeMap<String, RuleTally>,
+        counts: &mut Counts,
+    ) -> Vec<Record> {
+        let rule = &engine.rules.rules[place];
+        let groups = |code: &str, day: i64| engine.references.disease_groups(code, day).map(str::to_owned).collect::<Vec<_>>();
+        let tables = ContactTables {
+            events: &self.memory.events,
+            supplies: &self.memory.supplies,
+            texts: &self.memory.texts,
+            symbols: &self.memory.symbols,
+            groups: &groups,
+            complete_from: engine.settings.inputs[SETTLEMENT_INPUT].complete_from,
+            covered_areas: &engine.settings.covered_areas,
+        };
+        let area = self.memory.events.consultations(person).first().and_then(|event| self.memory.symbols.text(self.memory.events.row(*event).area));
+        let days = |number: &Number| setting(&rule.doc, number, area) / 10_000;
+        let settings = ContactSettings {
+            wait_seconds: doc.wait_seconds,
+            lookback_days: days(&doc.lookback_days),
+            min_history_days: days(&doc.min_history_days),
+            icd_characters: doc.same_disease.icd_characters as usize,
+            same_group: doc.same_disease.groups,
+            same_chronic_list: doc.same_disease.chronic_list,
+            same_substance: doc.same_disease.substance,
+            initial_prescription: doc.same_disease.init_rxno,
+        };
+        let tally = tallies.entry(rule.doc.id.clone()).or_default();
+        let mut found = FoundClues::new();
+        for consultation in contact::judge(tables, &settings, person, watermark) {
+            let event_time = consultation.events.iter().map(|event| self.memory.events.row(*event).event_time).min().unwrap_or_default();
+            if consultation.verdict == Verdict::Waiting || engine.settings.clues_from.is_some_and(|from| event_time < from.0) {
+                continue;
+            }
+            tally.evaluated += 1;
+            let area = self.memory.symbols.text(self.memory.events.row(consultation.events[0]).area);
+            match consultation.verdict {
+                Verdict::Waiting => {}
+                Verdict::Quiet => tally.excused += 1,
+                Verdict::Contradiction => {
+                    tally.excused += 1;
+                    counts.contradictions += 1;
+                }
+                Verdict::Unknown(reason) => *tally.unknown.entry(reason.to_owned()).or_default() += 1,
+                Verdict::Clue { .. } if !has_basis(&rule.doc, consultation.time.day(), area) => {
+                    *tally.unknown.entry("no_basis_in_force".to_owned()).or_default() += 1;
+                }
+                Verdict::Clue { clear } => {
+                    tally.hits += 1;
+                    let sources = consultation.events.iter().map(|event| self.source(*event, teller)).collect();
+                    let (id, finding) = teller.finding(rule, self.consultation_found(&consultation, clear, person));
+                    found.insert(id, (finding, sources));
+                }
+            }
+        }
+        let scope = ClueScope { rule: u16::try_from(place).unwrap_or(u16::MAX), person: person.0, substance: 0 };
+        self.tell(engine, place, scope, found, teller, tallies)
+    }
+
+    fn source(&self, event: EventIdx, teller: &Teller<'_>) -> Place {
+        let row = self.memory.events.row(event);
+        teller.place(usize::from(row.input), row.offset)
+    }
+
+    fn consultation_found(&self, consultation: &Consultation, clear: bool, person: PersonIdx) -> Found {
+        let events = &self.memory.events;
+        let sym = |sym| self.memory.symbols.text(sym).map(str::to_owned);
+        let main = consultation.events.iter().find(|event| usize::from(events.row(**event).input) == PRESCRIPTION_INPUT);
+        let main = *main.unwrap_or(&consultation.events[0]);
+        let row = events.row(main);
+        let codes = crate::engine::enrich::joined(
+            consultation.events.iter().flat_map(|event| events.diagnoses(*event)).filter_map(|code| self.memory.symbols.text(*code)),
+        );
+        let value = |name: &str, value: Option<String>| (name.to_owned(), value.map_or(Scalar::Null, Scalar::Text));
+        let flag = consultation.first_visit.map(|first| if first { "1" } else { "0" }.to_owned());
+        let time = consultation.time.to_string();
+        Found {
+            clear,
+            anchor: vec![self.persons.key(person).to_string(), consultation.anchor.0.clone(), consultation.anchor.1.clone()],
+            subject: self.subject(main, person),
+            scene: scene(Some(true), None),
+            event_time: Civil(consultation.events.iter().map(|event| events.row(*event).event_time).min().unwrap_or_default()),
+            fact_time: consultation.time,
+            values: vec![
+                value("header.fixmedins_code", sym(row.institution)),
+                value("header.fixmedins_name", sym(row.institution_name)),
+                value("header.prsc_time", Some(time.clone())),
+                value("header.setl_time", Some(time)),
+                value("header.fstdiag_flag", flag),
+                value("header.diag_codes", codes),
+                value("header.insured_area", sym(row.insured_area)),
+                value("header.area", sym(row.area)),
+                value("header.mdtrt_id", Some(consultation.anchor.1.clone())),
+                value("header.hosp_rxno", Some(self.memory.texts.get(row.id).to_owned())),
+                ("header.online".to_owned(), Scalar::Bool(true)),
+            ],
+            observed: None,
+            limit: None,
+            tested: Vec::new(),
+            money: Money::NONE,
+            evidence: consultation.events.iter().map(|event| self.event_evidence(*event)).collect(),
+        }
+    }
+
+    fn subject(&self, event: EventIdx, person: PersonIdx) -> Subject {
+        let row = self.memory.events.row(event);
+        let sym = |sym| self.memory.symbols.text(sym).map(str::to_owned);
+        Subject {
+            fixmedins_code: sym(row.institution),
+            fixmedins_name: sym(row.institution_name),
+            department: sym(row.department),
+            doctor: sym(row.doctor),
+            person: self.persons.key(person).to_string(),
+            area_of_care: sym(row.area),
+            area_of_insurance: sym(row.insured_area),
+        }
+    }
+
+    fn event_evidence(&self, event: EventIdx) -> Evidence {
+        let row = self.memory.events.row(event);
+        let visit = self.memory.texts.get(row.mdtrt_id);
+        Evidence {
+            time: Civil(row.fact_time).to_string(),
+            event: EVENT_TYPES[usize::from(row.input)].name,
+            id: self.memory.texts.get(row.id).to_owned(),
+            mdtrt_id: (!visit.is_empty()).then(|| visit.to_owned()),
+            fixmedins_code: self.memory.symbols.text(row.institution).map(str::to_owned),
+            vola_item_type: 1,
+            ..Evidence::default()
+        }
+    }
+
+    /// Rules on supply, for every person and substance whose facts changed.
+    pub(super) fn judge_supplies(
+        &mut self,
+        engine: &Engine,
+        changed: &Changed,
+        teller: &Teller<'_>,
+        tallies: &mut BTreeMap<String, RuleTally>,
+    ) -> Vec<Record> {
+        let overlap_rules: Vec<usize> =
+            (0..engine.rules.rules.len()).filter(|place| matches!(engine.rules.rules[*place].doc.evaluate, EvaluateDoc::OverlappingSupply(_))).collect();
+        let row_rules = engine.rules.tables[SUPPLY_TABLE].as_ref().map(|table| table.rules.clone()).unwrap_or_default();
+        if changed.supplies.is_empty() || (overlap_rules.is_empty() && row_rules.is_empty()) {
+            return Vec::new();
+        }
+        let rows: Vec<SupplyRow> =
+            changed.supplies.iter().flat_map(|key| self.memory.supplies_of(*key, &engine.references, &mut self.items)).collect();
+        let mut found: BTreeMap<ClueScope, FoundClues> = BTreeMap::new();
+        let scope = |place: usize, key: &SupplyKey| ClueScope {
+            rule: u16::try_from(place).unwrap_or(u16::MAX),
+            person: key.person.0,
+            substance: key.substance.0,
+        };
+        for place in row_rules.iter().chain(&overlap_rules) {
+            for key in &changed.supplies {
+                if !self.clues.told(scope(*place, key)).is_empty() {
+                    found.entry(scope(*place, key)).or_default();
+                }
+            }
+        }
+        for hit in self.supply_hits(engine, &rows, tallies) {
+            let row = &rows[hit.header];
+            let sources = row.supply.halves.iter().map(|half| self.source(half.event, teller)).collect();
+            let (id, finding) = teller.finding(&engine.rules.rules[hit.rule], self.supply_found(engine, row, &hit));
+            found.entry(scope(hit.rule, &row.key)).or_default().insert(id, (finding, sources));
+        }
+        for place in overlap_rules {
+            let EvaluateDoc::OverlappingSupply(doc) = &engine.rules.rules[place].doc.evaluate else { continue };
+            for of_key in rows.chunk_by(|a, b| a.key == b.key) {
+                let clues = self.overlap_clues(engine, place, doc, of_key, teller, tallies);
+                if !clues.is_empty() {
+                    found.entry(scope(place, &of_key[0].key)).or_default().extend(clues);
+                }
+            }
+        }
+        let mut records = Vec::new();
+        for (scope, clues) in found {
+            records.extend(self.tell(engine, usize::from(scope.rule), scope, clues, teller, tallies));
+        }
+        records
+    }
+
+    fn supply_hits(&self, engine: &Engine, rows: &[SupplyRow], tallies: &mut BTreeMap<String, RuleTally>) -> Vec<RowHit> {
+        let Some(table) = engine.rules.tables[SUPPLY_TABLE].as_ref().filter(|_| !rows.is_empty()) else { return Vec::new() };
+        let clues_from = engine.settings.clues_from;
+        let judged = |row: usize| clues_from.is_none_or(|from| self.memory.events.row(rows[row].supply.visit).event_time >= from.0);
+        let in_force = |rule: usize, header: usize, _: Option<usize>| {
+            let row = &rows[header];
+            let area = self.memory.symbols.text(self.memory.events.row(row.supply.visit).area);
+            has_basis(&engine.rules.rules[rule].doc, row.supply.time.div_euclid(SECONDS_PER_DAY), area)
+        };
+        let column = |name: &str| self.memory.supply_column(name, rows, &engine.references, &self.items);
+        let parents = UInt32Array::from(Vec::<u32>::new());
+        let view = Rows { header_rows: rows.len(), parents: &parents, column: &column, judged: &judged, in_force: &in_force };
+        rows::judge(&engine.rules, table, &view, tallies).0
+    }
+
+    fn supply_found(&self, engine: &Engine, row: &SupplyRow, hit: &RowHit) -> Found {
+        let visit = self.memory.events.row(row.supply.visit);
+        let rule = &engine.rules.rules[hit.rule];
+        let mut subject = self.subject(row.supply.visit, row.key.person);
+        subject.fixmedins_code.clone_from(&row.supply.anchor.institution);
+        Found {
+            clear: hit.clear,
+            anchor: supply_anchor(self, row),
+            subject,
+            scene: scene(visit.online, self.memory.symbols.text(visit.setting)),
+            event_time: Civil(visit.event_time),
+            fact_time: Civil(row.supply.time),
+            values: hit.values.clone(),
+            observed: hit.observed.clone(),
+            limit: hit.limit.clone(),
+            tested: tested(rule, &hit.excuses),
+            money: self.supply_money(&row.supply, hit.money),
+            evidence: self.supply_evidence(&row.supply, 1),
+        }
+    }
+
+    /// By the bill where there is one; its lines' share of the fund is estimated.
+    fn supply_money(&self, supply: &Supply, amount: Option<Decimal>) -> Money {
+        let bill = supply.halves.iter().find(|half| !half.prescribed).map(|half| self.memory.events.row(half.event));
+        match bill {
+            Some(bill) => Money::of(amount, bill.fund_pay, bill.within_scope, false),
+            None => Money { vola_amt: amount.map(|amount| amount.rescale(2)), ..Money::NONE },
+        }
+    }
+
+    fn supply_evidence(&self, supply: &Supply, vola_item_type: u8) -> Vec<Evidence> {
+        let sym = |sym| self.memory.symbols.text(sym).map(str::to_owned);
+        let number = |units: Option<i64>, scale: u8| units.map(|units| Decimal::new(i128::from(units), scale));
+        supply
+            .halves
+            .iter()
+            .map(|half| Evidence {
+                time: Civil(half.time).to_string(),
+                line: Some(self.memory.texts.get(half.line).to_owned()),
+                code: sym(half.code),
+                name: sym(half.name),
+                spec: sym(half.spec),
+                vola_item_type,
+                amounts: Amounts { cnt: number(half.quantity, 4), pric: number(half.price, 6), amount: number(half.amount, 2) },
+                ..self.event_evidence(half.event)
+            })
+            .collect()
+    }
+
+    fn overlap_clues(
+        &self,
+        engine: &Engine,
+        place: usize,
+        doc: &OverlappingSupplyDoc,
+        rows: &[SupplyRow],
+        teller: &Teller<'_>,
+        tallies: &mut BTreeMap<String, RuleTally>,
+    ) -> FoundClues {
+        let rule = &engine.rules.rules[place];
+        let tally = tallies.entry(rule.doc.id.clone()).or_default();
+        let supplies: Vec<Supply> = rows.iter().map(|row| row.supply.clone()).collect();
+        let event_time = |idx: usize| {
+            let times = supplies[idx].halves.iter().map(|half| self.memory.events.row(half.event).event_time);
+            times.max().unwrap_or_default()
+        };
+        let Some(last) = supplies.iter().rposition(|supply| supply.dispensed) else { return FoundClues::new() };
+        if engine.settings.clues_from.is_some_and(|from| event_time(last) < from.0) {
+            return FoundClues::new();
+        }
+        tally.evaluated += 1;
+        let area = self.memory.symbols.text(self.memory.events.row(supplies[last].visit).area);
+        let limits = OverlapLimits {
+            remaining_days: setting(&rule.doc, &doc.remaining_days, area),
+            remaining_share: setting(&rule.doc, &doc.remaining_share, area),
+            surplus_days: setting(&rule.doc, &doc.surplus_days, area),
+            institutions_min: doc.institutions_min as usize,
+        };
+        let form = |supply: &Supply| {
+            let row = rows.iter().find(|row| row.supply.anchor == supply.anchor);
+            row.and_then(|row| self.items.at(row.item, supply.time.div_euclid(SECONDS_PER_DAY)).form_group)
+        };
+        let code_name = |supply: &Supply| supply.halves.first().and_then(|half| self.memory.symbols.text(half.name)).map(str::to_owned);
+        let related = |earlier: &Supply, later: &Supply| {
+            earlier.anchor.institution != later.anchor.institution
+                && form(earlier) == form(later)
+                && !(earlier.discharge || later.discharge)
+                && !later.daily_dose.zip(earlier.daily_dose).is_some_and(|(later, earlier)| later > earlier)
+                // Basal and bolus insulin share a substance, not a name.
+                && (!code_name(earlier).is_some_and(|name| name.contains("胰岛素")) || code_name(earlier) == code_name(later))
+        };
+        let result = overlaps(&supplies, &limits, &related);
+        if result.unknown > 0 {
+            *tally.unknown.entry("days_not_computable".to_owned()).or_default() += result.unknown;
+        }
+        let mut found = FoundClues::new();
+        for chain in result.chains {
+            let last = chain.members.iter().copied().max().unwrap_or(last);
+            if engine.settings.clues_from.is_some_and(|from| event_time(last) < from.0) {
+                continue;
+            }
+            let time = supplies[last].time;
+            if !has_basis(&rule.doc, time.div_euclid(SECONDS_PER_DAY), area) {
+                *tally.unknown.entry("no_basis_in_force".to_owned()).or_default() += 1;
+                continue;
+            }
+            tally.hits += 1;
+            let members: Vec<&SupplyRow> = chain.members.iter().map(|idx| &rows[*idx]).collect();
+            let sources = members.iter().flat_map(|row| &row.supply.halves).map(|half| self.source(half.event, teller)).collect();
+            let (id, finding) = teller.finding(rule, self.overlap_found(&members, chain.surplus, &limits, event_time(last)));
+            found.insert(id, (finding, sources));
+        }
+        found
+    }
+
+    fn overlap_found(&self, members: &[&SupplyRow], surplus: i64, limits: &OverlapLimits, event_time: i64) -> Found {
+        let last = members[members.len() - 1];
+        let mut institutions: Vec<&str> = members.iter().filter_map(|row| row.supply.anchor.institution.as_deref()).collect();
+        institutions.sort_unstable();
+        institutions.dedup();
+        let days = |units: i64| Scalar::Number(Decimal::new(i128::from(units), 4).trim_to(1));
+        let first = last.supply.halves.first();
+        let sym = |sym| self.memory.symbols.text(sym).map_or(Scalar::Null, |text| Scalar::Text(text.to_owned()));
+        let mut anchor = vec![self.persons.key(last.key.person).to_string(), self.memory.symbols.text(last.key.substance).unwrap_or_default().to_owned()];
+        anchor.extend(supply_anchor(self, members[0]));
+        Found {
+            clear: false,
+            anchor,
+            subject: Subject { department: None, doctor: None, ..self.subject(last.supply.visit, last.key.person) },
+            scene: "购药",
+            event_time: Civil(event_time),
+            fact_time: Civil(last.supply.time),
+            values: vec![
+                ("supply.substance".to_owned(), sym(last.key.substance)),
+                ("supply.drug_name".to_owned(), first.map_or(Scalar::Null, |half| sym(half.name))),
+                ("supply.med_list_codg".to_owned(), first.map_or(Scalar::Null, |half| sym(half.code))),
+                ("supply.fixmedins_code".to_owned(), Scalar::Text(institutions.join("、"))),
+                ("supply.fact_time".to_owned(), Scalar::Text(Civil(last.supply.time).to_string())),
+                ("supply.days_declared".to_owned(), last.supply.days_declared.map_or(Scalar::Null, days)),
+                ("supply.days_computed".to_owned(), last.supply.days_computed.map_or(Scalar::Null, days)),
+            ],
+            observed: Some(days(surplus)),
+            limit: Some(days(limits.surplus_days)),
+            tested: Vec::<Tested>::new(),
+            money: self.supply_money(&last.supply, None),
+            evidence: members.iter().flat_map(|row| self.supply_evidence(&row.supply, 2)).collect(),
+        }
+    }
+
+    /// Tells the difference between what was told in a scope and what is found now.
+    fn tell(
+        &mut self,
+        engine: &Engine,
+        place: usize,
+        scope: ClueScope,
+        found: FoundClues,
+        teller: &Teller<'_>,
+        tallies: &mut BTreeMap<String, RuleTally>,
+    ) -> Vec<Record> {
+        if found.is_empty() && self.clues.told(scope).is_empty() {
+            return Vec::new();
+        }
+        let rule = &engine.rules.rules[place];
+        let tally = tallies.entry(rule.doc.id.clone()).or_default();
+        let bytes = found.iter().map(|(id, (finding, _))| (*id, build::encode(finding))).collect();
+        let words = revise(self.clues.told_mut(scope), bytes);
+        words
+            .into_iter()
+            .map(|word| {
+                let sources = found.get(&word.id).map(|(_, sources)| sources.clone()).unwrap_or_default();
+                word_record(rule, word, sources, teller, tally)
+            })
+            .collect()
+    }
+}
+
+fn supply_anchor(shard: &Shard, row: &SupplyRow) -> Vec<String> {
+    let anchor = &row.supply.anchor;
+    let substance = shard.memory.symbols.text(row.key.substance).unwrap_or_default();
+    // Numbers are an institution's own: without one the person tells them apart.
+    let institution = anchor.institution.clone().unwrap_or_else(|| shard.persons.key(row.key.person).to_string());
+    vec!["supply".to_owned(), institution, anchor.number.clone(), substance.to_owned()]
+}
+
+/// What a told finding says that a revision needs.
+#[derive(serde::Deserialize)]
+struct Told {
+    result: String,
+    subject: ToldSubject,
+    money: ToldMoney,
+}
+#[derive(serde::Deserialize)]
+struct ToldSubject {
+    area_of_care: Option<String>,
+}
+#[derive(serde::Deserialize)]
+struct ToldMoney {
+    vola_amt: Option<sonic_rs::RawNumber>,
+}
+
+fn word_record(rule: &crate::ruleset::compile::Rule, word: Revision, sources: Vec<Place>, teller: &Teller<'_>, tally: &mut RuleTally) -> Record {
+    let status = match word.change {
+        Change::New => "NEW",
+        Change::Updated { .. } => "UPDATED",
+        Change::Retracted => "RETRACTED",
+    };
+    let now: Option<Told> = sonic_rs::from_slice(&word.finding).ok();
+    let mut provenance = teller.provenance(word.revision, status, sources);
+    match &word.change {
+        Change::New => tally.new += 1,
+        Change::Updated { previous } => {
+            tally.updated += 1;
+            let before: Option<Told> = sonic_rs::from_slice(previous).ok();
+            let same = |a: &Told, b: &Told| a.result == b.result && a.money.vola_amt == b.money.vola_amt;
+            provenance.material = Some(!before.as_ref().zip(now.as_ref()).is_some_and(|(before, now)| same(before, now)));
+            provenance.previous_amount = before.and_then(|told| amount(&told.money));
+            provenance.reason = Some(Text { zh: "新到达的数据改变了证据".to_owned(), en: "data that arrived since changed the evidence".to_owned() });
+        }
+        Change::Retracted => {
+            tally.retracted += 1;
+            provenance.previous_amount = now.as_ref().and_then(|told| amount(&told.money));
+            provenance.reason = Some(Text { zh: "新到达的数据使疑点不再成立".to_owned(), en: "data that arrived since explain the finding".to_owned() });
+        }
+    }
+    let area = now.as_ref().and_then(|told| told.subject.area_of_care.clone()).unwrap_or_default();
+    let route = Route { clue_id: word.id, area, grade: now.map(|told| told.result).unwrap_or_default() };
+    build::record(&rule.doc, rule.shadow, &word.finding, &provenance, &route)
+}
+
+fn amount(money: &ToldMoney) -> Option<Decimal> {
+    let text = money.vola_amt.as_ref()?.as_str();
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "00"));
+    format!("{whole}{fraction}").parse().ok().map(|units| Decimal::new(units, u8::try_from(fraction.len()).unwrap_or(2)))
+}

@@ -1,0 +1,226 @@
+//! From the messages of a run to accepted rows: rejects, duplicates,
+//! corrections and watermark statements are set aside and counted.
+
+use arrow::array::BooleanArray;
+use arrow::compute::filter_record_batch;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::base::ids::PersonKey;
+use crate::base::ids::ShardId;
+use crate::base::limits::FUTURE_SECONDS_MAX;
+use crate::base::record::Message;
+use crate::base::record::Messages;
+use crate::base::time::Civil;
+use crate::codecs::Decoded;
+use crate::codecs::Decoder;
+use crate::codecs::Reject;
+use crate::codecs::RejectClass;
+use crate::codecs::json::JsonDecoder;
+use crate::engine::Engine;
+use crate::engine::effects::Counts;
+use crate::engine::effects::RunDone;
+use crate::engine::facts::Table;
+use crate::events::EVENT_TYPES;
+use crate::events::InputId;
+use crate::io::log::Output;
+use crate::io::log::Record;
+use crate::state::seen::Seen;
+use crate::state::seen::Sight;
+use crate::window::watermark::parse_statement;
+
+/// A run after intake. Rows of `decoded` are to be judged and remembered.
+pub struct Intake {
+    pub run: RunDone,
+    pub decoded: Decoded,
+    /// By row: offset and person.
+    pub offsets: Vec<i64>,
+    pub persons: Vec<PersonKey>,
+    /// Greatest event time of the rows that count.
+    pub latest: Option<Civil>,
+    /// Greatest watermark that was stated.
+    pub stated: Option<Civil>,
+    pub rejects: Vec<Record>,
+    pub stop: Option<String>,
+}
+
+/// What a decoded row needs beside its columns.
+struct Row {
+    offset: i64,
+    message: usize,
+    person: PersonKey,
+    event_time: Civil,
+}
+
+pub struct Gate<'a> {
+    pub engine: &'a Engine,
+    pub shard: ShardId,
+    pub input: InputId,
+}
+
+impl Gate<'_> {
+    pub fn take_in(&self, messages: &dyn Messages, decoder: &mut JsonDecoder, seen: &mut Seen, counts: &mut Counts) -> Intake {
+        let mut rows: Vec<Row> = Vec::with_capacity(messages.len());
+        let mut run = RunDone { input: self.input, from: 0, to: 0, messages: messages.len() as u64, hash: 0 };
+        let (mut rejects, mut stated, mut stop) = (Vec::new(), None, None);
+        for idx in 0..messages.len() {
+            let message = messages.get(idx);
+            if idx == 0 {
+                run.from = message.offset;
+            }
+            run.to = message.offset + 1;
+            run.hash = xxh3_64_with_seed(message.key.unwrap_or_default(), run.hash);
+            run.hash = xxh3_64_with_seed(message.value.unwrap_or_default(), run.hash);
+            counts.n_in += 1;
+            match self.message(message, decoder) {
+                Ok(Seat::Statement(until)) => {
+                    counts.statement += 1;
+                    stated = stated.max(Some(until));
+                }
+                Ok(Seat::Row { person, event_time }) => rows.push(Row { offset: message.offset, message: idx, person, event_time }),
+                Err(reject) => {
+                    *counts.rejected.entry(reject.class).or_default() += 1;
+                    if self.engine.settings.stop_classes.contains(&reject.class) && stop.is_none() {
+                        stop = Some(format!("message at offset {} was rejected as {} ({}), whose policy is stop", message.offset, reject.class, reject.reason));
+                    }
+                    rejects.push(self.reject_record(message, &reject));
+                }
+            }
+        }
+        let decoded = decoder.finish();
+        let taken = decoder.take_counts();
+        counts.unknown_fields += taken.unknown_fields;
+        counts.shape_misses += taken.shape_misses;
+        for ((table, column, fault), count) in taken.field_faults {
+            *counts.field_faults.entry((EVENT_TYPES[self.input].name, table, column, fault)).or_default() += count;
+        }
+        let (decoded, rows) = self.sift(decoded, rows, messages, seen, counts);
+        counts.evaluated += rows.len() as u64;
+        counts.lines += decoded.children[0].num_rows() as u64;
+        Intake {
+            run,
+            latest: rows.iter().map(|row| row.event_time).max(),
+            offsets: rows.iter().map(|row| row.offset).collect(),
+            persons: rows.iter().map(|row| row.person).collect(),
+            decoded,
+            stated,
+            rejects,
+            stop,
+        }
+    }
+
+    fn message(&self, message: Message<'_>, decoder: &mut JsonDecoder) -> Result<Seat, Reject> {
+        let Some(value) = message.value.filter(|value| !value.is_empty()) else {
+            return match message.watermark {
+                Some(text) => parse_statement(text)
+                    .map(Seat::Statement)
+                    .ok_or_else(|| Reject::new(RejectClass::Tombstone, "watermark statement: neither a time nor end")),
+                None if message.value.is_some() => Err(Reject::new(RejectClass::Empty, "no payload")),
+                None => Err(Reject::new(RejectClass::Tombstone, "no payload")),
+            };
+        };
+        let settings = &self.engine.settings;
+        let accepted = decoder.push(value)?;
+        let partitioner = settings.inputs[self.input].partitioner;
+        let belongs = partitioner.is_none_or(|partitioner| partitioner.partition(accepted.person.as_bytes(), settings.partitions) == self.shard);
+        let reject = if !belongs {
+            Some(Reject::new(RejectClass::WrongPartition, "psn_no does not hash to this partition"))
+        } else if accepted.event_time > settings.zone.civil(message.timestamp_ms).plus_seconds(FUTURE_SECONDS_MAX) {
+            let column = EVENT_TYPES[self.input].event_time;
+            Some(Reject::new(RejectClass::Future, format!("{column}: more than a day after the record's timestamp")))
+        } else {
+            None
+        };
+        match reject {
+            Some(reject) => {
+                decoder.undo();
+                Err(reject)
+            }
+            None => Ok(Seat::Row { person: self.engine.key.pseudonym(&accepted.person), event_time: accepted.event_time }),
+        }
+    }
+
+    /// Sets duplicates and corrections aside.
+    fn sift(&self, decoded: Decoded, rows: Vec<Row>, messages: &dyn Messages, seen: &mut Seen, counts: &mut Counts) -> (Decoded, Vec<Row>) {
+        let header = Table::new(&decoded.header);
+        let (valid, refunded, total) = (header.texts("vali_flag"), header.texts("refd_setl_flag"), header.numbers("medfee_sumamt"));
+        let ids: Vec<_> = EVENT_TYPES[self.input].business_id.iter().map(|name| header.texts(name)).collect();
+        let mut id = Vec::new();
+        let keep: Vec<bool> = rows
+            .iter()
+            .enumerate()
+            .map(|(at, row)| {
+                if valid.is(at, "0") || refunded.is(at, "1") || total.get(at).is_some_and(|total| total < 0) {
+                    counts.correction += 1;
+                    return false;
+                }
+                id.clear();
+                for part in &ids {
+                    id.extend_from_slice(part.get(at).unwrap_or_default().as_bytes());
+                    id.push(0);
+                }
+                match seen.note(self.input, &id, messages.get(row.message).value.unwrap_or_default()) {
+                    Sight::First => true,
+                    Sight::Repeat => {
+                        counts.duplicate += 1;
+                        false
+                    }
+                    Sight::Changed => {
+                        counts.correction += 1;
+                        false
+                    }
+                }
+            })
+            .collect();
+        if keep.iter().all(|keep| *keep) {
+            return (decoded, rows);
+        }
+        let kept_rows = rows.into_iter().zip(&keep).filter(|(_, keep)| **keep).map(|(row, _)| row).collect();
+        (filtered(&decoded, &keep), kept_rows)
+    }
+
+    fn reject_record(&self, message: Message<'_>, reject: &Reject) -> Record {
+        Record {
+            output: Output::Rejects,
+            partition: None,
+            key: message.key.map(<[u8]>::to_vec),
+            value: message.value.map(<[u8]>::to_vec),
+            headers: vec![
+                ("source-topic", self.engine.settings.inputs[self.input].topic.clone()),
+                ("source-partition", self.shard.to_string()),
+                ("source-offset", message.offset.to_string()),
+                ("source-timestamp", message.timestamp_ms.to_string()),
+                ("class", reject.class.name().to_owned()),
+                ("reason", reject.reason.clone()),
+                ("rule-set", self.engine.versions.rule_set.clone()),
+            ],
+            timestamp_ms: None,
+        }
+    }
+}
+
+/// Where a message goes.
+enum Seat {
+    Statement(Civil),
+    Row { person: PersonKey, event_time: Civil },
+}
+
+/// The rows whose `keep` is true, with their children.
+fn filtered(decoded: &Decoded, keep: &[bool]) -> Decoded {
+    let mut new_parent = Vec::with_capacity(keep.len());
+    let mut next = 0_u32;
+    for keep in keep {
+        new_parent.push(next);
+        next += u32::from(*keep);
+    }
+    let pick = |batch: &arrow::record_batch::RecordBatch, mask: Vec<bool>| {
+        let picked = filter_record_batch(batch, &BooleanArray::from(mask));
+        picked.unwrap_or_else(|error| panic!("a mask has a value per row: {error}"))
+    };
+    let mut children = Vec::new();
+    let mut parents = Vec::new();
+    for (child, parent) in decoded.children.iter().zip(&decoded.parents) {
+        children.push(pick(child, parent.iter().map(|parent| keep[*parent as usize]).collect()));
+        parents.push(parent.iter().filter(|parent| keep[**parent as usize]).map(|parent| new_parent[*parent as usize]).collect());
+    }
+    Decoded { header: pick(&decoded.header, keep.to_vec()), children, parents }
+}

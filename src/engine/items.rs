@@ -1,0 +1,56 @@
+//! Items of bills and prescriptions, resolved against the reference tables
+//! once per distinct code, name and form.
+
+use hashbrown::HashMap;
+
+use crate::evaluators::supply::Pack;
+use crate::reference::item::Item;
+use crate::reference::item::ItemFacts;
+use crate::reference::snapshot::Snapshot;
+
+/// Number of an item within one shard; never output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ItemId(u32);
+
+#[derive(Debug, Default)]
+pub struct Items {
+    by_key: HashMap<Box<[u8]>, ItemId>,
+    items: Vec<Item>,
+    key: Vec<u8>,
+}
+
+impl Items {
+    pub fn resolve(&mut self, snapshot: &Snapshot, code: Option<&str>, name: Option<&str>, form: Option<&str>) -> ItemId {
+        self.key.clear();
+        for part in [code, name, form] {
+            self.key.extend_from_slice(part.unwrap_or_default().as_bytes());
+            // No text of a field holds a NUL: the parts cannot run together.
+            self.key.push(0);
+        }
+        if let Some(id) = self.by_key.get(self.key.as_slice()) {
+            return *id;
+        }
+        let id = ItemId(u32::try_from(self.items.len()).unwrap_or(u32::MAX));
+        assert!(id.0 != u32::MAX, "a shard holds fewer than 2^32 items");
+        self.items.push(snapshot.resolve_item(code, name, form));
+        self.by_key.insert(self.key.as_slice().into(), id);
+        id
+    }
+
+    /// `day`: days since 1970-01-01.
+    pub fn at(&self, id: ItemId, day: i64) -> ItemFacts<'_> {
+        self.items[id.0 as usize].at(day)
+    }
+}
+
+/// The smallest pack of an item, where the drug master knows it.
+pub fn pack_of(facts: &ItemFacts<'_>) -> Option<Pack> {
+    let row = facts.master?;
+    // The master counts in ten-thousandths; a pack of half a tablet is none.
+    let count = row.min_pac_cnt.filter(|count| *count > 0 && count % 10_000 == 0)?;
+    Some(Pack {
+        dose_unit: row.min_prepunt.clone(),
+        pack_unit: row.min_pacunt.clone(),
+        doses_per_pack: i64::try_from(count / 10_000).ok()?,
+    })
+}

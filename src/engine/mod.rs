@@ -1,0 +1,21 @@
+//! The pure middle: a shard's state and its step from messages to effects.
+//!
+//! **No module here reads a clock, a file or a socket.** Live run, replay,
+//! rule cases and simulation call the same [`shard::Shard::step`].
+
+pub mod effects;
+pub mod enrich;
+pub mod facts;
+pub mod history;
+pub mod intake;
+pub mod items;
+pub mod journal;
+pub mod remember;
+pub mod rows;
+pub mod scalars;
+pub mod settings;
+pub mod shard;
+pub mod supply_rows;
+pub mod tell;
+
+pub use settings::Engine;

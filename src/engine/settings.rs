@@ -1,0 +1,99 @@
+//! Everything a step depends on beside state and input: rules, references,
+//! the identity key and the settings of the feed.
+
+use std::collections::BTreeSet;
+
+use crate::base::pseudonym::IdentityKey;
+use crate::base::time::Civil;
+use crate::base::time::Zone;
+use crate::codecs::RejectClass;
+use crate::engine::journal::SEMANTICS;
+use crate::engine::journal::Versions;
+use crate::events::EVENT_TYPES;
+use crate::io::partition::Partitioner;
+use crate::reference::snapshot::Snapshot;
+use crate::ruleset::compile::RuleSet;
+
+/// What the configuration says about one input.
+#[derive(Clone, Debug)]
+pub struct InputSettings {
+    /// Topic or file kind, as clues name their sources.
+    pub topic: String,
+    /// How persons are spread over partitions; `None`: not checked.
+    pub partitioner: Option<Partitioner>,
+    /// How far events may come out of order, in seconds.
+    pub disorder_seconds: i64,
+    /// Since when the feed is whole; `None`: not stated.
+    pub complete_from: Option<Civil>,
+}
+
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    pub zone: Zone,
+    pub partitions: i32,
+    /// By input number.
+    pub inputs: Vec<InputSettings>,
+    /// Go-live: earlier events build state and tell nothing.
+    pub clues_from: Option<Civil>,
+    /// Area prefixes that the feed covers; empty: all.
+    pub covered_areas: Vec<String>,
+    /// Reject classes that stop the worker.
+    pub stop_classes: BTreeSet<RejectClass>,
+}
+
+impl Default for EngineSettings {
+    /// One hour of disorder, nothing stated about completeness, and
+    /// `wrong_partition` stops.
+    fn default() -> Self {
+        let input = |event: &&crate::events::EventType| InputSettings {
+            topic: event.name.to_owned(),
+            partitioner: None,
+            disorder_seconds: 3600,
+            complete_from: None,
+        };
+        Self {
+            zone: Zone::default(),
+            partitions: 1,
+            inputs: EVENT_TYPES.iter().map(input).collect(),
+            clues_from: None,
+            covered_areas: Vec::new(),
+            stop_classes: BTreeSet::from([RejectClass::WrongPartition]),
+        }
+    }
+}
+
+/// What all shards of a process share.
+pub struct Engine {
+    pub rules: RuleSet,
+    pub references: Snapshot,
+    pub settings: EngineSettings,
+    pub key: IdentityKey,
+    pub versions: Versions,
+    /// Digest of the references, as findings carry it.
+    pub references_text: String,
+    /// Columns that the programs of each table ask for.
+    pub needed: Vec<BTreeSet<String>>,
+}
+
+impl Engine {
+    pub fn new(rules: RuleSet, references: Snapshot, settings: EngineSettings, key: IdentityKey) -> Self {
+        let needed = rules
+            .tables
+            .iter()
+            .map(|table| {
+                let columns = table.iter().flat_map(|table| {
+                    table.masks.columns().iter().chain(table.details.columns()).chain(table.history.columns())
+                });
+                columns.map(|column| column.name.clone()).collect()
+            })
+            .collect();
+        let references_text = references.digest().short();
+        let versions = Versions {
+            semantics: SEMANTICS,
+            rule_set: rules.digest.clone(),
+            references: references_text.clone(),
+            identity_key: key.id().to_owned(),
+        };
+        Self { rules, references, settings, key, versions, references_text, needed }
+    }
+}

@@ -1,0 +1,218 @@
+//! A shard: the state of one partition, and its step.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::UInt32Array;
+
+use crate::base::ids::ShardId;
+use crate::base::record::Messages;
+use crate::base::time::Civil;
+use crate::base::time::SECONDS_PER_DAY;
+use crate::codecs::json::JsonDecoder;
+use crate::engine::Engine;
+use crate::engine::effects::Counts;
+use crate::engine::effects::Effects;
+use crate::engine::effects::RuleTally;
+use crate::engine::enrich::Batch;
+use crate::engine::enrich::enrich;
+use crate::engine::intake::Gate;
+use crate::engine::items::Items;
+use crate::engine::remember::Changed;
+use crate::engine::remember::Marks;
+use crate::engine::remember::Memory;
+use crate::engine::rows;
+use crate::engine::rows::Rows;
+use crate::engine::tell;
+use crate::engine::tell::Teller;
+use crate::events::EVENT_TYPES;
+use crate::events::InputId;
+use crate::expr::Input;
+use crate::io::log::Record;
+use crate::ruleset::compile::TablePrograms;
+use crate::ruleset::doc::EvaluateDoc;
+use crate::state::clues::ClueTable;
+use crate::state::persons::PersonIdx;
+use crate::state::persons::Persons;
+use crate::state::seen::Seen;
+use crate::window::watermark::Watermark;
+
+pub struct Shard {
+    pub(super) engine: Arc<Engine>,
+    pub(super) id: ShardId,
+    decoders: Vec<JsonDecoder>,
+    pub(super) items: Items,
+    pub(super) persons: Persons,
+    seen: Seen,
+    pub(super) memory: Memory,
+    pub(super) clues: ClueTable,
+    watermarks: Vec<Watermark>,
+    /// Consultations that wait: when the wait is over, rule, person.
+    waiting: BTreeSet<(i64, usize, PersonIdx)>,
+}
+
+impl Shard {
+    pub fn new(engine: Arc<Engine>, id: ShardId) -> Self {
+        let decoders = EVENT_TYPES.iter().zip(&engine.rules.projections).map(|(event, projection)| JsonDecoder::new(event, projection.clone()));
+        Self {
+            id,
+            decoders: decoders.collect(),
+            items: Items::default(),
+            persons: Persons::default(),
+            seen: Seen::default(),
+            memory: Memory::default(),
+            clues: ClueTable::default(),
+            watermarks: engine.settings.inputs.iter().map(|input| Watermark::new(input.disorder_seconds)).collect(),
+            waiting: BTreeSet::new(),
+            engine,
+        }
+    }
+
+    /// Up to which event time all inputs have been seen.
+    pub fn watermark(&self) -> Civil {
+        self.watermarks.iter().map(Watermark::at).min().unwrap_or(Civil::MIN)
+    }
+
+    /// Watermark of one input.
+    pub fn input_watermark(&self, input: InputId) -> Civil {
+        self.watermarks[input].at()
+    }
+
+    pub fn persons(&self) -> usize {
+        self.persons.len()
+    }
+
+    /// Takes in one run of one input. `epoch` is the number of the epoch the
+    /// run belongs to. Muted, state changes as ever and nothing is told.
+    pub fn step(&mut self, input: InputId, messages: &dyn Messages, epoch: u64, muted: bool) -> Effects {
+        let engine = Arc::clone(&self.engine);
+        let mut counts = Counts::default();
+        let gate = Gate { engine: &engine, shard: self.id, input };
+        let intake = gate.take_in(messages, &mut self.decoders[input], &mut self.seen, &mut counts);
+        let mut tallies: BTreeMap<String, RuleTally> = BTreeMap::new();
+        let mut records = if muted { Vec::new() } else { intake.rejects };
+        let people: Vec<PersonIdx> = intake.persons.iter().map(|key| self.persons.index(*key)).collect();
+        let batch = enrich(input, intake.decoded, &engine.references, &mut self.items, &engine.needed[input]);
+        counts.lines_unjudged += batch.lines_unjudged;
+        for (kind, count) in &batch.unknown_codes {
+            *counts.unknown_codes.entry(kind).or_default() += count;
+        }
+        let teller = Teller { engine: &engine, shard: self.id, epoch };
+        let live = engine.settings.clues_from.is_none_or(|from| batch.headers.iter().any(|header| header.event_time >= from.0));
+        if !muted && live && !batch.headers.is_empty() {
+            self.judge_rows(&engine, &batch, &people, &intake.offsets, &teller, &mut tallies, &mut records);
+        }
+        let anchors = anchors(&engine, &batch);
+        let marks = Marks { persons: &people, anchors: &anchors, offsets: &intake.offsets };
+        let changed = self.memory.remember(&batch, &self.items, &marks);
+        if let Some(latest) = intake.latest {
+            self.watermarks[input].seen(latest);
+        }
+        if let Some(stated) = intake.stated {
+            self.watermarks[input].stated(stated);
+        }
+        let told = self.judge_changed(&engine, changed, &teller, &mut tallies, &mut counts);
+        if !muted {
+            records.extend(told);
+        }
+        Effects { run: intake.run, records, counts, rules: tallies, stop: intake.stop }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call, all parts of the step in hand")]
+    fn judge_rows(
+        &self,
+        engine: &Engine,
+        batch: &Batch,
+        people: &[PersonIdx],
+        offsets: &[i64],
+        teller: &Teller<'_>,
+        tallies: &mut BTreeMap<String, RuleTally>,
+        records: &mut Vec<Record>,
+    ) {
+        let Some(table) = &engine.rules.tables[batch.input] else { return };
+        let parents = UInt32Array::from(batch.parents().to_vec());
+        let clues_from = engine.settings.clues_from;
+        let areas = batch.header().texts(if batch.input == 0 { "fix_blng_admdvs" } else { "mdtrtarea_no" });
+        let judged = |row: usize| clues_from.is_none_or(|from| batch.headers[row].event_time >= from.0);
+        let in_force = |rule: usize, header: usize, line: Option<usize>| {
+            let time = line.map_or(batch.headers[header].fact_time, |line| batch.lines[line].fact_time);
+            tell::has_basis(&engine.rules.rules[rule].doc, time.div_euclid(SECONDS_PER_DAY), areas.get(header))
+        };
+        let rows = Rows {
+            header_rows: batch.headers.len(),
+            parents: &parents,
+            column: &|name| batch.column(name).cloned(),
+            judged: &judged,
+            in_force: &in_force,
+        };
+        let (hits, _) = rows::judge(&engine.rules, table, &rows, tallies);
+        for hit in hits {
+            let person = self.persons.key(people[hit.header]);
+            let tally = tallies.entry(engine.rules.rules[hit.rule].doc.id.clone()).or_default();
+            tally.new += 1;
+            records.push(teller.row_clue(batch, &hit, person, offsets[hit.header]));
+        }
+    }
+
+    /// Judges anew what rules that remember say about changed facts, and
+    /// about consultations whose wait is over.
+    fn judge_changed(
+        &mut self,
+        engine: &Engine,
+        changed: Changed,
+        teller: &Teller<'_>,
+        tallies: &mut BTreeMap<String, RuleTally>,
+        counts: &mut Counts,
+    ) -> Vec<Record> {
+        let mut records = Vec::new();
+        let watermark = self.watermark();
+        for (place, rule) in engine.rules.rules.iter().enumerate() {
+            if let EvaluateDoc::EarlierContact(contact) = &rule.doc.evaluate {
+                self.waiting.extend(changed.consultations.iter().map(|(time, person)| (time + contact.wait_seconds, place, *person)));
+                let mut due: BTreeSet<PersonIdx> = changed.persons.clone();
+                while let Some(first) = self.waiting.iter().find(|(_, rule, _)| *rule == place).copied()
+                    && first.0 <= watermark.0
+                {
+                    self.waiting.remove(&first);
+                    due.insert(first.2);
+                }
+                for person in due {
+                    records.extend(self.judge_contact(engine, place, contact, person, watermark, teller, tallies, counts));
+                }
+            }
+        }
+        records.extend(self.judge_supplies(engine, &changed, teller, tallies));
+        records
+    }
+}
+
+/// Which header rows history rules judge, and the institution's own word:
+/// those of the first such rule, as all of them share one table.
+fn anchors(engine: &Engine, batch: &Batch) -> Vec<Option<Option<bool>>> {
+    let mut out = vec![None; batch.headers.len()];
+    let Some(table) = engine.rules.tables[batch.input].as_ref().filter(|table| !table.anchors.is_empty()) else { return out };
+    let values = evaluate_history(table, batch);
+    for anchor in &table.anchors {
+        let is_anchor = rows::mask(&values, anchor.anchor);
+        let told = anchor.told_by.map(|output| rows::mask(&values, output));
+        for (row, slot) in out.iter_mut().enumerate() {
+            use arrow::array::Array as _;
+            if slot.is_none() && is_anchor.is_valid(row) && is_anchor.value(row) {
+                *slot = Some(told.filter(|told| told.is_valid(row)).map(|told| told.value(row)));
+            }
+        }
+    }
+    out
+}
+
+fn evaluate_history(table: &TablePrograms, batch: &Batch) -> Vec<arrow::array::ArrayRef> {
+    let parents = UInt32Array::from(batch.parents().to_vec());
+    let columns: Vec<_> = table
+        .history
+        .columns()
+        .iter()
+        .map(|column| batch.column(&column.name).cloned().unwrap_or_else(|| arrow::array::new_null_array(&column.data_type, batch.headers.len())))
+        .collect();
+    table.history.evaluate(&Input { columns: &columns, header_rows: batch.headers.len(), parents: &parents })
+}

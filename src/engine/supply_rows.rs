@@ -1,0 +1,119 @@
+//! Supplies as rows: what rules on supply are evaluated over.
+
+use std::collections::BTreeMap;
+
+use arrow::array::ArrayRef;
+use arrow::array::Date32Array;
+use arrow::array::Int32Array;
+use arrow::array::TimestampSecondArray;
+use std::sync::Arc;
+
+use crate::base::time::Civil;
+use crate::base::time::SECONDS_PER_DAY;
+use crate::base::time::age_years;
+use crate::engine::enrich::decimals;
+use crate::engine::enrich::flags;
+use crate::engine::enrich::groups_text;
+use crate::engine::enrich::joined;
+use crate::engine::enrich::texts;
+use crate::engine::items::ItemId;
+use crate::engine::items::Items;
+use crate::engine::remember::Memory;
+use crate::evaluators::supply::Supply;
+use crate::evaluators::supply::Tables;
+use crate::evaluators::supply::join;
+use crate::reference::snapshot::Snapshot;
+use crate::state::intern::Sym;
+use crate::state::supplies::Half;
+use crate::state::supplies::SupplyKey;
+
+/// A supply with what the reference tables say about it at its time.
+#[derive(Clone, Debug)]
+pub struct SupplyRow {
+    pub key: SupplyKey,
+    pub supply: Supply,
+    pub item: ItemId,
+}
+
+impl Memory {
+    pub fn tables(&self) -> Tables<'_> {
+        Tables { events: &self.events, texts: &self.texts, symbols: &self.symbols }
+    }
+
+    /// The supplies of one person and substance, joined.
+    pub fn supplies_of(&self, key: SupplyKey, snapshot: &Snapshot, items: &mut Items) -> Vec<SupplyRow> {
+        let mut packs = BTreeMap::new();
+        for half in self.supplies.of(key) {
+            let item = self.item_of(half, snapshot, items);
+            packs.insert(half.code, crate::engine::items::pack_of(&items.at(item, half.time.div_euclid(SECONDS_PER_DAY))));
+        }
+        let pack = |code: Sym| packs.get(&code).cloned().flatten();
+        let supplies = join(self.tables(), self.supplies.of(key), &pack);
+        supplies
+            .into_iter()
+            .map(|supply| {
+                let speaker = supply.halves.iter().find(|half| half.prescribed).or(supply.halves.first());
+                let item = speaker.map(|half| self.item_of(half, snapshot, items)).unwrap_or_else(|| items.resolve(snapshot, None, None, None));
+                SupplyRow { key, supply, item }
+            })
+            .collect()
+    }
+
+    fn item_of(&self, half: &Half, snapshot: &Snapshot, items: &mut Items) -> ItemId {
+        items.resolve(snapshot, self.symbols.text(half.code), self.symbols.text(half.name), self.symbols.text(half.form))
+    }
+
+    /// The column `supply.*` of all rows; `None` for a name that is no column.
+    pub fn supply_column(&self, name: &str, rows: &[SupplyRow], snapshot: &Snapshot, items: &Items) -> Option<ArrayRef> {
+        let visit = |row: &SupplyRow| *self.events.row(row.supply.visit);
+        let sym = |sym: Sym| self.symbols.text(sym);
+        let first = |row: &SupplyRow| row.supply.halves.iter().find(|half| half.prescribed).or(row.supply.halves.first()).copied();
+        let facts = |row: &SupplyRow| items.at(row.item, row.supply.time.div_euclid(SECONDS_PER_DAY));
+        let number = |of: &dyn Fn(&SupplyRow) -> Option<i64>, scale: i8| decimals(rows.iter().map(|row| of(row).map(i128::from)), 18, scale);
+        let array: ArrayRef = match name.strip_prefix("supply.")? {
+            "fixmedins_code" => texts(rows.iter().map(|row| row.supply.anchor.institution.as_deref())),
+            "rx_no" => texts(rows.iter().map(|row| Some(row.supply.anchor.number.as_str()))),
+            "substance" => texts(rows.iter().map(|row| sym(row.key.substance))),
+            "med_list_codg" => texts(rows.iter().map(|row| first(row).and_then(|half| sym(half.code)))),
+            "drug_name" => texts(rows.iter().map(|row| first(row).and_then(|half| sym(half.name)))),
+            "spec" => texts(rows.iter().map(|row| first(row).and_then(|half| sym(half.spec)))),
+            "special_class" => texts(rows.iter().map(|row| facts(row).special_class.map(|class| class.word()))),
+            "form_group" => texts(rows.iter().map(|row| facts(row).form_group.map(|form| form.word()))),
+            "fact_time" => Arc::new(TimestampSecondArray::from_iter_values(rows.iter().map(|row| row.supply.time))),
+            "dispensed" => flags(rows.iter().map(|row| Some(row.supply.dispensed))),
+            "prescribed" => flags(rows.iter().map(|row| Some(row.supply.prescribed))),
+            "circulated" => flags(rows.iter().map(|row| Some(row.supply.circulated))),
+            "quantity" | "packs" => number(&|row| row.supply.packs, 4),
+            "amount" => number(&|row| row.supply.amount, 2),
+            "days_declared" => number(&|row| row.supply.days_declared, 4),
+            "days_computed" => number(&|row| row.supply.days_computed, 4),
+            "days_pack" => number(&|row| row.supply.days_pack, 4),
+            "area" => texts(rows.iter().map(|row| sym(visit(row).area))),
+            "insured_area" => texts(rows.iter().map(|row| sym(visit(row).insured_area))),
+            "setting" => texts(rows.iter().map(|row| sym(visit(row).setting))),
+            "long_rx_flag" => texts(rows.iter().map(|row| Some(if visit(row).long_rx { "1" } else { "0" }))),
+            "sp_dise_flag" => texts(rows.iter().map(|row| Some(if visit(row).chronic { "1" } else { "0" }))),
+            "diag_codes" => texts(rows.iter().map(|row| joined(self.diagnosis_codes(row)))),
+            "disease_groups" => texts(rows.iter().map(|row| {
+                groups_text(snapshot, self.diagnosis_codes(row), row.supply.time.div_euclid(SECONDS_PER_DAY))
+            })),
+            "brdy" => Arc::new(rows.iter().map(|row| visit(row).birth_day).collect::<Date32Array>()),
+            "age" => Arc::new(rows.iter().map(|row| age(visit(row).birth_day, row.supply.time)).collect::<Int32Array>()),
+            "dscg_tkdrug_flag" => texts(rows.iter().map(|row| Some(if row.supply.discharge { "1" } else { "0" }))),
+            _ => return None,
+        };
+        Some(array)
+    }
+
+    /// Diagnoses of the visit: of the event that speaks for it, else of any half's event.
+    fn diagnosis_codes<'a>(&'a self, row: &'a SupplyRow) -> impl Iterator<Item = &'a str> {
+        let own = self.events.diagnoses(row.supply.visit);
+        let others = row.supply.halves.iter().filter(move |_| own.is_empty()).flat_map(|half| self.events.diagnoses(half.event));
+        own.iter().chain(others).filter_map(|code| self.symbols.text(*code))
+    }
+}
+
+fn age(birth_day: Option<i32>, at: i64) -> Option<i32> {
+    let date = |day: i64| chrono::DateTime::from_timestamp(day * SECONDS_PER_DAY, 0).map(|time| time.date_naive());
+    Some(age_years(date(i64::from(birth_day?))?, date(Civil(at).day())?))
+}

@@ -1,0 +1,11 @@
+//! Kinds of judging, by what they remember.
+//!
+//! - rows: nothing but the row itself; their masks come from `expr`
+//! - [`contact`]: in-person care before an online consultation
+//! - [`overlap`]: supplies of one substance that overlap
+//!
+//! [`supply`] joins the halves that rules on supply judge.
+
+pub mod contact;
+pub mod overlap;
+pub mod supply;

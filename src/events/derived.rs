@@ -1,0 +1,60 @@
+//! Columns that the engine computes: what several fields say together, and
+//! what the reference tables say about a code at fact time.
+
+use super::Column;
+use super::EventType;
+use super::Kind::Flag;
+use super::Kind::Price;
+use super::Kind::Quantity;
+use super::Kind::Text;
+use super::Tag::Personal;
+use super::col;
+use super::supply::SUPPLY;
+
+/// `header.*` beside the fields of the event.
+pub const HEADER: &[Column] = &[
+    col("online", Flag, "线上", "consulted online; NULL where signals are absent or conflict"),
+    col("setting", Text, "就诊场景", "outpatient, emergency, inpatient, day_surgery, pharmacy, chronic, ...; NULL unmapped"),
+    col("diag_codes", Text, "诊断代码", "diagnosis codes, each between semicolons; NULL none").tag(Personal),
+    col("area", Text, "就医地", "area of care, 6 digits"),
+    col("insured_area", Text, "参保地", "area of insurance, 6 digits"),
+];
+
+/// `line.*` beside the fields of the line.
+pub const LINE: &[Column] =
+    &[col("net_cnt", Quantity, "净数量", "quantity after the refunds in the same message that name the line")];
+
+/// `ref.*` at header grain.
+pub const REF_HEADER: &[Column] = &[
+    col("disease_groups", Text, "疾病组", "disease groups of the diagnoses, each between semicolons; NULL no diagnosis").tag(Personal),
+    col("inst_kind", Text, "机构类别", "hospital, pharmacy or online; NULL not registered"),
+    col("inst_level", Text, "机构等级", "level code; NULL not registered"),
+    col("inst_nature", Text, "机构性质", "public, nonprofit or private; NULL not registered"),
+    col("host_code", Text, "实体依托机构", "host of an online body"),
+];
+
+/// `ref.*` at line grain.
+pub const REF_LINE: &[Column] = &[
+    col("special_class", Text, "特殊管理类别", "NARC, PSY1, PSY2, TOXIC, RADIO, PRECURSOR or NONE; NULL unclassified"),
+    col("sex_limit", Text, "限定性别", "1 men only, 2 women only, 0 no published point"),
+    col("child_only", Flag, "限儿童", "published for children only"),
+    col("delivery_item", Flag, "配送费项目", "on the list of delivery items"),
+    col("online_item", Flag, "线上服务项目", "on the list of online service items"),
+    col("ceiling", Price, "限价", "price ceiling in force; NULL not listed"),
+    col("substance", Text, "成分", "ingredient by the drug master, else by the code's name part"),
+    col("form_group", Text, "剂型组", "injection, sustained, patch or other; NULL unknown"),
+];
+
+/// The column that `name` (`header.gend`, `ref.sex_limit`, ...) means in
+/// expressions over `event`.
+pub fn find(event: &EventType, name: &str) -> Option<Column> {
+    let (table, column) = name.split_once('.')?;
+    let lists: [&[Column]; 2] = match table {
+        "header" => [event.header.columns, HEADER],
+        "line" => [event.lines().table.columns, LINE],
+        "ref" => [REF_HEADER, REF_LINE],
+        "supply" => [SUPPLY.columns, &[]],
+        _ => return None,
+    };
+    lists.into_iter().flatten().find(|known| known.name == column).copied()
+}

@@ -1,0 +1,212 @@
+//! Topics made on request, statements written, topics read from end to end.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Wake;
+use std::task::Waker;
+use std::thread;
+use std::thread::Thread;
+
+use rdkafka::admin::AdminClient;
+use rdkafka::admin::AdminOptions;
+use rdkafka::admin::NewTopic;
+use rdkafka::admin::ResourceSpecifier;
+use rdkafka::admin::TopicReplication;
+use rdkafka::error::KafkaError;
+use rdkafka::error::RDKafkaErrorCode;
+
+use crate::base::fault::Fault;
+use crate::base::limits::MESSAGE_BYTES_MAX;
+use crate::base::record::Messages as _;
+use crate::base::record::WATERMARK_HEADER;
+use crate::io::log::Output;
+
+use super::asker::Asker;
+use super::context::Listener;
+use super::feed::Feed;
+use super::reader::Reader;
+use super::settings::ANSWER_WAIT;
+use super::settings::KafkaSettings;
+use super::trouble;
+
+/// A reject is the message itself and some headers about it.
+const REJECT_BYTES_MAX: usize = MESSAGE_BYTES_MAX + 1024 * 1024;
+const REJECT_RETENTION_MS: &str = "2592000000";
+
+/// A record as [`read_topic`] shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct TopicRecord<'a> {
+    pub partition: i32,
+    pub offset: i64,
+    pub timestamp_ms: i64,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    pub headers: &'a [(String, Option<Vec<u8>>)],
+}
+
+/// Creates the topics that do not exist yet, and says which it created.
+///
+/// `partitions` holds for all of them, `replication` is the number of copies.
+///
+/// # Errors
+/// The broker refuses, or does not answer. Topics that exist are left as they are.
+pub fn create_topics(settings: &KafkaSettings, partitions: i32, replication: i32) -> Result<Vec<String>, Fault> {
+    let message_bytes = MESSAGE_BYTES_MAX.to_string();
+    let reject_bytes = REJECT_BYTES_MAX.to_string();
+    let topic = |name| NewTopic::new(name, partitions, TopicReplication::Fixed(replication)).set("cleanup.policy", "delete");
+    let for_ever = |name| topic(name).set("retention.ms", "-1").set("retention.bytes", "-1");
+    // Recovery replays journalled runs, so inputs are held as long as the journal.
+    let mut topics: Vec<NewTopic<'_>> =
+        settings.inputs.iter().map(|name| for_ever(name.as_str()).set("max.message.bytes", &message_bytes)).collect();
+    for output in [Output::Clues, Output::Shadow, Output::Journal] {
+        topics.push(for_ever(settings.topic(output)).set("max.message.bytes", &message_bytes));
+    }
+    // Raw personal data: kept for a month from when they were refused.
+    topics.push(
+        topic(settings.topic(Output::Rejects))
+            .set("retention.ms", REJECT_RETENTION_MS)
+            .set("message.timestamp.type", "LogAppendTime")
+            .set("max.message.bytes", &reject_bytes),
+    );
+    let client = client(settings)?;
+    let options = AdminOptions::new().operation_timeout(Some(ANSWER_WAIT)).request_timeout(Some(ANSWER_WAIT));
+    let results = wait_for(client.create_topics(&topics, &options)).map_err(|error| trouble::fault("create topics", error))?;
+    let mut created = Vec::new();
+    for result in results {
+        match result {
+            Ok(name) => created.push(name),
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((name, code)) => return Err(Fault::stop(format!("create topic `{name}`"), KafkaError::AdminOp(code))),
+        }
+    }
+    Ok(created)
+}
+
+/// Partition counts of those of `topics` that exist.
+///
+/// # Errors
+/// The broker does not answer.
+pub fn topic_partitions(settings: &KafkaSettings, topics: &[&str]) -> Result<BTreeMap<String, i32>, Fault> {
+    Asker::connect(settings)?.partitions(topics)
+}
+
+/// Writes a watermark statement to every partition of each of `topics`.
+/// `text` is a civil time or `end`.
+///
+/// # Errors
+/// Stop, if a topic does not exist; else what the producer says.
+pub fn advance(settings: &KafkaSettings, topics: &[&str], text: &str) -> Result<(), Fault> {
+    let counts = topic_partitions(settings, topics)?;
+    let mut feed = Feed::connect(settings)?;
+    for topic in topics {
+        let Some(count) = counts.get(*topic) else {
+            return Err(Fault::stop("write a watermark statement", format!("there is no topic `{topic}`; make it with `claimsift topics create`")));
+        };
+        for partition in 0..*count {
+            feed.send_with(topic, partition, None, None, None, &[(WATERMARK_HEADER, text)])?;
+        }
+    }
+    feed.flush()
+}
+
+/// Reads what is committed in `topic`, partition by partition, up to the end it has now.
+///
+/// # Errors
+/// Stop, if the topic does not exist; what `each` says; what the consumer says.
+pub fn read_topic(
+    settings: &KafkaSettings,
+    topic: &str,
+    each: &mut dyn FnMut(TopicRecord<'_>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let asker = Asker::connect(settings)?;
+    let Some(count) = asker.partitions(&[topic])?.remove(topic) else {
+        return Err(Fault::stop("read a topic", format!("there is no topic `{topic}`")));
+    };
+    let mut reader = Reader::connect(settings)?;
+    for partition in 0..count {
+        let from = asker.bounds(topic, partition)?.0;
+        let to = reader.stable_end(topic, partition)?;
+        reader.read(topic, partition, from, to, &mut || Ok(()), &mut |batch| {
+            (0..batch.len()).try_for_each(|idx| {
+                let message = batch.get(idx);
+                let headers = batch.headers(idx);
+                each(TopicRecord {
+                    partition,
+                    offset: message.offset,
+                    timestamp_ms: message.timestamp_ms,
+                    key: message.key,
+                    value: message.value,
+                    headers: &headers,
+                })
+            })
+        })?;
+        reader.close(topic, partition)?;
+    }
+    Ok(())
+}
+
+/// The largest message that any topic of ours takes, in bytes; every input
+/// message must fit into the rejects.
+pub(super) fn check_message_limits(settings: &KafkaSettings) -> Result<usize, Fault> {
+    let doing = "compare message limits of topics";
+    let outputs = [Output::Clues, Output::Shadow, Output::Rejects, Output::Journal].map(|output| settings.topic(output));
+    let mut names: Vec<&str> = settings.inputs.iter().map(String::as_str).collect();
+    names.extend(outputs);
+    let wanted: Vec<ResourceSpecifier<'_>> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
+    let client = client(settings)?;
+    let options = AdminOptions::new().request_timeout(Some(ANSWER_WAIT));
+    let answers = wait_for(client.describe_configs(&wanted, &options)).map_err(|error| trouble::fault(doing, error))?;
+    let mut limits = BTreeMap::new();
+    for (name, answer) in names.iter().zip(answers) {
+        match answer {
+            Ok(config) => {
+                let limit = config.get("max.message.bytes").and_then(|entry| entry.value.as_deref()).and_then(|value| value.parse().ok());
+                limits.insert(*name, limit.unwrap_or(MESSAGE_BYTES_MAX));
+            }
+            // May be forbidden to us; then a message that is too long stops the worker when it comes.
+            Err(code) => tracing::warn!(target: "kafka", topic = name, %code, "message limit unknown"),
+        }
+    }
+    let largest_input = settings.inputs.iter().filter_map(|name| limits.get(name.as_str())).max();
+    if let (Some(input), Some(rejects)) = (largest_input, limits.get(settings.rejects.as_str()))
+        && rejects < input
+    {
+        return Err(Fault::stop(
+            doing,
+            format!(
+                "`{}` takes messages of {rejects} bytes and an input up to {input}: a reject of that size could not be kept; raise its `max.message.bytes`",
+                settings.rejects
+            ),
+        ));
+    }
+    Ok(limits.values().copied().max().unwrap_or(REJECT_BYTES_MAX))
+}
+
+fn client(settings: &KafkaSettings) -> Result<AdminClient<Listener>, Fault> {
+    settings.check()?;
+    settings.asker().create_with_context(Listener::default()).map_err(|error| trouble::fault("create admin client", error))
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Waits for an admin call, which a thread of the client's own completes.
+fn wait_for<T>(call: impl Future<Output = T>) -> T {
+    let mut call = pin!(call);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    loop {
+        match call.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(answer) => return answer,
+            Poll::Pending => thread::park(),
+        }
+    }
+}

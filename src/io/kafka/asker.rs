@@ -1,0 +1,83 @@
+//! Questions about topics: which there are, how many partitions, where they begin and end.
+
+use std::collections::BTreeMap;
+
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::RDKafkaErrorCode;
+
+use crate::base::fault::Fault;
+use crate::io::log::Output;
+
+use super::context::Listener;
+use super::settings::ANSWER_WAIT;
+use super::settings::KafkaSettings;
+use super::trouble;
+
+/// A client that never reads messages and sees past open transactions.
+pub(super) struct Asker {
+    client: BaseConsumer<Listener>,
+}
+
+impl Asker {
+    pub(super) fn connect(settings: &KafkaSettings) -> Result<Self, Fault> {
+        settings.check()?;
+        let client =
+            settings.asker().create_with_context(Listener::default()).map_err(|error| trouble::fault("create client", error))?;
+        Ok(Self { client })
+    }
+
+    /// First offset held, and the offset after the last (high watermark).
+    pub(super) fn bounds(&self, topic: &str, partition: i32) -> Result<(i64, i64), Fault> {
+        self.client
+            .fetch_watermarks(topic, partition, ANSWER_WAIT)
+            .map_err(|error| trouble::fault(format!("ask for the ends of partition {partition} of `{topic}`"), error))
+    }
+
+    /// Partition counts of those of `topics` that exist.
+    pub(super) fn partitions(&self, topics: &[&str]) -> Result<BTreeMap<String, i32>, Fault> {
+        let mut counts = BTreeMap::new();
+        for name in topics {
+            let doing = || format!("ask about topic `{name}`");
+            let metadata = self.client.fetch_metadata(Some(name), ANSWER_WAIT).map_err(|error| trouble::fault(doing(), error))?;
+            let Some(topic) = metadata.topics().first() else { continue };
+            match topic.error().map(RDKafkaErrorCode::from) {
+                None if topic.partitions().is_empty() => {}
+                None => {
+                    counts.insert((*name).to_owned(), i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX));
+                }
+                Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {}
+                Some(code) => return Err(trouble::fault(doing(), rdkafka::error::KafkaError::MetadataFetch(code))),
+            }
+        }
+        Ok(counts)
+    }
+
+    /// The number of shards: all topics exist, inputs and journal have the same number of partitions.
+    ///
+    /// # Errors
+    /// Stop, naming what is missing or unequal.
+    pub(super) fn shards(&self, settings: &KafkaSettings) -> Result<i32, Fault> {
+        let outputs = [Output::Clues, Output::Shadow, Output::Rejects, Output::Journal].map(|output| settings.topic(output));
+        let mut names: Vec<&str> = settings.inputs.iter().map(String::as_str).collect();
+        names.extend(outputs);
+        let counts = self.partitions(&names)?;
+        let missing: Vec<String> = names.iter().filter(|name| !counts.contains_key(**name)).map(|name| format!("`{name}`")).collect();
+        if !missing.is_empty() {
+            return Err(Fault::stop(
+                "look at topics",
+                format!("missing: {}; make them with `claimsift topics create`", missing.join(", ")),
+            ));
+        }
+        let shards = counts[&settings.inputs[0]];
+        let equal = [&settings.inputs[0], &settings.inputs[1], &settings.journal];
+        if equal.iter().any(|name| counts[*name] != shards) {
+            let list: Vec<String> = equal.iter().map(|name| format!("`{name}` has {}", counts[*name])).collect();
+            return Err(Fault::stop(
+                "look at topics",
+                format!("inputs and journal need the same number of partitions, for a shard owns one of each: {}", list.join(", ")),
+            ));
+        }
+        Ok(shards)
+    }
+}

@@ -1,0 +1,182 @@
+//! Kafka as a [`Log`]: one member of the group, one transactional producer.
+
+use std::time::Duration;
+
+use crate::base::fault::Fault;
+use crate::base::ids::ShardId;
+use crate::base::record::Message;
+use crate::base::record::Messages;
+use crate::events::InputId;
+use crate::io::log::CommitFailure;
+use crate::io::log::EpochWrite;
+use crate::io::log::Head;
+use crate::io::log::Log;
+use crate::io::log::Output;
+use crate::io::log::Taken;
+
+use super::admin;
+use super::asker::Asker;
+use super::member;
+use super::member::Member;
+use super::reader::Reader;
+use super::settings::KafkaSettings;
+use super::writer::Writer;
+
+/// One worker's access to Kafka. Use from one thread.
+pub struct KafkaLog {
+    settings: KafkaSettings,
+    member: Member,
+    /// Open while a shard recovers.
+    reader: Option<Reader>,
+    writer: Writer,
+    asker: Asker,
+    shards: i32,
+}
+
+impl KafkaLog {
+    /// Checks the topics, takes over the slot's transactional id (aborting what
+    /// a predecessor left open) and joins the group.
+    ///
+    /// # Errors
+    /// Stop: missing topics, unequal partition counts, message limits that do
+    /// not fit, settings that cannot be configured. Restart: the broker does not answer.
+    pub fn connect(settings: KafkaSettings) -> Result<Self, Fault> {
+        let asker = Asker::connect(&settings)?;
+        let shards = asker.shards(&settings)?;
+        let bytes_max = admin::check_message_limits(&settings)?;
+        let writer = Writer::connect(&settings, bytes_max)?;
+        let member = Member::join(&settings)?;
+        Ok(Self { settings, member, reader: None, writer, asker, shards })
+    }
+
+    /// The number of shards of the whole group.
+    pub fn shard_count(&self) -> i32 {
+        self.shards
+    }
+
+    fn ours(&self, shard: ShardId) -> Result<(), Fault> {
+        if self.member.owns(shard) && !self.member.has_news() { Ok(()) } else { Err(member::gone(shard)) }
+    }
+
+    /// Reads a range with the reader, serving the group meanwhile.
+    fn read(
+        &mut self,
+        shard: ShardId,
+        topic: &str,
+        from: i64,
+        to: i64,
+        each: &mut dyn FnMut(&dyn Messages) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            none => none.insert(Reader::connect(&self.settings)?),
+        };
+        let member = &mut self.member;
+        let mut meanwhile = || {
+            member.serve(Duration::ZERO)?;
+            if member.has_news() { Err(member::gone(shard)) } else { Ok(()) }
+        };
+        reader.read(topic, shard, from, to, &mut meanwhile, &mut |batch| each(batch))
+    }
+
+    fn close(&mut self, shard: ShardId, topics: &[String]) -> Result<(), Fault> {
+        match &mut self.reader {
+            Some(reader) => topics.iter().try_for_each(|topic| reader.close(topic, shard)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Log for KafkaLog {
+    fn shards(&mut self, wait: Duration) -> Result<Option<Vec<ShardId>>, Fault> {
+        if !self.member.has_news() {
+            self.member.serve(wait)?;
+        }
+        let news = self.member.take_news();
+        if news.is_some() {
+            self.reader = None;
+        }
+        Ok(news)
+    }
+
+    fn head(&mut self, shard: ShardId, input: InputId) -> Result<Head, Fault> {
+        self.member.inlet(shard, input)?.head(&self.asker)
+    }
+
+    fn peek(&mut self, shard: ShardId, input: InputId, look: &mut dyn FnMut(Message<'_>)) -> Result<(), Fault> {
+        if let Some(message) = self.member.inlet(shard, input)?.first() {
+            look(message);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, shard: ShardId, input: InputId, max: usize) -> Result<Taken<'_>, Fault> {
+        let (batch, next_offset) = self.member.inlet(shard, input)?.take(max)?;
+        Ok(Taken { messages: Box::new(batch), next_offset })
+    }
+
+    fn commit(&mut self, write: &EpochWrite) -> Result<(), CommitFailure> {
+        if write.records.is_empty() && write.offsets.is_empty() {
+            return Ok(());
+        }
+        // The broker checks the generation of the group, with the offsets, and
+        // never who owns a partition: that is for us to keep.
+        assert!(!write.offsets.is_empty(), "an epoch carries the offsets of its shards");
+        if self.member.has_news() || self.member.lost() {
+            self.member.start_anew();
+            return Err(CommitFailure::Lost(Fault::retry("commit an epoch", "the group gave the shards to others")));
+        }
+        for (shard, ..) in &write.offsets {
+            assert!(self.member.owns(*shard), "offsets of shard {shard}, which is not owned; owned: {:?}", self.member.owned());
+        }
+        self.writer.commit(&self.settings, &mut self.member, write)
+    }
+
+    fn committed(&mut self, shard: ShardId) -> Result<Vec<Option<i64>>, Fault> {
+        self.ours(shard)?;
+        self.member.committed(shard)
+    }
+
+    fn journal(&mut self, shard: ShardId) -> Result<Vec<Vec<u8>>, Fault> {
+        self.ours(shard)?;
+        let topic = self.settings.topic(Output::Journal).to_owned();
+        // The end that includes open transactions: an epoch whose commit is
+        // still being written must be waited for, or it would be done twice.
+        let (from, to) = self.asker.bounds(&topic, shard)?;
+        let mut values = Vec::new();
+        self.read(shard, &topic, from, to, &mut |batch| {
+            values.extend((0..batch.len()).filter_map(|idx| batch.get(idx).value.map(<[u8]>::to_vec)));
+            Ok(())
+        })?;
+        self.close(shard, &[topic])?;
+        Ok(values)
+    }
+
+    fn replay(
+        &mut self,
+        shard: ShardId,
+        input: InputId,
+        from: i64,
+        to: i64,
+        each: &mut dyn FnMut(&dyn Messages) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.ours(shard)?;
+        let topic = self.settings.inputs[input].clone();
+        self.read(shard, &topic, from, to, each)
+    }
+
+    fn seek(&mut self, shard: ShardId, offsets: &[i64]) -> Result<(), Fault> {
+        self.ours(shard)?;
+        self.close(shard, &self.settings.inputs.clone())?;
+        self.member.seek(shard, offsets)
+    }
+
+    fn beginning(&mut self, shard: ShardId, input: InputId) -> Result<i64, Fault> {
+        Ok(self.asker.bounds(&self.settings.inputs[input], shard)?.0)
+    }
+
+    fn leave(&mut self) -> Result<(), Fault> {
+        self.reader = None;
+        self.member.leave()
+    }
+}

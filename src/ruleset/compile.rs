@@ -1,0 +1,366 @@
+//! From rule documents to a compiled rule set: every expression of a table
+//! becomes part of one program, so that what rules share is computed once.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use crate::base::diagnostic::Diagnostic;
+use crate::codecs::Projection;
+use crate::events::Column;
+use crate::events::EVENT_TYPES;
+use crate::events::EventType;
+use crate::events::InputId;
+use crate::events::PRESCRIPTION_INPUT;
+use crate::events::SETTLEMENT_INPUT;
+use crate::events::Tag;
+use crate::events::derived;
+use crate::events::supply::SUPPLY;
+use crate::expr;
+use crate::expr::Columns;
+use crate::expr::OutputId;
+use crate::expr::Params;
+use crate::expr::Program;
+use crate::expr::ProgramBuilder;
+use crate::expr::Typed;
+use crate::expr::Want;
+use crate::ruleset::doc::Bilingual;
+use crate::ruleset::doc::EvaluateDoc;
+use crate::ruleset::doc::ParamValue;
+use crate::ruleset::doc::RuleBook;
+use crate::ruleset::doc::RuleDoc;
+use crate::ruleset::doc::Sql;
+use crate::ruleset::words::Grain;
+use crate::ruleset::words::RuleEvent;
+use crate::ruleset::words::Status;
+
+/// Tables that rules look at: the two event types and supply.
+pub const TABLES: usize = 3;
+/// Place of supply among the tables.
+pub const SUPPLY_TABLE: usize = 2;
+
+/// All rules that are evaluated, compiled.
+pub struct RuleSet {
+    pub digest: String,
+    /// Live and shadow rules, by id.
+    pub rules: Vec<Rule>,
+    /// By table; `None` where no rule looks at it.
+    pub tables: Vec<Option<TablePrograms>>,
+    /// What the decoder of each input keeps.
+    pub projections: Vec<Projection>,
+}
+
+/// The programs of one table.
+pub struct TablePrograms {
+    /// Conditions, exemptions and grades, over all rows.
+    pub masks: Program,
+    /// What clues carry, over the rows that became one.
+    pub details: Program,
+    /// Anchors of history rules, over all rows; also evaluated where nothing is told.
+    pub history: Program,
+    /// Rows of rules: their places in [`RuleSet::rules`].
+    pub rules: Vec<usize>,
+    /// Anchors of history rules: place in `rules`, anchor, and the
+    /// institution's own word.
+    pub anchors: Vec<AnchorOutputs>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct AnchorOutputs {
+    pub rule: usize,
+    pub anchor: OutputId,
+    pub told_by: Option<OutputId>,
+}
+
+pub struct Rule {
+    pub doc: RuleDoc,
+    pub shadow: bool,
+    /// `None` for rules that remember.
+    pub row: Option<RowRule>,
+}
+
+/// A rule whose rows are judged by themselves.
+pub struct RowRule {
+    pub table: usize,
+    pub line_grain: bool,
+    pub condition: OutputId,
+    pub excuses: Vec<Excuse>,
+    pub clear_when: Option<OutputId>,
+    pub details: Details,
+}
+
+/// A gate or an exemption.
+pub struct Excuse {
+    pub id: String,
+    pub title: Bilingual,
+    pub output: OutputId,
+    /// Whether it quiets the row; if not it is only told.
+    pub quiet: bool,
+}
+
+/// Places in the details program.
+pub struct Details {
+    /// Qualified column and its value, for evidence and summary.
+    pub values: Vec<(String, OutputId)>,
+    pub observed: Option<OutputId>,
+    pub limit: Option<OutputId>,
+    pub money: Option<OutputId>,
+}
+
+/// The columns that expressions over a table may name.
+pub fn columns_of(table: usize) -> Columns {
+    let add = |columns: Columns, qualifier: &str, list: &[Column], grain: expr::Grain| {
+        let usable = list.iter().filter(|column| !matches!(column.tag, Tag::Dropped | Tag::Pseudonym));
+        usable.fold(columns, |columns, column| columns.with(qualifier, column.name, column.kind.arrow(), grain))
+    };
+    let columns = Columns::new();
+    let Some(event) = EVENT_TYPES.get(table) else {
+        return add(columns, "supply", SUPPLY.columns, expr::Grain::Header);
+    };
+    let columns = add(columns, "header", event.header.columns, expr::Grain::Header);
+    let columns = add(columns, "header", derived::HEADER, expr::Grain::Header);
+    let columns = add(columns, "line", event.lines().table.columns, expr::Grain::Line);
+    let columns = add(columns, "line", derived::LINE, expr::Grain::Line);
+    let columns = add(columns, "ref", derived::REF_HEADER, expr::Grain::Header);
+    add(columns, "ref", derived::REF_LINE, expr::Grain::Line)
+}
+
+fn table_of(event: RuleEvent) -> usize {
+    match event {
+        RuleEvent::Settlement => SETTLEMENT_INPUT,
+        RuleEvent::Prescription => PRESCRIPTION_INPUT,
+        RuleEvent::Supply => SUPPLY_TABLE,
+    }
+}
+
+/// Columns that clues and state need, whatever the rules say.
+const SETTLEMENT_KEPT: &[(&str, &str)] = &[
+    ("header", "setl_id mdtrt_id psn_no refd_setl_flag vali_flag brdy insu_admdvs fixmedins_code fixmedins_name fix_blng_admdvs med_type biz_type_code fstdiag_flag setl_time begntime medfee_sumamt inscp_scp_amt fund_pay_sumamt hi_paymtd dise_codg hosp_lv manl_reim_rea"),
+    ("feedetl", "feedetl_sn init_feedetl_sn rx_drord_no rx_circ_flag fee_ocur_time med_list_codg medins_list_name det_item_fee_sumamt cnt pric inscp_scp_amt list_type prd_days bilg_dept_codg bilg_dr_codg dscg_tkdrug_flag spec dosform_name"),
+    ("diseinfo", "diag_code"),
+];
+const PRESCRIPTION_KEPT: &[(&str, &str)] = &[
+    ("header", "hosp_rxno hi_rxno init_rxno vali_flag biz_type_code auth_no insu_plc_no mdtrtarea_no prsc_time long_rx_flag fixmedins_code fixmedins_name mdtrt_id med_type otp_ipt_flag psn_no brdy patn_age prsc_dept_code dr_code dise_codg sp_dise_flag maindiag_code fstdiag_flag"),
+    ("rxdrugdetail", "med_list_codg drug_genname drug_dosform drug_spec medc_days sin_dosunt sin_doscnt used_frqu_codg drug_cnt drug_dosunt drug_pric drug_sumamt"),
+    ("diseinfo", "diag_code"),
+];
+
+/// Compiles the live and shadow rules of a book. All mistakes of all
+/// expressions are returned; the set is whole only if there are none.
+pub fn compile(book: &RuleBook, digest: String) -> (RuleSet, Vec<Diagnostic>) {
+    let mut compiler = Compiler::new(book);
+    for doc in book.rules.iter().filter(|doc| matches!(doc.status, Status::Live | Status::Shadow | Status::Draft)) {
+        compiler.rule(doc);
+    }
+    compiler.finish(digest)
+}
+
+/// Over what an expression is read.
+struct Scope {
+    table: usize,
+    grain: expr::Grain,
+    params: Params,
+}
+
+impl Scope {
+    fn of(doc: &RuleDoc, table: usize) -> Self {
+        let grain = if doc.grain == Grain::Line { expr::Grain::Line } else { expr::Grain::Header };
+        Self { table, grain, params: params_of(doc, table) }
+    }
+}
+
+struct Compiler<'a> {
+    book: &'a RuleBook,
+    columns: Vec<Columns>,
+    masks: Vec<ProgramBuilder>,
+    details: Vec<ProgramBuilder>,
+    history: Vec<ProgramBuilder>,
+    named: Vec<BTreeSet<String>>,
+    table_rules: Vec<Vec<usize>>,
+    anchors: Vec<Vec<AnchorOutputs>>,
+    rules: Vec<Rule>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(book: &'a RuleBook) -> Self {
+        Self {
+            book,
+            columns: (0..TABLES).map(columns_of).collect(),
+            masks: (0..TABLES).map(|table| ProgramBuilder::new(&columns_of(table))).collect(),
+            details: (0..TABLES).map(|table| ProgramBuilder::new(&columns_of(table))).collect(),
+            history: (0..TABLES).map(|table| ProgramBuilder::new(&columns_of(table))).collect(),
+            named: vec![BTreeSet::new(); TABLES],
+            table_rules: vec![Vec::new(); TABLES],
+            anchors: vec![Vec::new(); TABLES],
+            rules: Vec::new(),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    fn rule(&mut self, doc: &RuleDoc) {
+        let place = self.rules.len();
+        let table = table_of(doc.event);
+        let row = match &doc.evaluate {
+            EvaluateDoc::Row { when } => self.row(doc, table, when),
+            EvaluateDoc::EarlierContact(contact) => {
+                self.anchor(place, doc, &contact.anchor, contact.told_by.as_ref());
+                None
+            }
+            EvaluateDoc::OverlappingSupply(_) => None,
+        };
+        let complete = row.is_some() || !matches!(doc.evaluate, EvaluateDoc::Row { .. });
+        if doc.status != Status::Draft && complete {
+            if row.is_some() {
+                self.table_rules[table].push(place);
+            }
+            self.rules.push(Rule { doc: doc.clone(), shadow: doc.status == Status::Shadow, row });
+        }
+    }
+
+    fn row(&mut self, doc: &RuleDoc, table: usize, when: &Sql) -> Option<RowRule> {
+        let scope = Scope::of(doc, table);
+        let condition = self.mask(when, Want::Boolean, &scope);
+        let mut excuses = Vec::new();
+        for id in &doc.gates {
+            let Some(gate) = self.book.gate(id, doc.event, doc.grain) else { continue };
+            if let Some(output) = self.mask(&gate.when, Want::Boolean, &scope) {
+                excuses.push(Excuse { id: id.clone(), title: gate.title.clone(), output, quiet: gate.quiet });
+            }
+        }
+        for exempt in &doc.exempt {
+            if let Some(output) = self.mask(&exempt.when, Want::Boolean, &scope) {
+                excuses.push(Excuse { id: exempt.id.clone(), title: exempt.title.clone(), output, quiet: true });
+            }
+        }
+        let clear_when = doc.clear_when.as_ref().and_then(|sql| self.mask(sql, Want::Boolean, &scope));
+        let details = self.details_of(doc, &scope);
+        Some(RowRule { table, line_grain: doc.grain == Grain::Line, condition: condition?, excuses, clear_when, details })
+    }
+
+    fn anchor(&mut self, place: usize, doc: &RuleDoc, anchor: &Sql, told_by: Option<&Sql>) {
+        let own = table_of(doc.event);
+        for table in [SETTLEMENT_INPUT, PRESCRIPTION_INPUT] {
+            let scope = Scope { table, grain: expr::Grain::Header, params: params_of(doc, table) };
+            let reports = table == own;
+            let anchor = self.parse(anchor, Want::Boolean, &scope, reports).map(|typed| self.history[table].add(&typed, scope.grain));
+            let told_by = told_by.and_then(|sql| self.parse(sql, Want::Boolean, &scope, reports));
+            let told_by = told_by.map(|typed| self.history[table].add(&typed, scope.grain));
+            if let Some(anchor) = anchor {
+                self.anchors[table].push(AnchorOutputs { rule: place, anchor, told_by });
+            }
+        }
+    }
+
+    fn details_of(&mut self, doc: &RuleDoc, scope: &Scope) -> Details {
+        let mut values: Vec<(String, OutputId)> = Vec::new();
+        let mut wanted: Vec<Sql> = doc.clue.evidence.clone();
+        for template in [&doc.clue.summary.zh, &doc.clue.summary.en] {
+            for (range, name) in template.placeholders().into_iter().flatten() {
+                let span = template.place(range);
+                wanted.push(Sql { text: name.to_owned(), span, source: template.source.clone() });
+            }
+        }
+        for sql in wanted {
+            if values.iter().any(|(name, _)| *name == sql.text) {
+                continue;
+            }
+            if let Some(output) = self.detail(&sql, Want::Any, scope) {
+                values.push((sql.text.clone(), output));
+            }
+        }
+        Details {
+            values,
+            observed: doc.clue.observed.as_ref().and_then(|sql| self.detail(sql, Want::Any, scope)),
+            limit: doc.clue.limit.as_ref().and_then(|sql| self.detail(sql, Want::Any, scope)),
+            money: doc.clue.money.as_ref().and_then(|sql| self.detail(sql, Want::Decimal, scope)),
+        }
+    }
+
+    fn mask(&mut self, sql: &Sql, want: Want, scope: &Scope) -> Option<OutputId> {
+        let typed = self.parse(sql, want, scope, true)?;
+        Some(self.masks[scope.table].add(&typed, scope.grain))
+    }
+
+    fn detail(&mut self, sql: &Sql, want: Want, scope: &Scope) -> Option<OutputId> {
+        let typed = self.parse(sql, want, scope, true)?;
+        Some(self.details[scope.table].add(&typed, scope.grain))
+    }
+
+    fn parse(&mut self, sql: &Sql, want: Want, scope: &Scope, reports: bool) -> Option<Typed> {
+        match expr::parse(&sql.text, &self.columns[scope.table], want, &scope.params) {
+            Ok(typed) if typed.grain() > scope.grain => {
+                if reports {
+                    let help = "A rule of grain `header` has one row per event: name header columns only.";
+                    self.diagnostics.push(sql.diagnostic(0..sql.text.len(), "line columns in an expression over headers").help(help));
+                }
+                None
+            }
+            Ok(typed) => {
+                self.named[scope.table].extend(typed.columns().iter().cloned());
+                Some(typed)
+            }
+            Err(errors) => {
+                if reports {
+                    self.diagnostics.extend(errors.into_iter().map(|error| {
+                        let diagnostic = sql.diagnostic(error.span, error.message);
+                        match error.help {
+                            Some(help) => diagnostic.help(help),
+                            None => diagnostic,
+                        }
+                    }));
+                }
+                None
+            }
+        }
+    }
+
+    fn finish(self, digest: String) -> (RuleSet, Vec<Diagnostic>) {
+        let mut tables = Vec::new();
+        let parts = self.masks.into_iter().zip(self.details).zip(self.history).zip(self.table_rules).zip(self.anchors);
+        for ((((masks, details), history), rules), anchors) in parts {
+            let used = !rules.is_empty() || !anchors.is_empty();
+            tables.push(used.then(|| TablePrograms { masks: masks.build(), details: details.build(), history: history.build(), rules, anchors }));
+        }
+        let projections = [(SETTLEMENT_INPUT, SETTLEMENT_KEPT), (PRESCRIPTION_INPUT, PRESCRIPTION_KEPT)]
+            .into_iter()
+            .map(|(input, kept)| projection(input, kept, &self.named[input]))
+            .collect();
+        (RuleSet { digest, rules: self.rules, tables, projections }, self.diagnostics)
+    }
+}
+
+/// What the decoder keeps: what state and clues need, and what is named.
+fn projection(input: InputId, kept: &[(&str, &str)], named: &BTreeSet<String>) -> Projection {
+    let event: &EventType = EVENT_TYPES[input];
+    let mut projection = Projection::none(event);
+    for (table, columns) in kept {
+        for column in columns.split_whitespace() {
+            assert!(projection.keep(event, table, column), "{table}.{column} is a column of {}", event.name);
+        }
+    }
+    for name in named {
+        match name.split_once('.') {
+            Some(("header", column)) => projection.keep(event, event.header.name, column),
+            Some(("line", column)) => projection.keep(event, event.lines().table.name, column),
+            _ => false,
+        };
+    }
+    projection
+}
+
+fn params_of(doc: &RuleDoc, table: usize) -> Params {
+    let area_column = if table == SUPPLY_TABLE { "supply.area" } else { "header.area" };
+    let value = |value: &ParamValue| match value {
+        ParamValue::Number(number) => expr::ParamValue::number(&number.to_string()).unwrap_or(expr::ParamValue::from(0)),
+        ParamValue::Text(text) => expr::ParamValue::Text(text.clone()),
+    };
+    let values: BTreeMap<String, expr::Param> = doc
+        .params
+        .iter()
+        .map(|param| {
+            let by_area = param.by_area.iter().map(|(prefix, own)| (prefix.clone(), value(own))).collect();
+            (param.name.clone(), expr::Param { default: value(&param.default), by_area })
+        })
+        .collect();
+    Params { area_column: Some(area_column.to_owned()), values }
+}

@@ -1,0 +1,89 @@
+//! The least rule tree without a mistake, and edits of it, for tests.
+
+use std::sync::Arc;
+
+use crate::base::diagnostic::Diagnostic;
+use crate::base::diagnostic::SourceText;
+use crate::base::diagnostic::render;
+use crate::ruleset::doc::RuleBook;
+use crate::ruleset::read::read;
+
+pub(super) const GATES: &str = "\
+gates:
+  - { id: self_paid, zh: 全自费, en: self-paid, event: settlement, grain: line, when: \"line.inscp_scp_amt = 0\" }
+  - { id: voided, zh: 已作废, en: voided, event: settlement, grain: header, when: \"header.vali_flag = '0'\" }
+  - { id: interim, zh: 中途结算, en: interim bill, event: settlement, grain: header, when: \"header.mid_setl_flag = '1'\", quiet: false }
+";
+
+pub(super) const RULE: &str = "\
+# yaml-language-server: $schema=../../schemas/rule.schema.json
+id: drug-sex
+version: 1
+title: { zh: 限性别药品用于另一性别, en: Drug for the other sex }
+status: live
+owner: insurance-desk
+department: { lead: insurance, copy_to: [health] }
+result: suspected
+severity: medium
+problem_type: 超支付范围
+party: institution
+event: settlement
+grain: line
+evaluate:
+  kind: row
+  when: \"ref.sex_limit in ('1','2') and header.gend <> ref.sex_limit\"
+params:
+  child_max: { default: 18, min: 14, max: 18, unit: 岁, by_area: { \"5107\": 14 } }
+gates: [self_paid, voided]
+exempt:
+  - { id: lung, zh: 肺动脉高压, en: pulmonary hypertension, when: \"icd_in(header.diag_codes, 'I27')\" }
+clue:
+  summary: { zh: \"性别{header.gend}使用{line.medins_list_name}\", en: \"sex {header.gend}\" }
+  evidence: [header.gend, line.med_list_codg]
+  money: line.det_item_fee_sumamt
+why: { zh: 不属支付范围, en: outside the scope }
+basis:
+  - { text: 医疗保障基金使用监督管理条例, article: 第三十八条, issuer: 国务院令第735号, valid_from: 2021-05-01, verified: false }
+innocent_when:
+  - { zh: 性别登记错误, en: sex recorded wrongly }
+cases:
+  - name: woman on a drug for men
+    given: { header: { gend: \"2\" }, line: { medListCodg: XG04CAA000A001010100001, cnt: 2.50 } }
+    expect: clue
+    grade: suspected
+  - name: man on a drug for men
+    given: { header: { gend: \"1\" } }
+    expect: quiet
+  - name: sex not known
+    given: { header: { gend: null }, diagnoses: [] }
+    expect: unknown
+";
+
+pub(super) fn source(name: &str, text: &str) -> Arc<SourceText> {
+    Arc::new(SourceText { name: name.to_owned(), text: text.to_owned() })
+}
+
+/// The text with each `from` replaced by `to`; every `from` must be there.
+pub(super) fn edited(text: &str, edits: &[(&str, &str)]) -> String {
+    edits.iter().fold(text.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "the fixture has no {from:?}");
+        text.replacen(from, to, 1)
+    })
+}
+
+/// The fixture with the rule edited.
+pub(super) fn book(edits: &[(&str, &str)]) -> (RuleBook, Vec<Diagnostic>) {
+    read(&[source("rules/gates.yaml", GATES), source("rules/drugs/drug-sex.yaml", &edited(RULE, edits))])
+}
+
+/// What the edited rule is told, exactly as a person reads it.
+#[track_caller]
+pub(super) fn check(edits: &[(&str, &str)], expect: &str) {
+    let (_, diagnostics) = book(edits);
+    same(&render(&diagnostics), expect);
+}
+
+#[track_caller]
+pub(super) fn same(actual: &str, expect: &str) {
+    assert!(actual.trim() == expect.trim(), "actual:\n{actual}\nexpected:\n{expect}");
+}

@@ -1,0 +1,325 @@
+//! Checks, each on the least rule that it is about.
+
+use std::collections::BTreeSet;
+
+use crate::base::diagnostic::render;
+use crate::ruleset::fixture::GATES;
+use crate::ruleset::fixture::RULE;
+use crate::ruleset::fixture::check;
+use crate::ruleset::fixture::edited;
+use crate::ruleset::fixture::same;
+use crate::ruleset::fixture::source;
+use crate::ruleset::lints::LINTS;
+use crate::ruleset::read::read;
+
+#[test]
+fn codes_are_unique() {
+    let codes: BTreeSet<&str> = LINTS.iter().map(|lint| lint.code).collect();
+    assert_eq!(codes.len(), LINTS.len());
+}
+
+#[test]
+fn id_is_file_name() {
+    check(
+        &[("id: drug-sex", "id: drug-age")],
+        r#"
+error[id-is-file-name]: rule `drug-age` stands in a file of another name
+ --> rules/drugs/drug-sex.yaml:2:5
+  |
+2 | id: drug-age
+  |     ^^^^^^^^
+  |
+  = help: Rename the file to `drug-age.yaml`, or the rule to `drug-sex`.
+"#,
+    );
+}
+
+#[test]
+fn ids_unique() {
+    let gates = edited(GATES, &[("id: interim", "id: voided")]);
+    let rule = edited(RULE, &[("id: lung", "id: voided"), ("[self_paid, voided]", "[self_paid, voided, self_paid]")]);
+    let (_, found) =
+        read(&[source("r/gates.yaml", &gates), source("r/a/drug-sex.yaml", &rule), source("r/b/drug-sex.yaml", RULE)]);
+    same(
+        &render(&found),
+        r#"
+error[ids-unique]: gate `self_paid` is named twice
+  --> r/a/drug-sex.yaml:19:28
+   |
+19 | gates: [self_paid, voided, self_paid]
+   |                            ^^^^^^^^^
+   |
+   = help: Remove one of the two.
+
+error[ids-unique]: exemption `voided` has the id of another exemption or gate of the rule
+  --> r/a/drug-sex.yaml:21:11
+   |
+21 |   - { id: voided, zh: 肺动脉高压, en: pulmonary hypertension, when: "icd_in(header.diag_codes, 'I27')" }
+   |           ^^^^^^
+   |
+   = help: Give it an id of its own.
+
+error[ids-unique]: rule `drug-sex` exists twice
+ --> r/b/drug-sex.yaml:2:5
+  |
+2 | id: drug-sex
+  |     ^^^^^^^^
+  |
+  = help: The other stands in r/a/drug-sex.yaml; give one of them another id.
+
+error[ids-unique]: gate `voided` exists twice for settlement header
+ --> r/gates.yaml:4:11
+  |
+4 |   - { id: voided, zh: 中途结算, en: interim bill, event: settlement, grain: header, when: "header.mid_setl_flag = '1'", quiet: false }
+  |           ^^^^^^
+  |
+  = help: Give one of them another id, event or grain.
+"#,
+    );
+}
+
+#[test]
+fn retired_reason() {
+    check(
+        &[("status: live", "status: retired")],
+        r#"
+error[retired-reason]: a retired rule without a reason
+ --> rules/drugs/drug-sex.yaml:5:9
+  |
+5 | status: retired
+  |         ^^^^^^^
+  |
+  = help: Add `retired_because` and say why.
+"#,
+    );
+    check(
+        &[("status: live", "status: live\nretired_because: replaced")],
+        r#"
+error[retired-reason]: `retired_because` on a rule that is live
+ --> rules/drugs/drug-sex.yaml:6:18
+  |
+6 | retired_because: replaced
+  |                  ^^^^^^^^
+  |
+  = help: Remove it, or set `status: retired`.
+"#,
+    );
+}
+
+#[test]
+fn grain_fits() {
+    check(
+        &[
+            ("grain: line", "grain: supply"),
+            ("gates: [self_paid, voided]", "gates: []"),
+            ("性别{header.gend}使用{line.medins_list_name}", "x"),
+            ("sex {header.gend}", "x"),
+            ("[header.gend, line.med_list_codg]", "[supply.packs]"),
+        ],
+        r#"
+error[grain-fits]: the event `settlement` has no grain `supply`
+  --> rules/drugs/drug-sex.yaml:13:8
+   |
+13 | grain: supply
+   |        ^^^^^^
+   |
+   = help: Set `grain: header` or `grain: line`.
+"#,
+    );
+}
+
+#[test]
+fn clear_when() {
+    check(
+        &[("result: suspected", "result: suspected\nclear_when: ref.delivery_item")],
+        r#"
+error[clear-when]: `clear_when` on a rule whose result is suspected
+ --> rules/drugs/drug-sex.yaml:9:13
+  |
+9 | clear_when: ref.delivery_item
+  |             ^^^^^^^^^^^^^^^^^
+  |
+  = help: Set `result: clear`, or remove `clear_when`.
+"#,
+    );
+}
+
+#[test]
+fn gates_known() {
+    check(
+        &[("[self_paid, voided]", "[self_payed, voided]")],
+        r#"
+error[gates-known]: gate `self_payed` does not exist
+  --> rules/drugs/drug-sex.yaml:19:9
+   |
+19 | gates: [self_payed, voided]
+   |         ^^^^^^^^^^
+   |
+   = help: Did you mean `self_paid`?
+"#,
+    );
+    check(
+        &[
+            ("[self_paid, voided]", "[self_paid]"),
+            ("grain: line", "grain: header"),
+            ("使用{line.medins_list_name}", ""),
+            (", line.med_list_codg]", "]"),
+        ],
+        r#"
+error[gates-known]: gate `self_paid` is not told for settlement header
+  --> rules/drugs/drug-sex.yaml:19:9
+   |
+19 | gates: [self_paid]
+   |         ^^^^^^^^^
+   |
+   = help: Add it to gates.yaml for this event and grain.
+"#,
+    );
+}
+
+#[test]
+fn params_in_range() {
+    check(
+        &[("default: 18", "default: 19")],
+        r#"
+error[params-in-range]: 19 lies outside the limits of parameter `child_max`
+  --> rules/drugs/drug-sex.yaml:18:25
+   |
+18 |   child_max: { default: 19, min: 14, max: 18, unit: 岁, by_area: { "5107": 14 } }
+   |                         ^^
+   |
+   = help: Choose a value within: `min` is 14, `max` is 18.
+"#,
+    );
+    check(
+        &[("\"5107\": 14", "\"5107\": fourteen, \"51\": 13.5")],
+        r#"
+error[params-in-range]: parameter `child_max` is a number in one place and a text in another
+  --> rules/drugs/drug-sex.yaml:18:75
+   |
+18 |   child_max: { default: 18, min: 14, max: 18, unit: 岁, by_area: { "5107": fourteen, "51": 13.5 } }
+   |                                                                            ^^^^^^^^
+   |
+   = help: Write all its values alike, numbers without quotes.
+
+error[params-in-range]: 13.5 lies outside the limits of parameter `child_max`
+  --> rules/drugs/drug-sex.yaml:18:91
+   |
+18 |   child_max: { default: 18, min: 14, max: 18, unit: 岁, by_area: { "5107": fourteen, "51": 13.5 } }
+   |                                                                                            ^^^^
+   |
+   = help: Choose a value within: `min` is 14, `max` is 18.
+"#,
+    );
+    check(
+        &[("min: 14, max: 18", "min: 18, max: 14")],
+        r#"
+error[params-in-range]: `min` 18 of parameter `child_max` is above its `max` 14
+  --> rules/drugs/drug-sex.yaml:18:34
+   |
+18 |   child_max: { default: 18, min: 18, max: 14, unit: 岁, by_area: { "5107": 14 } }
+   |                                  ^^
+   |
+   = help: Exchange the two.
+"#,
+    );
+}
+
+#[test]
+fn columns_qualified() {
+    check(
+        &[
+            ("{header.gend}使用{line.medins_list_name}", "{gend}使用{supply.packs}和{line.cnt"),
+            ("[header.gend, ", "[\"header.gend || 'x'\", "),
+        ],
+        r#"
+error[columns-qualified]: "gend" is no column
+  --> rules/drugs/drug-sex.yaml:23:22
+   |
+23 |   summary: { zh: "性别{gend}使用{supply.packs}和{line.cnt", en: "sex {header.gend}" }
+   |                        ^^^^
+   |
+   = help: Write one of `header.`, `line.`, `ref.`, `param.` and the name of a column right after it.
+
+error[columns-qualified]: the rule's grain has no columns `supply.`
+  --> rules/drugs/drug-sex.yaml:23:30
+   |
+23 |   summary: { zh: "性别{gend}使用{supply.packs}和{line.cnt", en: "sex {header.gend}" }
+   |                                  ^^^^^^^^^^^^
+   |
+   = help: It has `header.`, `line.`, `ref.`, `param.`.
+
+error[columns-qualified]: a brace without its fellow
+  --> rules/drugs/drug-sex.yaml:23:44
+   |
+23 |   summary: { zh: "性别{gend}使用{supply.packs}和{line.cnt", en: "sex {header.gend}" }
+   |                                                 ^
+   |
+   = help: Write placeholders as {line.cnt}; other braces are not supported.
+
+error[columns-qualified]: "header.gend || 'x'" is no column
+  --> rules/drugs/drug-sex.yaml:24:15
+   |
+24 |   evidence: ["header.gend || 'x'", line.med_list_codg]
+   |               ^^^^^^^^^^^^^^^^^^
+   |
+   = help: Write one of `header.`, `line.`, `ref.`, `param.` and the name of a column right after it.
+"#,
+    );
+}
+
+#[test]
+fn basis_dates() {
+    check(
+        &[("valid_from: 2021-05-01", "valid_from: 2021-05-01, valid_to: 2021-05-01")],
+        r#"
+error[basis-dates]: the basis ends on 2021-05-01, not after it begins on 2021-05-01
+  --> rules/drugs/drug-sex.yaml:28:98
+   |
+28 | ...ssuer: 国务院令第735号, valid_from: 2021-05-01, valid_to: 2021-05-01, verified: false }
+   |                                                              ^^^^^^^^^^
+   |
+   = help: Write the first day on which it no longer holds, or null.
+"#,
+    );
+}
+
+#[test]
+fn basis_verified() {
+    check(
+        &[("result: suspected", "result: clear")],
+        r#"
+error[basis-verified]: a live rule with a clear result on an unverified basis
+  --> rules/drugs/drug-sex.yaml:28:98
+   |
+28 |   - { text: 医疗保障基金使用监督管理条例, article: 第三十八条, issuer: 国务院令第735号, valid_from: 2021-05-01, verified: false }
+   |                                                                                                                           ^^^^^
+   |
+   = help: Compare it with the published text and set `verified: true`, or lower `result` to suspected or `status` to shadow.
+"#,
+    );
+}
+
+#[test]
+fn cases_cover() {
+    check(
+        &[("expect: unknown", "expect: quiet"), ("name: sex not known", "name: man on a drug for men")],
+        r#"
+error[cases-cover]: no case of rule `drug-sex` expects `unknown`
+  --> rules/drugs/drug-sex.yaml:31:1
+   |
+31 | cases:
+   | ^^^^^
+   |
+   = help: Add a case in which a column that the condition needs is null.
+
+error[cases-cover]: two cases are named "man on a drug for men"
+  --> rules/drugs/drug-sex.yaml:39:11
+   |
+39 |   - name: man on a drug for men
+   |           ^^^^^^^^^^^^^^^^^^^^^
+   |
+   = help: Name each case by what it shows.
+"#,
+    );
+}

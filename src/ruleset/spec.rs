@@ -1,0 +1,314 @@
+//! The keys of rule, gate and pack files: shape, need, default and label of
+//! each. `read` fills documents by it and `schema` describes it to editors.
+
+use crate::ruleset::shape::AREA;
+use crate::ruleset::shape::AREA_OR_EMPTY;
+use crate::ruleset::shape::Field;
+use crate::ruleset::shape::KEBAB;
+use crate::ruleset::shape::Object;
+use crate::ruleset::shape::RowOf;
+use crate::ruleset::shape::SNAKE;
+use crate::ruleset::shape::Shape;
+use crate::ruleset::shape::optional;
+use crate::ruleset::shape::required;
+use crate::ruleset::words::Department;
+use crate::ruleset::words::Expect;
+use crate::ruleset::words::Grade;
+use crate::ruleset::words::Grain;
+use crate::ruleset::words::LookFor;
+use crate::ruleset::words::Party;
+use crate::ruleset::words::RuleEvent;
+use crate::ruleset::words::Severity;
+use crate::ruleset::words::Status;
+use crate::ruleset::words::Words as _;
+use crate::ruleset::words::words;
+
+words! {
+    /// The word after `kind:`.
+    EvaluatorKind {
+        Row = "row", "逐行", "each row by itself";
+        History = "history", "参保人历史", "against the person's earlier events";
+    }
+}
+
+/// Version numbers start here; 0 would look like "none".
+const VERSION: Shape = Shape::Int { min: 1, max: 1_000_000 };
+
+/// A rule file.
+pub static RULE: Object = Object {
+    fields: &[
+        required("id", Shape::Form(&KEBAB), "规则编号", "the rule's id, same as the file's name"),
+        required("version", VERSION, "版本", "raised whenever the rule's meaning changes"),
+        required("title", Shape::Object(&BILINGUAL), "标题", "one line in both languages"),
+        required("status", Shape::Choice(Status::CHOICES), "状态", "how far the rule has come"),
+        optional("retired_because", Shape::Text, "停用原因", "why the rule was retired"),
+        required("owner", Shape::Text, "负责人", "the desk that answers for the rule"),
+        required("department", Shape::Object(&DEPARTMENT), "受理部门", "who receives the clues"),
+        optional("focus", Shape::Text, "专项重点", "a focus of the year's campaign"),
+        required("result", Shape::Choice(Grade::CHOICES), "线索等级", "how sure a clue is"),
+        optional(
+            "clear_when",
+            Shape::Sql,
+            "明确条件",
+            "rows where it is not true are only suspected; needs `result: clear`",
+        ),
+        required("severity", Shape::Choice(Severity::CHOICES), "严重程度", "how grave a clue is"),
+        required("problem_type", Shape::Text, "问题类型", "the regulation's word for the problem"),
+        required("party", Shape::Choice(Party::CHOICES), "责任主体", "whom a clue is about"),
+        required("event", Shape::Choice(RuleEvent::CHOICES), "事件", "what the rule judges"),
+        required("grain", Shape::Choice(Grain::CHOICES), "粒度", "what one row is"),
+        required("evaluate", EVALUATE, "判断方式", "the kind of judging and its settings"),
+        optional("params", Shape::Map { key: &SNAKE, value: &PARAM_SHAPE }, "参数", "thresholds, read as `param.name`"),
+        optional("gates", Shape::List(&Shape::Form(&SNAKE)), "公共豁免", "ids of gates from gates.yaml"),
+        optional("exempt", Shape::List(&Shape::Object(&EXEMPT)), "本规则豁免", "exemptions of this rule alone"),
+        required("clue", Shape::Object(&CLUE), "线索内容", "what a clue says"),
+        required("why", Shape::Object(&BILINGUAL), "为何可疑", "why the pattern is suspicious"),
+        required("basis", Shape::SomeOf(&Shape::Object(&BASIS)), "依据", "legal bases, each with its dates"),
+        required(
+            "innocent_when",
+            Shape::SomeOf(&Shape::Object(&BILINGUAL)),
+            "常见正当情形",
+            "known innocent explanations to ask for first",
+        ),
+        required("cases", Shape::SomeOf(&Shape::Object(&CASE)), "用例", "tests of the rule"),
+    ],
+};
+
+pub static BILINGUAL: Object = Object {
+    fields: &[required("zh", Shape::Text, "中文", "in Chinese"), required("en", Shape::Text, "英文", "in English")],
+};
+
+pub static DEPARTMENT: Object = Object {
+    fields: &[
+        required("lead", Shape::Choice(Department::CHOICES), "主办", "who handles the clue"),
+        optional("copy_to", Shape::List(&Shape::Choice(Department::CHOICES)), "抄送", "who receives a copy"),
+    ],
+};
+
+const EVALUATE: Shape = Shape::Tagged {
+    tag: "kind",
+    variants: &[
+        (EvaluatorKind::Row.name(), Shape::Object(&ROW)),
+        (
+            EvaluatorKind::History.name(),
+            Shape::Tagged {
+                tag: "look_for",
+                variants: &[
+                    (LookFor::EarlierContact.name(), Shape::Object(&EARLIER_CONTACT)),
+                    (LookFor::OverlappingSupply.name(), Shape::Object(&OVERLAPPING_SUPPLY)),
+                ],
+            },
+        ),
+    ],
+};
+
+const KIND: Field = required("kind", Shape::Choice(EvaluatorKind::CHOICES), "类别", "the kind of judging");
+const LOOK_FOR: Field =
+    required("look_for", Shape::Choice(LookFor::CHOICES), "查找", "what is looked for in the history");
+
+pub static ROW: Object =
+    Object { fields: &[KIND, required("when", Shape::Sql, "条件", "true for the rows that a clue is about")] };
+
+pub static EARLIER_CONTACT: Object = Object {
+    fields: &[
+        KIND,
+        LOOK_FOR,
+        required("anchor", Shape::Sql, "判断对象", "which headers are judged"),
+        optional("told_by", Shape::Sql, "自报首诊", "true where the institution itself told of a first visit"),
+        optional("wait", Shape::Duration, "等待", "event time until the conclusion from absence").or("1d"),
+        required("lookback_days", Shape::NumberOrParam, "回溯天数", "days that are looked at; 0: all"),
+        required(
+            "min_history_days",
+            Shape::NumberOrParam,
+            "最短历史天数",
+            "days of complete history without which the rule is unknown",
+        ),
+        required(
+            "same_disease",
+            Shape::Object(&SAME_DISEASE),
+            "同病判定",
+            "what makes a visit one for the same disease; any suffices",
+        ),
+    ],
+};
+
+pub static SAME_DISEASE: Object = Object {
+    fields: &[
+        optional(
+            "icd_characters",
+            Shape::Int { min: 0, max: 10 },
+            "ICD前几位",
+            "leading characters that agree; 0: not looked at",
+        )
+        .or("3"),
+        optional("groups", Shape::Bool, "疾病组", "the same disease group").or("true"),
+        optional("chronic_list", Shape::Bool, "门慢特病种", "the same entry of the chronic-disease list").or("true"),
+        optional("substance", Shape::Bool, "同成分", "the same substance was supplied").or("true"),
+        optional("init_rxno", Shape::Bool, "续方", "the prescription continues an earlier one").or("true"),
+    ],
+};
+
+pub static OVERLAPPING_SUPPLY: Object = Object {
+    fields: &[
+        KIND,
+        LOOK_FOR,
+        required("remaining_days", Shape::NumberOrParam, "剩余天数", "days that the earlier supply still lasts"),
+        required(
+            "remaining_share",
+            Shape::NumberOrParam,
+            "剩余比例",
+            "share of the earlier supply that still lasts, 0 to 1",
+        ),
+        required("surplus_days", Shape::NumberOrParam, "累计超量天数", "days of surplus over the run of supplies"),
+        optional(
+            "institutions_min",
+            Shape::Int { min: 1, max: 100 },
+            "最少机构数",
+            "different institutions among the supplies",
+        )
+        .or("2"),
+        optional("same_substance", Shape::Bool, "同成分", "only supplies of one substance are compared").or("true"),
+    ],
+};
+
+const PARAM_SHAPE: Shape = Shape::Object(&PARAM);
+
+pub static PARAM: Object = Object {
+    fields: &[
+        required("default", Shape::NumberOrText, "默认值", "the value where no area says otherwise"),
+        optional("min", Shape::Decimal, "下限", "the least value that makes sense"),
+        optional("max", Shape::Decimal, "上限", "the greatest value that makes sense"),
+        optional("unit", Shape::Text, "单位", "the value's unit"),
+        optional("note", Shape::Text, "说明", "where the value comes from"),
+        optional(
+            "by_area",
+            Shape::Map { key: &AREA, value: &Shape::NumberOrText },
+            "分地区取值",
+            "by area prefix; the longest match holds",
+        ),
+    ],
+};
+
+pub static EXEMPT: Object = Object {
+    fields: &[
+        required("id", Shape::Form(&SNAKE), "编号", "the exemption's id"),
+        required("zh", Shape::Text, "中文", "in Chinese"),
+        required("en", Shape::Text, "英文", "in English"),
+        required("when", Shape::Sql, "条件", "true for the rows that are exempt"),
+    ],
+};
+
+pub static CLUE: Object = Object {
+    fields: &[
+        required("summary", Shape::Object(&SUMMARY), "摘要", "one sentence with {column} placeholders"),
+        required("evidence", Shape::SomeOf(&Shape::Sql), "证据字段", "columns whose values the clue carries"),
+        optional("observed", Shape::Sql, "实际值", "the value that was found"),
+        optional("limit", Shape::Sql, "限值", "the value that was allowed"),
+        optional("unit", Shape::Object(&BILINGUAL), "单位", "unit of observed and limit"),
+        optional("money", Shape::Sql, "违规金额", "the offending amount in 元"),
+    ],
+};
+
+pub static SUMMARY: Object = Object {
+    fields: &[
+        required("zh", Shape::Template, "中文", "in Chinese"),
+        required("en", Shape::Template, "英文", "in English"),
+    ],
+};
+
+pub static BASIS: Object = Object {
+    fields: &[
+        required("text", Shape::Text, "文件", "title of the law, regulation or notice"),
+        optional("article", Shape::TextOrEmpty, "条款", "article, paragraph, item").or(""),
+        required("issuer", Shape::Text, "发文机关与文号", "issuer and number"),
+        optional(
+            "area",
+            Shape::Form(&AREA_OR_EMPTY),
+            "适用地区",
+            "prefix of the areas that it binds; empty: everywhere",
+        )
+        .or(""),
+        required("valid_from", Shape::Date, "施行日期", "the first day in force"),
+        optional("valid_to", Shape::Date, "失效日期", "the first day no longer in force; null: still in force"),
+        required("verified", Shape::Bool, "已核对原文", "whether a person compared it with the published text"),
+    ],
+};
+
+pub static CASE: Object = Object {
+    fields: &[
+        required("name", Shape::Text, "名称", "what the case shows"),
+        optional("settings", Shape::Object(&CASE_SETTINGS), "环境", "how the feed differs from the test's default"),
+        optional("given", Shape::Object(&GIVEN), "给定", "one event of the rule's type; instead of events"),
+        optional(
+            "events",
+            Shape::SomeOf(&Shape::OneKey(&CASE_EVENTS)),
+            "事件",
+            "all events, in any order; instead of given",
+        ),
+        required("expect", Shape::Choice(Expect::CHOICES), "期望", "what the rule says"),
+        optional("grade", Shape::Choice(Grade::CHOICES), "期望等级", "the grade of the expected clue"),
+    ],
+};
+
+pub static CASE_SETTINGS: Object = Object {
+    fields: &[
+        optional("complete_from", Shape::Date, "数据完整起始日", "since when the inputs are complete"),
+        optional("clues_from", Shape::Date, "上线日", "earlier events build state and tell nothing"),
+        optional(
+            "covered_areas",
+            Shape::List(&Shape::Form(&AREA)),
+            "覆盖地区",
+            "prefixes of the areas that the feed covers",
+        ),
+    ],
+};
+
+/// The rule's own event, or for rules on supplies its halves.
+pub static GIVEN: Object = Object { fields: &[HEADER, LINE, LINES, DIAGNOSES, OPERATIONS, SETTLEMENT, PRESCRIPTION] };
+
+pub static CASE_EVENTS: Object = Object { fields: &[SETTLEMENT, PRESCRIPTION] };
+
+pub static CASE_EVENT: Object = Object { fields: &[HEADER, LINE, LINES, DIAGNOSES, OPERATIONS] };
+
+const SETTLEMENT: Field = optional("settlement", Shape::Object(&CASE_EVENT), "医保结算", "a settlement");
+const PRESCRIPTION: Field = optional("prescription", Shape::Object(&CASE_EVENT), "电子处方", "a prescription");
+const HEADER: Field = optional(
+    "header",
+    Shape::Row(RowOf::Header),
+    "主单字段",
+    "fields of the header that differ from the default event",
+);
+const LINE: Field =
+    optional("line", Shape::Row(RowOf::Line), "明细字段", "fields of the one line that differ from the default line");
+const LINES: Field =
+    optional("lines", Shape::List(&Shape::Row(RowOf::Line)), "明细", "all lines, each over the default line");
+const DIAGNOSES: Field = optional(
+    "diagnoses",
+    Shape::List(&Shape::Row(RowOf::Diagnoses)),
+    "诊断",
+    "all diagnoses; absent: those of the default event",
+);
+const OPERATIONS: Field =
+    optional("operations", Shape::List(&Shape::Row(RowOf::Operations)), "手术操作", "all operations");
+
+/// `gates.yaml`.
+pub static GATES: Object = Object {
+    fields: &[required("gates", Shape::List(&Shape::Object(&GATE)), "公共豁免", "exemptions that rules share")],
+};
+
+pub static GATE: Object = Object {
+    fields: &[
+        required("id", Shape::Form(&SNAKE), "编号", "the gate's id"),
+        required("zh", Shape::Text, "中文", "in Chinese"),
+        required("en", Shape::Text, "英文", "in English"),
+        required("event", Shape::Choice(RuleEvent::CHOICES), "事件", "whose rows it tells about"),
+        required("grain", Shape::Choice(Grain::CHOICES), "粒度", "what one row is"),
+        required("when", Shape::Sql, "条件", "true for the rows that it tells about"),
+        optional("quiet", Shape::Bool, "免于提示", "whether it quiets a rule; if not it only informs").or("true"),
+    ],
+};
+
+/// `pack.yaml`, which a folder of rules may have.
+pub static PACK: Object = Object {
+    fields: &[required("title", Shape::Object(&BILINGUAL), "标题", "what the pack is about, in both languages")],
+};

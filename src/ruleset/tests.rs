@@ -1,0 +1,420 @@
+//! Reading: what a good file becomes, and what a bad one is told.
+
+use proptest::prelude::*;
+
+use crate::base::diagnostic::render;
+use crate::ruleset::decimal::Decimal;
+use crate::ruleset::digest::digest;
+use crate::ruleset::doc::EvaluateDoc;
+use crate::ruleset::doc::Number;
+use crate::ruleset::doc::ParamValue;
+use crate::ruleset::fixture::GATES;
+use crate::ruleset::fixture::RULE;
+use crate::ruleset::fixture::book;
+use crate::ruleset::fixture::check;
+use crate::ruleset::fixture::source;
+use crate::ruleset::json::Json;
+use crate::ruleset::lock;
+use crate::ruleset::read::load;
+use crate::ruleset::read::read;
+use crate::ruleset::read::stem;
+use crate::ruleset::words::Department;
+use crate::ruleset::words::Expect;
+use crate::ruleset::words::Grade;
+use crate::ruleset::words::Status;
+
+const HISTORY: &str = "\
+evaluate:
+  kind: history
+  look_for: earlier_contact
+  anchor: header.online
+  wait: 12h
+  lookback_days: param.child_max
+  min_history_days: 365
+  same_disease: { icd_characters: 4, substance: false }
+";
+
+const ROW: &str = "\
+evaluate:
+  kind: row
+  when: \"ref.sex_limit in ('1','2') and header.gend <> ref.sex_limit\"
+";
+
+#[test]
+fn a_good_rule_says_what_it_says() {
+    let (book, diagnostics) = book(&[]);
+    assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
+    let rule = book.rule("drug-sex").unwrap();
+    assert_eq!((rule.pack.as_str(), rule.version, rule.status), ("drugs", 1, Status::Live));
+    assert_eq!(rule.department.copy_to, [Department::Health]);
+    assert!(matches!(&rule.evaluate, EvaluateDoc::Row { when } if when.text.starts_with("ref.sex_limit in ('1'")));
+    let param = &rule.params[0];
+    assert_eq!(param.value_in(Some("510722")), &ParamValue::Number(Decimal::from_int(14)));
+    assert_eq!(param.value_in(Some("510100")), &ParamValue::Number(Decimal::from_int(18)));
+    assert_eq!(param.value_in(None), &param.default);
+    assert_eq!((rule.basis[0].area.as_str(), rule.basis[0].valid_to), ("", None));
+    assert!(book.gates.iter().any(|gate| gate.id == "interim" && !gate.quiet));
+    assert_eq!(book.packs[0].id, "drugs");
+}
+
+#[test]
+fn cases_keep_values_as_written() {
+    let (book, _) = book(&[]);
+    let cases = &book.rules[0].cases;
+    let event = &cases[0].events[0];
+    assert_eq!(
+        (event.event_type, cases[0].expect, cases[0].grade),
+        ("settlement", Expect::Clue, Some(Grade::Suspected))
+    );
+    assert_eq!(event.header, [("gend".to_owned(), Json::Text("2".to_owned()))]);
+    assert_eq!(event.lines[0][0].0, "medListCodg");
+    assert_eq!(event.lines[0][1], ("cnt".to_owned(), Json::Number("2.50".to_owned())));
+    assert_eq!(event.diagnoses, None);
+    assert_eq!(cases[2].events[0].header, [("gend".to_owned(), Json::Null)]);
+    assert_eq!(cases[2].events[0].diagnoses, Some(vec![]));
+}
+
+#[test]
+fn history_settings_have_their_defaults() {
+    let edits = [
+        (ROW, HISTORY),
+        ("grain: line", "grain: header"),
+        ("self_paid, ", ""),
+        ("使用{line.medins_list_name}", ""),
+        (", line.med_list_codg]", "]"),
+    ];
+    let (book, diagnostics) = book(&edits);
+    assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
+    let EvaluateDoc::EarlierContact(doc) = &book.rules[0].evaluate else { panic!("{:?}", book.rules[0].evaluate) };
+    assert_eq!((doc.wait_seconds, &doc.told_by), (12 * 3600, &None));
+    assert_eq!(doc.lookback_days, Number::Param("child_max".to_owned()));
+    assert_eq!(doc.min_history_days, Number::Value(Decimal::from_int(365)));
+    let same = doc.same_disease;
+    assert_eq!((same.icd_characters, same.groups, same.substance, same.init_rxno), (4, true, false, true));
+}
+
+#[test]
+fn halves_of_a_supply_are_events_of_their_own() {
+    let edits = [
+        ("event: settlement", "event: supply"),
+        ("grain: line", "grain: supply"),
+        ("gates: [self_paid, voided]", "gates: []"),
+        ("\"性别{header.gend}使用{line.medins_list_name}\"", "\"超量{supply.packs}\""),
+        ("sex {header.gend}", "too much"),
+        ("[header.gend, line.med_list_codg]", "[supply.packs]"),
+        (
+            "given: { header: { gend: \"2\" }, line: { medListCodg: XG04CAA000A001010100001, cnt: 2.50 } }",
+            "given: { prescription: { line: { medc_days: 30 } }, settlement: { line: { cnt: 3 } } }",
+        ),
+        (
+            "given: { header: { gend: \"1\" } }",
+            "events: [ { settlement: { lines: [ { cnt: 1 }, { cnt: 2 } ] } }, { settlement: {} } ]",
+        ),
+        (
+            "given: { header: { gend: null }, diagnoses: [] }",
+            "given: { prescription: {} }\n    settings: { complete_from: \"2024-01-01\", covered_areas: [\"9901\"] }",
+        ),
+    ];
+    let (book, diagnostics) = book(&edits);
+    assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
+    let cases = &book.rules[0].cases;
+    assert_eq!(
+        cases[0].events.iter().map(|event| event.event_type).collect::<Vec<_>>(),
+        ["settlement", "prescription"]
+    );
+    assert_eq!(cases[1].events[0].lines.len(), 2);
+    assert_eq!(cases[2].settings.complete_from.unwrap().to_string(), "2024-01-01");
+    assert_eq!(cases[2].settings.covered_areas, Some(vec!["9901".to_owned()]));
+}
+
+#[test]
+fn every_mistake_of_a_file_is_told_at_its_place() {
+    check(
+        &[
+            ("version: 1", "version: one"),
+            (
+                "title: { zh: 限性别药品用于另一性别, en: Drug for the other sex }",
+                "titel: { zh: 限性别药品用于另一性别, en: x }",
+            ),
+            ("lead: insurance", "lead: insurence"),
+            ("valid_from: 2021-05-01", "valid_from: 2021-02-30"),
+            ("\"5107\": 14", "\"51071\": 14"),
+        ],
+        r#"
+error: `version` must be a whole number from 1 to 1000000, found "one"
+ --> rules/drugs/drug-sex.yaml:3:10
+  |
+3 | version: one
+  |          ^^^
+  |
+  = help: Write the number plainly, without quotes or separators.
+
+error: unknown key `titel` in the rule
+ --> rules/drugs/drug-sex.yaml:4:1
+  |
+4 | titel: { zh: 限性别药品用于另一性别, en: x }
+  | ^^^^^
+  |
+  = help: Did you mean `title`?
+
+error: `lead` cannot be "insurence"
+ --> rules/drugs/drug-sex.yaml:7:21
+  |
+7 | department: { lead: insurence, copy_to: [health] }
+  |                     ^^^^^^^^^
+  |
+  = help: Did you mean `insurance`?
+
+error: "51071" is no valid key in `by_area`
+  --> rules/drugs/drug-sex.yaml:18:67
+   |
+18 |   child_max: { default: 18, min: 14, max: 18, unit: 岁, by_area: { "51071": 14 } }
+   |                                                                    ^^^^^^^
+   |
+   = help: An area is 2 digits (province), 4 (city) or 6 (county), in quotes.
+
+error: `valid_from` must be a date, found "2021-02-30"
+  --> rules/drugs/drug-sex.yaml:28:76
+   |
+28 |   - { text: 医疗保障基金使用监督管理条例, article: 第三十八条, issuer: 国务院令第735号, valid_from: 2021-02-30, verified: false }
+   |                                                                                                     ^^^^^^^^^^
+   |
+   = help: Write a day that exists as yyyy-MM-dd, like 2021-05-01.
+"#,
+    );
+}
+
+#[test]
+fn fields_that_an_event_does_not_have_are_told() {
+    check(
+        &[("header: { gend: \"1\" }", "header: { gendr: \"1\" }, lines: [ { cnt: 1 }, { 数量: 1 } ]")],
+        r#"
+error: a settlement has no `gendr` in `header`
+  --> rules/drugs/drug-sex.yaml:37:24
+   |
+37 |     given: { header: { gendr: "1" }, lines: [ { cnt: 1 }, { 数量: 1 } ] }
+   |                        ^^^^^
+   |
+   = help: Did you mean `gend`?
+
+error: a settlement has no `数量` in `feedetl`
+  --> rules/drugs/drug-sex.yaml:37:61
+   |
+37 |     given: { header: { gendr: "1" }, lines: [ { cnt: 1 }, { 数量: 1 } ] }
+   |                                                             ^^^^
+   |
+   = help: See the column pages for the fields that an event has.
+"#,
+    );
+}
+
+#[test]
+fn given_and_events_exclude_each_other() {
+    check(
+        &[
+            ("    given: { header: { gend: \"1\" } }\n", ""),
+            (
+                "diagnoses: [] }\n    expect: unknown",
+                "diagnoses: [] }\n    events: [ { settlement: {} } ]\n    expect: unknown\n    grade: clear",
+            ),
+        ],
+        r#"
+error: a case without events
+  --> rules/drugs/drug-sex.yaml:36:11
+   |
+36 |   - name: man on a drug for men
+   |           ^^^^^^^^^^^^^^^^^^^^^
+   |
+   = help: Add `given` with one event of the rule's type, or `events` with several.
+
+error: `events` beside `given`
+  --> rules/drugs/drug-sex.yaml:40:5
+   |
+40 |     events: [ { settlement: {} } ]
+   |     ^^^^^^
+   |
+   = help: Move the given event into the list as one of `events`.
+
+error: a grade is expected of no clue
+  --> rules/drugs/drug-sex.yaml:42:12
+   |
+42 |     grade: clear
+   |            ^^^^^
+   |
+   = help: Remove `grade`, or expect a clue.
+"#,
+    );
+}
+
+#[test]
+fn what_is_no_yaml_is_told_at_its_place() {
+    check(
+        &[("owner: insurance-desk", "owner: \"insurance-desk")],
+        r#"
+error: not valid YAML: invalid indentation in quoted scalar
+ --> rules/drugs/drug-sex.yaml:6:8
+  |
+6 | owner: "insurance-desk
+  |        ^^^^^^^^^^^^^^^
+  |
+  = help: Check indentation, colons and quotes here and on the line before; quote a text that holds `: ` or ` #`.
+"#,
+    );
+    check(
+        &[("owner: insurance-desk", "owner: [a, b")],
+        r#"
+error: not valid YAML: illegal placement of ':' indicator
+ --> rules/drugs/drug-sex.yaml:7:11
+  |
+7 | department: { lead: insurance, copy_to: [health] }
+  |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  |
+  = help: Check indentation, colons and quotes here and on the line before; quote a text that holds `: ` or ` #`.
+"#,
+    );
+}
+
+#[test]
+fn order_comments_and_cases_leave_the_digest_alone() {
+    let digest_of = |edits: &[(&str, &str)]| digest(&book(edits).0);
+    let plain = digest_of(&[]);
+    for same in [
+        [("# yaml-language-server", "# another comment")],
+        [("status: live\nowner: insurance-desk", "owner: 'insurance-desk'   # who\nstatus: live")],
+        [("name: man on a drug for men", "name: another name")],
+    ] {
+        assert_eq!(digest_of(&same), plain, "{same:?}");
+    }
+    for other in [[("version: 1", "version: 2")], [("default: 18", "default: 17")], [("id: lung", "id: lungs")]] {
+        assert_ne!(digest_of(&other), plain, "{other:?}");
+    }
+    let moved = read(&[source("rules/gates.yaml", GATES), source("rules/other/drug-sex.yaml", RULE)]).0;
+    assert_ne!(digest(&moved), plain);
+    let rooted = read(&[source("/a/gates.yaml", GATES), source("/a/drugs/drug-sex.yaml", RULE)]).0;
+    assert_eq!(digest(&rooted), plain);
+}
+
+#[track_caller]
+fn check_lock(edits: &[(&str, &str)], expect: &[(&str, bool)]) {
+    let text = lock::render(&book(&[]).0);
+    let file = source("rules/rules.lock", &text);
+    let book = book(edits).0;
+    let refused: Vec<String> = lock::refuse(&book, Some(&file)).into_iter().map(|found| found.message).collect();
+    let found = lock::check(&book, Some(&file));
+    let found: Vec<(&str, bool)> =
+        found.iter().map(|found| (found.message.as_str(), refused.contains(&found.message))).collect();
+    assert_eq!(found, expect);
+}
+
+#[test]
+fn a_meaning_never_changes_under_its_version() {
+    check_lock(&[], &[]);
+    check_lock(&[("en: Drug for the other sex", "en: another title"), ("status: live", "status: shadow")], &[]);
+    check_lock(&[("default: 18", "default: 17")], &[("the meaning of rule `drug-sex` changed under version 1", true)]);
+    check_lock(
+        &[("default: 18", "default: 17"), ("version: 1", "version: 2")],
+        &[("version 2 of rule `drug-sex` is not in rules.lock", false)],
+    );
+    check_lock(
+        &[("id: drug-sex", "id: drug-age")],
+        &[("rule `drug-age` is not in rules.lock", false), ("rule `drug-sex` is gone", true)],
+    );
+}
+
+#[test]
+fn a_gate_is_part_of_the_meaning_of_its_rules() {
+    let (before, _) = book(&[]);
+    let gates = crate::ruleset::fixture::edited(
+        GATES,
+        &[("line.inscp_scp_amt = 0", "line.inscp_scp_amt <= 0"), ("全自费", "自费")],
+    );
+    let after = read(&[source("rules/gates.yaml", &gates), source("rules/drugs/drug-sex.yaml", RULE)]).0;
+    assert_ne!(lock::meaning(&before, &before.rules[0]), lock::meaning(&after, &after.rules[0]));
+}
+
+#[test]
+fn a_damaged_lock_is_told() {
+    let file = source("rules/rules.lock", "# head\ndrug-sex one abc\n");
+    let found = lock::refuse(&book(&[]).0, Some(&file));
+    assert_eq!(
+        found.iter().map(|found| (found.line(), found.message.as_str())).collect::<Vec<_>>(),
+        [(2, "not a line of rule, version and meaning")]
+    );
+}
+
+#[test]
+fn a_tree_on_disk_is_read_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, bytes: &[u8]| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    };
+    write("gates.yaml", GATES.as_bytes());
+    write("rules.lock", b"");
+    write("README.md", b"# Rules");
+    write("reference/manifest.yaml", b"name: x");
+    write("drugs/drug-sex.yaml", RULE.as_bytes());
+    write("drugs/pack.yaml", "title: { zh: 药品, en: Drugs }".as_bytes());
+    let (sources, diagnostics) = load(folder.path()).unwrap();
+    assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
+    let (book, diagnostics) = read(&sources);
+    assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
+    assert_eq!((book.rules.len(), book.gates.len()), (1, 3));
+    assert_eq!(book.packs[0].title.as_ref().unwrap().zh, "药品");
+
+    write("drugs/latin.yaml", b"id: \xe9");
+    write("drugs/other.yml", b"");
+    write("lost.yaml", b"");
+    let (_, diagnostics) = load(folder.path()).unwrap();
+    let told: Vec<_> =
+        diagnostics.iter().map(|found| (stem(&found.source.name), found.span.start, found.message.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("latin", 4, "not UTF-8 text"),
+            ("other.yml", 0, "a YAML file where no rule is looked for"),
+            ("lost", 0, "a YAML file where no rule is looked for"),
+        ]
+    );
+    assert!(render(&diagnostics).contains("lost.yaml"));
+    assert!(load(&folder.path().join("nowhere")).is_err());
+}
+
+#[test]
+fn an_empty_rule_file_is_told_once() {
+    let (book, diagnostics) = read(&[source("r/a/empty.yaml", "# nothing yet\n")]);
+    assert_eq!(book.rules[0].id, "empty");
+    assert_eq!(
+        diagnostics.iter().map(|found| found.message.as_str()).collect::<Vec<_>>(),
+        ["the rule must be a map, found nothing"]
+    );
+}
+
+#[test]
+fn a_parsers_line_and_column_lead_into_the_file() {
+    let (book, _) = book(&[(
+        "when: \"ref.sex_limit in ('1','2') and header.gend <> ref.sex_limit\"",
+        "when: |\n    '男' = header.gend\n      and 药 <> 1",
+    )]);
+    let EvaluateDoc::Row { when } = &book.rules[0].evaluate else { panic!("{:?}", book.rules[0].evaluate) };
+    for (line, column, len, expect) in [(1, 1, 1, "'"), (1, 7, 11, "header.gend"), (2, 7, 3, "药"), (9, 1, 0, "1")] {
+        let at = when.offset(line, column);
+        assert_eq!(&when.source.text[when.place(at..at + len)], expect);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_damage_to_a_file_makes_reading_panic(drop in 0..RULE.lines().count(), at in 0..RULE.len(), with in "[ \\[\\]{}:,'\"#a1\\n~-]{0,3}") {
+        let kept: Vec<&str> = RULE.lines().enumerate().filter(|(idx, _)| *idx != drop).map(|(_, line)| line).collect();
+        let mut text = kept.join("\n");
+        let at = (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.insert_str(at, &with);
+        let sources = [source("r/gates.yaml", GATES), source("r/drugs/drug-sex.yaml", &text)];
+        let (book, diagnostics) = read(&sources);
+        prop_assert!(book.rules.len() + diagnostics.len() > 0);
+        render(&diagnostics);
+        lock::render(&book);
+    }
+}

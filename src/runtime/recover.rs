@@ -1,0 +1,163 @@
+//! Rebuilds a shard from its journal: every journalled run is read again and
+//! stepped muted, and its count and hash must be what they were.
+
+use std::sync::Arc;
+
+use crate::base::fault::Fault;
+use crate::base::ids::ShardId;
+use crate::base::record::Message;
+use crate::base::record::Messages;
+use crate::engine::Engine;
+use crate::engine::journal::JournalEntry;
+use crate::engine::journal::RunRecord;
+use crate::engine::shard::Shard;
+use crate::events::EVENT_TYPES;
+use crate::io::log::Log;
+use crate::runtime::breaker::Breaker;
+
+/// A shard as its owner holds it.
+pub struct Owned {
+    pub shard: Shard,
+    /// Number of the last committed journal entry; 0: none.
+    pub epoch: u64,
+    /// Next offset to read, by input.
+    pub offsets: Vec<i64>,
+    pub breakers: Vec<Breaker>,
+}
+
+/// Rebuilds the shard and puts the log at the offsets where the journal ends.
+pub fn recover(engine: &Arc<Engine>, log: &mut dyn Log, shard: ShardId, reject_limit_percent: u32) -> Result<Owned, Fault> {
+    let committed = log.committed(shard)?;
+    let values = log.journal(shard)?;
+    let entries = JournalEntry::decode_all(&values).map_err(|fault| Fault::stop(format!("read journal of shard {shard}"), fault))?;
+    if let Some(last) = entries.last()
+        && last.versions != engine.versions
+    {
+        let reason = format!(
+            "the journal was written with rule set {}, references {}, identity key {}, semantics {}; this worker has {}, {}, {}, {}",
+            last.versions.rule_set,
+            last.versions.references,
+            last.versions.identity_key,
+            last.versions.semantics,
+            engine.versions.rule_set,
+            engine.versions.references,
+            engine.versions.identity_key,
+            engine.versions.semantics,
+        );
+        return Err(Fault::stop(format!("continue journal of shard {shard}"), reason));
+    }
+    let mut offsets = Vec::new();
+    for (input, event) in EVENT_TYPES.iter().enumerate() {
+        let journalled = entries.iter().rev().flat_map(|entry| entry.runs.iter().rev()).find(|run| run.input == input).map(|run| run.to);
+        let offset = match (journalled, committed.get(input).copied().flatten()) {
+            (Some(journalled), Some(committed)) if journalled != committed => {
+                let reason = format!(
+                    "the journal ends at offset {journalled} of {} and the group stands at {committed}: set the group's offset to {journalled}",
+                    event.name
+                );
+                return Err(Fault::stop(format!("continue journal of shard {shard}"), reason));
+            }
+            // The journal is the truth: offsets of a group expire.
+            (Some(journalled), _) => journalled,
+            (None, Some(committed)) => committed,
+            (None, None) => log.beginning(shard, input)?,
+        };
+        offsets.push(offset);
+    }
+    let mut owned = Owned {
+        shard: Shard::new(Arc::clone(engine), shard),
+        epoch: entries.last().map_or(0, |entry| entry.number),
+        offsets,
+        breakers: EVENT_TYPES.iter().map(|_| Breaker::new(reject_limit_percent)).collect(),
+    };
+    for entry in &entries {
+        replay(log, &mut owned, shard, entry)?;
+    }
+    log.seek(shard, &owned.offsets)?;
+    Ok(owned)
+}
+
+fn replay(log: &mut dyn Log, owned: &mut Owned, shard: ShardId, entry: &JournalEntry) -> Result<(), Fault> {
+    for run in &entry.runs {
+        let messages = read_run(log, shard, run)?;
+        let done = owned.shard.step(run.input, &messages, entry.number, true).run;
+        if done.messages != run.messages || done.hash != run.hash {
+            let reason = format!(
+                "offsets {} to {} of {} held {} messages when they were read and hold {} now, or others",
+                run.from, run.to, EVENT_TYPES[run.input].name, run.messages, done.messages
+            );
+            return Err(Fault::stop(format!("replay epoch {} of shard {shard}", entry.number), reason));
+        }
+    }
+    for (input, breaker) in owned.breakers.iter_mut().enumerate() {
+        let messages = entry.runs.iter().filter(|run| run.input == input).map(|run| run.messages).sum();
+        breaker.count(messages, entry.rejected_by_input.get(input).copied().unwrap_or_default());
+    }
+    Ok(())
+}
+
+/// A run is stepped as a whole, as it was the first time, so that revisions
+/// get the numbers they had.
+fn read_run(log: &mut dyn Log, shard: ShardId, run: &RunRecord) -> Result<OwnedMessages, Fault> {
+    let mut messages = OwnedMessages::default();
+    log.replay(shard, run.input, run.from, run.to, &mut |chunk| {
+        (0..chunk.len()).for_each(|idx| messages.push(chunk.get(idx)));
+        Ok(())
+    })?;
+    Ok(messages)
+}
+
+/// Messages copied out of a log.
+#[derive(Default)]
+pub struct OwnedMessages {
+    bytes: Vec<u8>,
+    rows: Vec<OwnedMessage>,
+}
+
+struct OwnedMessage {
+    offset: i64,
+    timestamp_ms: i64,
+    key: Option<(usize, usize)>,
+    value: Option<(usize, usize)>,
+    watermark: Option<(usize, usize)>,
+}
+
+impl OwnedMessages {
+    pub fn push(&mut self, message: Message<'_>) {
+        let row = OwnedMessage {
+            offset: message.offset,
+            timestamp_ms: message.timestamp_ms,
+            key: self.keep(message.key),
+            value: self.keep(message.value),
+            watermark: self.keep(message.watermark),
+        };
+        self.rows.push(row);
+    }
+
+    fn keep(&mut self, bytes: Option<&[u8]>) -> Option<(usize, usize)> {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes?);
+        Some((start, self.bytes.len()))
+    }
+
+    fn bytes(&self, place: Option<(usize, usize)>) -> Option<&[u8]> {
+        place.and_then(|(start, end)| self.bytes.get(start..end))
+    }
+}
+
+impl Messages for OwnedMessages {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn get(&self, idx: usize) -> Message<'_> {
+        let row = &self.rows[idx];
+        Message {
+            offset: row.offset,
+            timestamp_ms: row.timestamp_ms,
+            key: self.bytes(row.key),
+            value: self.bytes(row.value),
+            watermark: self.bytes(row.watermark),
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! One worker: a thread that owns shards, and commits their epochs together.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::base::fault::Fault;
+use crate::base::fault::Remedy;
+use crate::base::ids::ShardId;
+use crate::base::limits::RUNS_PER_EPOCH_MAX;
+use crate::codecs::json::peek_event_time;
+use crate::engine::Engine;
+use crate::engine::effects::Counts;
+use crate::engine::effects::Effects;
+use crate::engine::journal::JournalEntry;
+use crate::engine::journal::RunRecord;
+use crate::events::EVENT_TYPES;
+use crate::events::InputId;
+use crate::io::log::CommitFailure;
+use crate::io::log::EpochWrite;
+use crate::io::log::Head;
+use crate::io::log::Log;
+use crate::io::log::Output;
+use crate::io::log::Record;
+use crate::runtime::recover::Owned;
+use crate::runtime::recover::recover;
+
+/// What a worker is asked to do, shared with whoever asks.
+#[derive(Debug, Default)]
+pub struct Wish(AtomicU8);
+
+impl Wish {
+    /// Finish the epoch, commit, leave.
+    pub fn stop(&self) {
+        self.0.fetch_max(1, Ordering::Relaxed);
+    }
+    /// Leave at once; what is not committed is done again by the next owner.
+    pub fn abort(&self) {
+        self.0.fetch_max(2, Ordering::Relaxed);
+    }
+    pub fn stopping(&self) -> bool {
+        self.0.load(Ordering::Relaxed) >= 1
+    }
+    pub fn aborting(&self) -> bool {
+        self.0.load(Ordering::Relaxed) >= 2
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct WorkerSettings {
+    /// Messages of one epoch over all shards.
+    pub epoch_messages_max: usize,
+    /// Messages of one run: small enough to keep inputs in step.
+    pub run_messages_max: usize,
+    pub reject_limit_percent: u32,
+    /// Rejects are no reason to stop before this offset.
+    pub accept_rejects_to: Option<i64>,
+    /// Stop when every input of every shard is at its end.
+    pub until_end: bool,
+    /// How long to wait for something to do.
+    pub idle_wait: Duration,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self {
+            epoch_messages_max: 32_768,
+            run_messages_max: 4096,
+            reject_limit_percent: 5,
+            accept_rejects_to: None,
+            until_end: false,
+            idle_wait: Duration::from_millis(20),
+        }
+    }
+}
+
+/// What a worker tells while it runs. Called on the worker's thread.
+pub trait Observer {
+    fn shards(&mut self, _shards: &[ShardId]) {}
+    fn step(&mut self, _shard: ShardId, _effects: &Effects) {}
+    fn committed(&mut self, _messages: u64, _took: Duration) {}
+    fn alive(&mut self) {}
+}
+
+/// Says nothing.
+pub struct Silent;
+impl Observer for Silent {}
+
+/// Wall time for journal entries and metrics; the core never sees it.
+pub trait Clock {
+    fn wall_ms(&self) -> i64;
+    fn monotonic(&self) -> Duration;
+}
+
+pub struct Worker<'a> {
+    engine: Arc<Engine>,
+    log: &'a mut dyn Log,
+    settings: WorkerSettings,
+    clock: &'a dyn Clock,
+    owned: BTreeMap<ShardId, Owned>,
+}
+
+/// The work of one epoch, before it is committed.
+#[derive(Default)]
+struct Epoch {
+    records: Vec<Record>,
+    runs: BTreeMap<ShardId, Vec<RunRecord>>,
+    counts: BTreeMap<ShardId, Counts>,
+    rejected_by_input: BTreeMap<(ShardId, InputId), u64>,
+    messages: u64,
+}
+
+impl<'a> Worker<'a> {
+    pub fn new(engine: Arc<Engine>, log: &'a mut dyn Log, settings: WorkerSettings, clock: &'a dyn Clock) -> Self {
+        Self { engine, log, settings, clock, owned: BTreeMap::new() }
+    }
+
+    /// Runs until asked to stop, until the end (if so set), or until a fault.
+    pub fn run(&mut self, wish: &Wish, observer: &mut dyn Observer) -> Result<(), Fault> {
+        let mut idle = false;
+        loop {
+            observer.alive();
+            if wish.stopping() {
+                return self.log.leave();
+            }
+            let wait = if idle { self.settings.idle_wait } else { Duration::ZERO };
+            if let Some(shards) = self.log.shards(wait)? {
+                self.adopt(&shards, observer)?;
+            }
+            let epoch = self.gather(observer)?;
+            if wish.aborting() {
+                return self.log.leave();
+            }
+            idle = epoch.messages == 0;
+            if !idle {
+                self.commit(epoch, wish, observer)?;
+            } else if self.settings.until_end && !self.owned.is_empty() && self.at_end()? {
+                return self.log.leave();
+            }
+        }
+    }
+
+    fn adopt(&mut self, shards: &[ShardId], observer: &mut dyn Observer) -> Result<(), Fault> {
+        self.owned.clear();
+        observer.shards(shards);
+        for shard in shards {
+            let owned = recover(&self.engine, self.log, *shard, self.settings.reject_limit_percent)?;
+            self.owned.insert(*shard, owned);
+        }
+        Ok(())
+    }
+
+    fn at_end(&mut self) -> Result<bool, Fault> {
+        for shard in self.owned.keys() {
+            for input in 0..EVENT_TYPES.len() {
+                if self.log.head(*shard, input)? != Head::AtEnd {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes runs from all shards in turn until the epoch is full or nothing waits.
+    fn gather(&mut self, observer: &mut dyn Observer) -> Result<Epoch, Fault> {
+        let mut epoch = Epoch::default();
+        let shards: Vec<ShardId> = self.owned.keys().copied().collect();
+        loop {
+            let before = epoch.messages;
+            for shard in &shards {
+                let room = self.settings.epoch_messages_max as u64;
+                let runs = epoch.runs.get(shard).map_or(0, Vec::len);
+                if epoch.messages >= room || runs >= RUNS_PER_EPOCH_MAX {
+                    continue;
+                }
+                if let Some(input) = self.next_input(*shard)? {
+                    self.run_once(*shard, input, &mut epoch, observer)?;
+                }
+            }
+            if epoch.messages == before {
+                return Ok(epoch);
+            }
+        }
+    }
+
+    /// The input whose head is earliest in event time. An input that is behind
+    /// but not at its end is waited for: scheduling only, never correctness.
+    fn next_input(&mut self, shard: ShardId) -> Result<Option<InputId>, Fault> {
+        let mut best: Option<(i64, InputId)> = None;
+        for input in 0..EVENT_TYPES.len() {
+            match self.log.head(shard, input)? {
+                Head::Pending => return Ok(None),
+                Head::AtEnd => {}
+                Head::Ready(_) => {
+                    let zone = self.engine.settings.zone;
+                    let mut time = i64::MIN;
+                    self.log.peek(shard, input, &mut |message| {
+                        let told = message.value.and_then(|value| peek_event_time(EVENT_TYPES[input], value));
+                        time = told.unwrap_or_else(|| zone.civil(message.timestamp_ms)).0;
+                    })?;
+                    if best.is_none_or(|best| (time, input) < best) {
+                        best = Some((time, input));
+                    }
+                }
+            }
+        }
+        Ok(best.map(|(_, input)| input))
+    }
+
+    fn run_once(&mut self, shard: ShardId, input: InputId, epoch: &mut Epoch, observer: &mut dyn Observer) -> Result<(), Fault> {
+        let Some(owned) = self.owned.get_mut(&shard) else { return Ok(()) };
+        let taken = self.log.take(shard, input, self.settings.run_messages_max)?;
+        if taken.messages.is_empty() {
+            return Ok(());
+        }
+        let mut effects = owned.shard.step(input, &*taken.messages, owned.epoch + 1, false);
+        effects.run.to = taken.next_offset;
+        drop(taken);
+        if let Some(reason) = effects.stop {
+            return Err(Fault::stop(format!("read {} of shard {shard}", EVENT_TYPES[input].name), reason));
+        }
+        observer.step(shard, &effects);
+        let rejected = effects.counts.rejected_total();
+        let accepted_so_far = self.settings.accept_rejects_to.is_some_and(|offset| effects.run.from <= offset);
+        if owned.breakers[input].count(effects.run.messages, rejected) && !accepted_so_far {
+            let reason = format!(
+                "more than {} % of the last {} messages were rejected, up to offset {}; look at the reject topic, then mend the feed or start with --accept-rejects-to {}",
+                self.settings.reject_limit_percent,
+                crate::base::limits::REJECT_WINDOW,
+                effects.run.to,
+                effects.run.to
+            );
+            return Err(Fault::stop(format!("read {} of shard {shard}", EVENT_TYPES[input].name), reason));
+        }
+        owned.offsets[input] = effects.run.to;
+        epoch.messages += effects.run.messages;
+        epoch.runs.entry(shard).or_default().push(RunRecord::from(&effects.run));
+        epoch.counts.entry(shard).or_default().add(&effects.counts);
+        *epoch.rejected_by_input.entry((shard, input)).or_default() += rejected;
+        epoch.records.append(&mut effects.records);
+        Ok(())
+    }
+
+    fn commit(&mut self, mut epoch: Epoch, wish: &Wish, observer: &mut dyn Observer) -> Result<(), Fault> {
+        let wall_ms = self.clock.wall_ms();
+        let mut write = EpochWrite { records: std::mem::take(&mut epoch.records), offsets: Vec::new() };
+        for (shard, runs) in std::mem::take(&mut epoch.runs) {
+            let Some(owned) = self.owned.get_mut(&shard) else { continue };
+            let counts = epoch.counts.remove(&shard).unwrap_or_default();
+            assert!(counts.balance(), "every message of an epoch has one outcome");
+            owned.epoch += 1;
+            let entry = JournalEntry {
+                number: owned.epoch,
+                previous: owned.epoch - 1,
+                versions: self.engine.versions.clone(),
+                runs,
+                n_in: counts.n_in,
+                evaluated: counts.evaluated,
+                duplicate: counts.duplicate,
+                correction: counts.correction,
+                statement: counts.statement,
+                rejected: counts.rejected.iter().map(|(class, count)| (class.name().to_owned(), *count)).collect(),
+                rejected_by_input: (0..EVENT_TYPES.len())
+                    .map(|input| epoch.rejected_by_input.get(&(shard, input)).copied().unwrap_or_default())
+                    .collect(),
+                wall_ms,
+            };
+            write.records.push(Record {
+                output: Output::Journal,
+                partition: Some(shard),
+                key: None,
+                value: Some(entry.encode()),
+                headers: Vec::new(),
+                timestamp_ms: None,
+            });
+            write.offsets.extend(owned.offsets.iter().enumerate().map(|(input, offset)| (shard, input, *offset)));
+        }
+        let began = self.clock.monotonic();
+        loop {
+            match self.log.commit(&write) {
+                Ok(()) => {
+                    observer.committed(epoch.messages, self.clock.monotonic().saturating_sub(began));
+                    return Ok(());
+                }
+                Err(CommitFailure::Again(fault)) => {
+                    tracing::warn!(error = crate::base::fault::chain(&fault), "commit failed, the same write is sent again");
+                    if wish.aborting() {
+                        return self.log.leave();
+                    }
+                }
+                // The journal decides at the next assignment what landed.
+                Err(CommitFailure::Lost(fault)) if fault.remedy != Remedy::Stop => {
+                    tracing::warn!(error = crate::base::fault::chain(&fault), "shards lost, their state is rebuilt when they come back");
+                    self.owned.clear();
+                    return Ok(());
+                }
+                Err(CommitFailure::Lost(fault)) => return Err(fault),
+            }
+        }
+    }
+}

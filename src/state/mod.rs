@@ -1,0 +1,10 @@
+//! What a shard remembers: persons, events, supplies, consultations and the
+//! clues it may have to revise. Only tables; what they mean is the
+//! evaluators' business.
+
+pub mod clues;
+pub mod events;
+pub mod intern;
+pub mod persons;
+pub mod seen;
+pub mod supplies;

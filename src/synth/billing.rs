@@ -1,0 +1,276 @@
+//! Planted cases of single fee lines: drugs for one sex or for children,
+//! prices above ceilings, delivery fees, and who paid for them.
+
+use crate::base::time::Civil;
+
+use super::city::Drug;
+use super::model::Bill;
+use super::model::Diagnosis;
+use super::model::DISPENSARY;
+use super::model::Goods;
+use super::model::Line;
+use super::model::Pay;
+use super::model::SERVICES;
+use super::model::Split;
+use super::plants::TruthKey;
+use super::stage::Stage;
+use super::text::civil_date;
+use super::text::day_of;
+
+const CHECKUP: Diagnosis = ("R53.x00", "乏力");
+const HYPERTENSION: Diagnosis = ("I10.x00x002", "高血压病");
+const COUGH: Diagnosis = ("R05.x00", "咳嗽");
+const PULMONARY_HYPERTENSION: Diagnosis = ("I27.000", "原发性肺动脉高压");
+
+/// The day of birth of someone who turns `years` on the day of `time`. Planted
+/// cases keep away from the end of a month, so it is never 29 February.
+pub(super) fn birthday(years: i64, time: Civil) -> i64 {
+    let (year, month, date) = civil_date(time.day());
+    day_of(year - years, month, date)
+}
+
+/// Adds a line that takes the whole line at `place` back.
+pub(super) fn take_back(bill: &mut Bill, place: usize) {
+    let mut back = bill.lines[place].clone();
+    back.count = -back.count;
+    back.discount = -back.discount;
+    back.split = match back.split {
+        Split::OverLimit(excess) => Split::OverLimit(-excess),
+        other => other,
+    };
+    back.refunds = Some(bill.first_line + place as u64);
+    bill.lines.push(back);
+}
+
+fn limited_to(sex: char) -> impl Fn(&Drug) -> bool {
+    move |drug| drug.sex_limit == Some(sex) && drug.class == "NONE" && !drug.child_only
+}
+
+/// A visit of a person of one sex with a drug that is limited to `limit`.
+fn sex_bill(s: &mut Stage, limit: char, sex: &'static str) -> Option<Bill> {
+    let drug = s.drug(limited_to(limit))?;
+    let time = s.moment();
+    let (person, hospital) = (s.person(Some(sex), 25, 70, time), s.hospital());
+    let mut bill = s.visit(person, hospital, time, CHECKUP);
+    bill.lines.push(s.drug_line(drug, 1, time));
+    Some(bill)
+}
+
+/// Puts the bill; the case is its last line.
+fn last_line(s: &mut Stage, bill: Bill) -> Option<TruthKey> {
+    let key = s.line_key(&bill, bill.lines.len() - 1);
+    s.put_bill(bill);
+    Some(key)
+}
+
+pub(super) fn mens_drug_for_woman(s: &mut Stage) -> Option<TruthKey> {
+    let bill = sex_bill(s, '1', "2")?;
+    last_line(s, bill)
+}
+
+pub(super) fn womens_drug_for_man(s: &mut Stage) -> Option<TruthKey> {
+    let bill = sex_bill(s, '2', "1")?;
+    last_line(s, bill)
+}
+
+pub(super) fn sex_not_told(s: &mut Stage) -> Option<TruthKey> {
+    let bill = sex_bill(s, '2', "9")?;
+    last_line(s, bill)
+}
+
+pub(super) fn right_sex(s: &mut Stage) -> Option<TruthKey> {
+    let bill = sex_bill(s, '2', "2")?;
+    last_line(s, bill)
+}
+
+pub(super) fn sex_self_paid(s: &mut Stage) -> Option<TruthKey> {
+    let mut bill = sex_bill(s, '1', "2")?;
+    if let Some(line) = bill.lines.last_mut() {
+        line.split = Split::SelfPaid;
+    }
+    last_line(s, bill)
+}
+
+pub(super) fn sex_from_account(s: &mut Stage) -> Option<TruthKey> {
+    let mut bill = sex_bill(s, '2', "1")?;
+    bill.pay = Pay::Account;
+    last_line(s, bill)
+}
+
+pub(super) fn sex_from_relatives_account(s: &mut Stage) -> Option<TruthKey> {
+    let drug = s.drug(limited_to('2'))?;
+    let time = s.moment();
+    let person = s.person(Some("1"), 25, 70, time);
+    let mut bill = s.purchase(person, time, CHECKUP);
+    bill.lines.push(s.drug_line(drug, 1, time));
+    bill.pay = Pay::Relative;
+    last_line(s, bill)
+}
+
+pub(super) fn pulmonary_hypertension(s: &mut Stage) -> Option<TruthKey> {
+    let drug = s.drug(|drug| drug.sex_limit == Some('1') && (drug.name.contains("西地那非") || drug.name.contains("他达拉非")))?;
+    let time = s.moment();
+    let (person, hospital) = (s.person(Some("2"), 25, 70, time), s.hospital());
+    let mut bill = s.visit(person, hospital, time, PULMONARY_HYPERTENSION);
+    bill.lines.push(s.drug_line(drug, 1, time));
+    last_line(s, bill)
+}
+
+pub(super) fn sex_refunded(s: &mut Stage) -> Option<TruthKey> {
+    let mut bill = sex_bill(s, '1', "2")?;
+    let place = bill.lines.len() - 1;
+    take_back(&mut bill, place);
+    let key = s.line_key(&bill, place);
+    s.put_bill(bill);
+    Some(key)
+}
+
+fn childs_bill(s: &mut Stage, ages: (i64, i64), turns_18: Option<i64>) -> Option<Bill> {
+    let drug = s.drug(|drug| drug.child_only && drug.class == "NONE" && drug.sex_limit.is_none())?;
+    let time = s.moment();
+    let (mut person, hospital) = (s.person(None, ages.0, ages.1, time), s.hospital());
+    if let Some(days) = turns_18 {
+        person.birth = birthday(18, time.plus_days(days));
+    }
+    let mut bill = s.visit(person, hospital, time, COUGH);
+    bill.lines.push(s.drug_line(drug, 1, time));
+    Some(bill)
+}
+
+pub(super) fn childs_drug_for_adult(s: &mut Stage) -> Option<TruthKey> {
+    let bill = childs_bill(s, (20, 70), None)?;
+    last_line(s, bill)
+}
+
+pub(super) fn childs_drug_on_birthday(s: &mut Stage) -> Option<TruthKey> {
+    let bill = childs_bill(s, (20, 20), Some(0))?;
+    last_line(s, bill)
+}
+
+pub(super) fn childs_drug_day_before_birthday(s: &mut Stage) -> Option<TruthKey> {
+    let bill = childs_bill(s, (20, 20), Some(1))?;
+    last_line(s, bill)
+}
+
+pub(super) fn newborn_on_mother(s: &mut Stage) -> Option<TruthKey> {
+    let mut bill = childs_bill(s, (22, 38), None)?;
+    bill.person.sex = "2";
+    bill.newborn = true;
+    last_line(s, bill)
+}
+
+pub(super) fn age_self_paid(s: &mut Stage) -> Option<TruthKey> {
+    let mut bill = childs_bill(s, (20, 70), None)?;
+    if let Some(line) = bill.lines.last_mut() {
+        line.split = Split::SelfPaid;
+    }
+    last_line(s, bill)
+}
+
+/// A visit with a drug that has one ceiling, at ceiling + `excess` a pack.
+fn priced_bill(s: &mut Stage, excess: impl Fn(i64) -> i64, packs: (i64, i64)) -> Option<(Bill, i64)> {
+    let drug = s.drug(|drug| drug.ordinary() && drug.ceiling.is_some_and(|fen| fen >= 500))?;
+    let ceiling = s.row(drug).ceiling?;
+    let time = s.moment();
+    let (person, hospital) = (s.adult(time), s.hospital());
+    let mut bill = s.visit(person, hospital, time, HYPERTENSION);
+    let packs = s.dice.between(packs.0, packs.1);
+    let mut line = s.drug_line(drug, packs, time);
+    line.price = ceiling + excess(ceiling);
+    let over = (line.price - ceiling) * packs;
+    bill.lines.push(line);
+    Some((bill, over))
+}
+
+fn fifth(ceiling: i64) -> i64 {
+    (ceiling / 5).max(60)
+}
+
+fn with_split(s: &mut Stage, excess: impl Fn(i64) -> i64, packs: (i64, i64), split: impl Fn(i64) -> Split) -> Option<TruthKey> {
+    let (mut bill, over) = priced_bill(s, excess, packs)?;
+    if let Some(line) = bill.lines.last_mut() {
+        line.split = split(over);
+    }
+    last_line(s, bill)
+}
+
+pub(super) fn above_ceiling(s: &mut Stage) -> Option<TruthKey> {
+    with_split(s, fifth, (1, 3), |_| Split::Covered)
+}
+
+pub(super) fn half_split(s: &mut Stage) -> Option<TruthKey> {
+    with_split(s, fifth, (2, 4), |over| Split::OverLimit(over / 2))
+}
+
+pub(super) fn split_not_told(s: &mut Stage) -> Option<TruthKey> {
+    with_split(s, fifth, (1, 3), |_| Split::LimitNotTold)
+}
+
+pub(super) fn at_ceiling(s: &mut Stage) -> Option<TruthKey> {
+    with_split(s, |_| 0, (1, 3), |_| Split::Covered)
+}
+
+pub(super) fn within_rounding(s: &mut Stage) -> Option<TruthKey> {
+    with_split(s, |_| 4, (1, 1), |_| Split::Covered)
+}
+
+pub(super) fn correct_split(s: &mut Stage) -> Option<TruthKey> {
+    with_split(s, fifth, (1, 3), Split::OverLimit)
+}
+
+pub(super) fn ceiling_self_paid(s: &mut Stage) -> Option<TruthKey> {
+    with_split(s, fifth, (1, 3), |_| Split::SelfPaid)
+}
+
+pub(super) fn ceiling_refunded(s: &mut Stage) -> Option<TruthKey> {
+    let (mut bill, _) = priced_bill(s, fifth, (1, 3))?;
+    let place = bill.lines.len() - 1;
+    take_back(&mut bill, place);
+    let key = s.line_key(&bill, place);
+    s.put_bill(bill);
+    Some(key)
+}
+
+/// An online bill with a fee on it, of someone seen before.
+fn online_fee(s: &mut Stage, goods: Goods, price: i64, split: Split) -> Option<TruthKey> {
+    let body = s.online_body()?;
+    let time = s.moment();
+    let (person, hospital, before) = (s.adult(time), s.hospital(), s.before(time, 1, 300));
+    let contact = s.visit(person, hospital, before, HYPERTENSION);
+    s.put_bill(contact);
+    let mut bill = s.online_bill(person, body, time, HYPERTENSION);
+    if let Some(drug) = s.drug(|drug| drug.ordinary() && drug.code.starts_with("XC08CAA")) {
+        bill.lines.push(s.drug_line(drug, 2, time));
+    }
+    let mut fee = Line::new(goods, 1, price, time);
+    fee.split = split;
+    bill.lines.push(fee);
+    last_line(s, bill)
+}
+
+pub(super) fn delivery_by_code(s: &mut Stage) -> Option<TruthKey> {
+    let kinds = s.city.delivery.len();
+    let kind = if kinds == 0 { return None } else { s.dice.below(kinds as u64) as usize };
+    online_fee(s, Goods::Delivery(kind), 800, Split::Covered)
+}
+
+pub(super) fn delivery_by_name(s: &mut Stage) -> Option<TruthKey> {
+    online_fee(s, Goods::Own("990109000090000", "同城配送费"), 600, Split::Covered)
+}
+
+pub(super) fn delivery_self_paid(s: &mut Stage) -> Option<TruthKey> {
+    if s.city.delivery.is_empty() {
+        return None;
+    }
+    online_fee(s, Goods::Delivery(0), 800, Split::SelfPaid)
+}
+
+pub(super) fn dispensary_fees(s: &mut Stage) -> Option<TruthKey> {
+    let time = s.moment();
+    let (person, hospital) = (s.adult(time), s.hospital());
+    let mut bill = s.visit(person, hospital, time, COUGH);
+    for idx in [DISPENSARY, DISPENSARY + 1] {
+        bill.lines.push(Line::new(Goods::Service(idx), 1, SERVICES[idx].price, time));
+    }
+    last_line(s, bill)
+}

@@ -1,0 +1,230 @@
+//! Planted cases of online visits: first ones, and all the ways in which a
+//! patient may be known already.
+
+use crate::base::time::Civil;
+
+use super::everyday::CHRONIC;
+use super::innocent::stay;
+use super::model::Bill;
+use super::model::Diagnosis;
+use super::model::Dosage;
+use super::model::FREQUENCIES;
+use super::model::Person;
+use super::model::Prescription;
+use super::plants::TruthKey;
+use super::stage::ELSEWHERE;
+use super::stage::Stage;
+
+const HYPERTENSION: Diagnosis = ("I10.x00x002", "高血压病");
+const HYPERTENSIVE_HEART: Diagnosis = ("I11.900", "高血压性心脏病");
+const DIZZINESS: Diagnosis = ("R42.x00", "头晕");
+const BACK_PAIN: Diagnosis = ("M54.500", "腰痛");
+const GASTRITIS: Diagnosis = ("K29.500", "慢性胃炎");
+const REFLUX: Diagnosis = ("K21.900", "胃食管反流病");
+/// Place of hypertension in the list of chronic diseases.
+const LISTED: usize = 0;
+
+/// An online prescription of an ordinary drug at `time`, not yet put.
+fn online(s: &mut Stage, person: Person, time: Civil, diagnosis: Diagnosis, prefix: &str) -> Option<Prescription> {
+    let drug = s.drug(|drug| drug.ordinary() && drug.countable() && drug.code.starts_with(prefix))?;
+    let dosage = Dosage::about(drug, s.row(drug), 1, FREQUENCIES[0], 14);
+    s.online(person, time, diagnosis, vec![dosage])
+}
+
+fn put(s: &mut Stage, rx: Prescription) -> Option<TruthKey> {
+    let key = s.prescription_key(&rx);
+    s.put_prescription(rx);
+    Some(key)
+}
+
+fn hypertension(s: &mut Stage) -> Option<(Person, Civil, Prescription)> {
+    let time = s.moment();
+    let person = s.adult(time);
+    let rx = online(s, person, time, HYPERTENSION, "XC0")?;
+    Some((person, time, rx))
+}
+
+/// Puts an earlier visit for `diagnosis`.
+fn seen(s: &mut Stage, person: Person, time: Civil, diagnosis: Diagnosis) {
+    let (before, hospital) = (s.before(time, 1, 300), s.hospital());
+    let bill = s.visit(person, hospital, before, diagnosis);
+    s.put_bill(bill);
+}
+
+pub(super) fn own_word(s: &mut Stage) -> Option<TruthKey> {
+    let (_, _, mut rx) = hypertension(s)?;
+    rx.first_visit = Some(true);
+    put(s, rx)
+}
+
+pub(super) fn own_word_insured_elsewhere(s: &mut Stage) -> Option<TruthKey> {
+    let (_, _, mut rx) = hypertension(s)?;
+    rx.first_visit = Some(true);
+    rx.person.area = ELSEWHERE;
+    put(s, rx)
+}
+
+pub(super) fn no_contact(s: &mut Stage) -> Option<TruthKey> {
+    let (_, _, rx) = hypertension(s)?;
+    put(s, rx)
+}
+
+pub(super) fn no_contact_no_flag(s: &mut Stage) -> Option<TruthKey> {
+    let (_, _, mut rx) = hypertension(s)?;
+    rx.first_visit = None;
+    put(s, rx)
+}
+
+pub(super) fn other_disease(s: &mut Stage) -> Option<TruthKey> {
+    let (person, time, rx) = hypertension(s)?;
+    seen(s, person, time, BACK_PAIN);
+    put(s, rx)
+}
+
+pub(super) fn purchase_only(s: &mut Stage) -> Option<TruthKey> {
+    let (person, time, rx) = hypertension(s)?;
+    let before = s.before(time, 40, 300);
+    let mut bill = s.purchase(person, before, HYPERTENSION);
+    if let Some(drug) = s.drug(|drug| drug.ordinary() && drug.code.starts_with("XN02BE")) {
+        bill.lines.push(s.drug_line(drug, 1, before));
+    }
+    s.put_bill(bill);
+    put(s, rx)
+}
+
+pub(super) fn registration_only(s: &mut Stage) -> Option<TruthKey> {
+    let (person, time, rx) = hypertension(s)?;
+    let (before, hospital) = (s.before(time, 1, 300), s.hospital());
+    let mut bill = s.visit(person, hospital, before, HYPERTENSION);
+    bill.lines.truncate(1);
+    bill.med_type = "12";
+    s.put_bill(bill);
+    put(s, rx)
+}
+
+pub(super) fn seen_afterwards(s: &mut Stage) -> Option<TruthKey> {
+    let (person, time, rx) = hypertension(s)?;
+    let hospital = s.hospital();
+    let bill = s.visit(person, hospital, time.plus_days(1), HYPERTENSION);
+    s.put_bill(bill);
+    put(s, rx)
+}
+
+pub(super) fn new_disease_of_known_group(s: &mut Stage) -> Option<TruthKey> {
+    let time = s.moment();
+    let person = s.adult(time);
+    let rx = online(s, person, time, HYPERTENSIVE_HEART, "XC0")?;
+    seen(s, person, time, HYPERTENSION);
+    put(s, rx)
+}
+
+/// The visit was before the consultation, but its bill is heard of two days
+/// later: after the rule has waited, and still within lateness.
+pub(super) fn bill_arrives_late(s: &mut Stage) -> Option<TruthKey> {
+    let (person, time, rx) = hypertension(s)?;
+    let (hospital, earlier) = (s.hospital(), Civil(time.0 - 3 * 3600));
+    let bill = s.visit(person, hospital, earlier, HYPERTENSION);
+    let delay = time.0 + 40 * 3600 - bill.time.0;
+    s.put_bill(bill);
+    if let Some(last) = s.scripted.last_mut() {
+        last.delay = Some(delay);
+    }
+    put(s, rx)
+}
+
+pub(super) fn same_day(s: &mut Stage) -> Option<TruthKey> {
+    let time = Civil(s.moment().day() * 86_400 + 16 * 3600);
+    let person = s.adult(time);
+    let rx = online(s, person, time, HYPERTENSION, "XC0")?;
+    let hospital = s.hospital();
+    let bill = s.visit(person, hospital, time.plus_seconds(-7 * 3600), HYPERTENSION);
+    s.put_bill(bill);
+    put(s, rx)
+}
+
+pub(super) fn same_disease(s: &mut Stage) -> Option<TruthKey> {
+    let (person, time, rx) = hypertension(s)?;
+    seen(s, person, time, ("I10.x00", "特发性(原发性)高血压"));
+    put(s, rx)
+}
+
+pub(super) fn same_group(s: &mut Stage) -> Option<TruthKey> {
+    let (person, time, rx) = hypertension(s)?;
+    seen(s, person, time, HYPERTENSIVE_HEART);
+    put(s, rx)
+}
+
+pub(super) fn registered(s: &mut Stage) -> Option<TruthKey> {
+    let time = s.moment();
+    let person = s.adult(time);
+    let mut rx = online(s, person, time, DIZZINESS, "XC0")?;
+    rx.chronic = Some(CHRONIC[LISTED].listed);
+    let (before, hospital) = (s.before(time, 1, 300), s.hospital());
+    let mut bill = s.visit(person, hospital, before, HYPERTENSION);
+    (bill.med_type, bill.chronic) = ("14", Some(CHRONIC[LISTED].listed));
+    s.put_bill(bill);
+    put(s, rx)
+}
+
+/// An in-person visit with a prescription, dispensed in house.
+fn treated(s: &mut Stage, person: Person, time: Civil, diagnosis: Diagnosis, prefix: &str) -> Option<(Prescription, Bill)> {
+    let drug = s.drug(|drug| drug.ordinary() && drug.countable() && drug.code.starts_with(prefix))?;
+    let hospital = s.hospital();
+    let dosage = Dosage::about(drug, s.row(drug), 1, FREQUENCIES[0], 14);
+    let rx = s.prescription(person, hospital, time, diagnosis, vec![dosage]);
+    let bill = s.in_house(&rx);
+    Some((rx, bill))
+}
+
+pub(super) fn continues(s: &mut Stage) -> Option<TruthKey> {
+    s.online_body()?;
+    let time = s.moment();
+    let (person, before) = (s.adult(time), s.before(time, 40, 200));
+    let (original, bill) = treated(s, person, before, GASTRITIS, "XA02BC")?;
+    let mut rx = s.online(person, time, DIZZINESS, original.drugs.clone())?;
+    rx.original = Some(original.id(s.city));
+    s.put_bill(bill);
+    s.put_prescription(original);
+    put(s, rx)
+}
+
+pub(super) fn same_substance(s: &mut Stage) -> Option<TruthKey> {
+    s.online_body()?;
+    let time = s.moment();
+    let (person, before) = (s.adult(time), s.before(time, 40, 200));
+    let (original, bill) = treated(s, person, before, REFLUX, "XA02BC")?;
+    let rx = s.online(person, time, GASTRITIS, original.drugs.clone())?;
+    s.put_bill(bill);
+    s.put_prescription(original);
+    put(s, rx)
+}
+
+pub(super) fn interim_bill(s: &mut Stage) -> Option<TruthKey> {
+    let (person, time, rx) = hypertension(s)?;
+    let before = s.before(time, 1, 200);
+    let mut bill = stay(s, person, before, HYPERTENSION, 3);
+    bill.interim = true;
+    s.put_bill(bill);
+    put(s, rx)
+}
+
+pub(super) fn insured_elsewhere(s: &mut Stage) -> Option<TruthKey> {
+    let (_, _, mut rx) = hypertension(s)?;
+    rx.person.area = ELSEWHERE;
+    put(s, rx)
+}
+
+pub(super) fn contradiction(s: &mut Stage) -> Option<TruthKey> {
+    let (person, time, mut rx) = hypertension(s)?;
+    seen(s, person, time, HYPERTENSION);
+    rx.first_visit = Some(true);
+    put(s, rx)
+}
+
+pub(super) fn first_days_of_feed(s: &mut Stage) -> Option<TruthKey> {
+    let day = s.feed_start + s.dice.between(0, 29);
+    let time = Civil(day * 86_400 + s.dice.between(30_600, 61_200));
+    let person = s.adult(time);
+    let rx = online(s, person, time, HYPERTENSION, "XC0")?;
+    put(s, rx)
+}

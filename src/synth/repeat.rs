@@ -1,0 +1,192 @@
+//! Planted cases of supplies that overlap: collected at several institutions,
+//! and the good reasons for a refill before the last one is used up.
+
+use crate::base::time::Civil;
+
+use super::city::Drug;
+use super::model::Diagnosis;
+use super::model::Dosage;
+use super::model::FREQUENCIES;
+use super::model::Frequency;
+use super::model::Person;
+use super::model::Prescription;
+use super::model::WHEN_NEEDED;
+use super::plants::TruthKey;
+use super::stage::Stage;
+
+const HYPERTENSION: Diagnosis = ("I10.x00x002", "高血压病");
+const DIABETES: Diagnosis = ("E11.900", "2型糖尿病");
+
+fn steady(drug: &Drug) -> bool {
+    // Whole packs that make up four weeks.
+    let weeks = (28 + drug.pack_count / 2) / drug.pack_count * drug.pack_count;
+    let packed = drug.countable() && (27..=30).contains(&weeks);
+    drug.ordinary() && packed && drug.form_group == "other" && drug.code.starts_with("XC0")
+}
+
+/// Supplies of one substance: after how many days, at which of the hospitals,
+/// for how many days, in which dose and how often.
+struct Step {
+    after: i64,
+    place: usize,
+    dosage: Dosage,
+    dispensed: bool,
+    circulated: bool,
+}
+
+/// Puts all steps; the case is anchored at the last one's prescription.
+fn act(s: &mut Stage, diagnosis: Diagnosis, start: Civil, steps: Vec<Step>) -> Option<TruthKey> {
+    let places = s.hospitals::<3>()?;
+    if steps.iter().any(|step| start.plus_days(step.after).day() + 1 > s.live_last()) {
+        return None;
+    }
+    let person: Person = s.adult(start);
+    let mut key = None;
+    for step in steps {
+        let time = start.plus_days(step.after);
+        let mut rx: Prescription = s.prescription(person, places[step.place], time, diagnosis, vec![step.dosage]);
+        rx.long = step.dosage.days > 60;
+        key = Some(s.supply_key(&rx));
+        if step.dispensed {
+            let bill = if step.circulated { s.circulated(&rx) } else { s.in_house(&rx) };
+            s.put_bill(bill);
+        }
+        s.put_prescription(rx);
+    }
+    key
+}
+
+/// A moment from which `days` later is still in the live month.
+fn start(s: &mut Stage, days: i64) -> Civil {
+    let end = s.moment();
+    let earliest = s.feed_start * 86_400 + 10 * 3600;
+    Civil((end.0 - days * 86_400).max(earliest))
+}
+
+fn four_weeks(s: &Stage, drug: u32, dose: i64, often: Frequency) -> Dosage {
+    Dosage::about(drug, s.row(drug), dose, often, 28)
+}
+
+/// Two supplies of four weeks, the second when `left` days are left.
+fn pair(s: &mut Stage, left: i64, place: usize, dispensed: bool) -> Option<TruthKey> {
+    let drug = s.drug(steady)?;
+    let dosage = four_weeks(s, drug, 1, FREQUENCIES[0]);
+    let after = dosage.days - left;
+    let begin = start(s, after);
+    let circulated = s.dice.per_mille(300);
+    let first = Step { after: 0, place: 0, dosage, dispensed: true, circulated: false };
+    let second = Step { after, place, dosage, dispensed, circulated };
+    act(s, HYPERTENSION, begin, vec![first, second])
+}
+
+pub(super) fn two_institutions(s: &mut Stage) -> Option<TruthKey> {
+    let left = s.dice.between(18, 25);
+    pair(s, left, 1, true)
+}
+
+pub(super) fn three_institutions(s: &mut Stage) -> Option<TruthKey> {
+    let drug = s.drug(steady)?;
+    let dosage = four_weeks(s, drug, 1, FREQUENCIES[0]);
+    // Eleven days left each time: only both together are too much.
+    let after = dosage.days - 11;
+    let begin = start(s, 2 * after);
+    let step = |after, place| Step { after, place, dosage, dispensed: true, circulated: false };
+    act(s, HYPERTENSION, begin, vec![step(0, 0), step(after, 1), step(2 * after, 2)])
+}
+
+pub(super) fn seven_days_left(s: &mut Stage) -> Option<TruthKey> {
+    pair(s, 7, 1, true)
+}
+
+pub(super) fn surplus_13_days(s: &mut Stage) -> Option<TruthKey> {
+    pair(s, 13, 1, true)
+}
+
+pub(super) fn same_institution(s: &mut Stage) -> Option<TruthKey> {
+    pair(s, 20, 0, true)
+}
+
+pub(super) fn never_dispensed(s: &mut Stage) -> Option<TruthKey> {
+    pair(s, 20, 1, false)
+}
+
+pub(super) fn days_not_told(s: &mut Stage) -> Option<TruthKey> {
+    let drug = s.drug(steady)?;
+    let places = s.hospitals::<2>()?;
+    let begin = start(s, 6);
+    let person = s.adult(begin);
+    let mut key = None;
+    for (place, time) in [(places[0], begin), (places[1], begin.plus_days(6))] {
+        let dosage = Dosage { frequency: WHEN_NEEDED, ..four_weeks(s, drug, 1, FREQUENCIES[0]) };
+        let rx = s.prescription(person, place, time, HYPERTENSION, vec![dosage]);
+        let mut bill = s.in_house(&rx);
+        for line in &mut bill.lines {
+            line.days = None;
+        }
+        key = Some(s.supply_key(&rx));
+        s.put_bill(bill);
+    }
+    key
+}
+
+pub(super) fn dose_raised(s: &mut Stage) -> Option<TruthKey> {
+    let drug = s.drug(|drug| steady(drug) && drug.dose_max.unwrap_or(1) >= 2)?;
+    let begin = start(s, 8);
+    let (low, high) = (four_weeks(s, drug, 1, FREQUENCIES[0]), four_weeks(s, drug, 2, FREQUENCIES[0]));
+    let first = Step { after: 0, place: 0, dosage: low, dispensed: true, circulated: false };
+    let second = Step { after: 8, place: 1, dosage: high, dispensed: true, circulated: false };
+    act(s, HYPERTENSION, begin, vec![first, second])
+}
+
+pub(super) fn other_release_form(s: &mut Stage) -> Option<TruthKey> {
+    let city = s.city;
+    let of_form = |drug: &Drug, form: &str| drug.ordinary() && drug.countable() && drug.form_group == form;
+    let plain_of = |slow: &Drug, drug: &Drug| of_form(drug, "other") && drug.substance == slow.substance;
+    let slow = s.drug(|slow| of_form(slow, "sustained") && city.drugs.iter().any(|drug| plain_of(slow, drug)))?;
+    let slow_row = s.row(slow);
+    let plain = s.drug(|drug| plain_of(slow_row, drug))?;
+    let begin = start(s, 6);
+    let first = Step { after: 0, place: 0, dosage: four_weeks(s, plain, 1, FREQUENCIES[0]), dispensed: true, circulated: false };
+    let second = Step { after: 6, place: 1, dosage: four_weeks(s, slow, 1, FREQUENCIES[0]), dispensed: true, circulated: false };
+    act(s, HYPERTENSION, begin, vec![first, second])
+}
+
+pub(super) fn two_insulins(s: &mut Stage) -> Option<TruthKey> {
+    let basal = s.drug(|drug| ["甘精", "地特", "德谷"].iter().any(|name| drug.name.contains(name)))?;
+    let bolus = s.drug(|drug| ["门冬", "赖脯", "谷赖"].iter().any(|name| drug.name.contains(name)))?;
+    let begin = start(s, 3);
+    let pens = |drug| Dosage { drug, dose: 1, frequency: FREQUENCIES[0], packs: 2, days: 28 };
+    let first = Step { after: 0, place: 0, dosage: pens(basal), dispensed: true, circulated: false };
+    let second = Step { after: 3, place: 1, dosage: pens(bolus), dispensed: true, circulated: false };
+    act(s, DIABETES, begin, vec![first, second])
+}
+
+/// Discharge drugs, then the family doctor's refill before they are used up.
+pub(super) fn discharge_drugs(s: &mut Stage) -> Option<TruthKey> {
+    let drug = s.drug(steady)?;
+    let places = s.hospitals::<2>()?;
+    let dosage = four_weeks(s, drug, 1, FREQUENCIES[0]);
+    let begin = start(s, 9);
+    let person = s.adult(begin);
+    let mut bill = super::innocent::stay(s, person, begin, HYPERTENSION, 5);
+    bill.institution = places[0];
+    let mut line = s.drug_line(drug, dosage.packs, begin.plus_seconds(-3600));
+    (line.discharge, line.days) = (true, Some(dosage.days));
+    bill.lines.push(line);
+    s.put_bill(bill);
+    let rx = s.prescription(person, places[1], begin.plus_days(9), HYPERTENSION, vec![dosage]);
+    let bill = s.in_house(&rx);
+    let key = s.supply_key(&rx);
+    s.put_bill(bill);
+    s.put_prescription(rx);
+    Some(key)
+}
+
+pub(super) fn long_prescription(s: &mut Stage) -> Option<TruthKey> {
+    let drug = s.drug(steady)?;
+    let dosage = Dosage::about(drug, s.row(drug), 1, FREQUENCIES[0], 84);
+    let after = dosage.days - 5;
+    let begin = start(s, after);
+    let step = |after, place| Step { after, place, dosage, dispensed: true, circulated: false };
+    act(s, HYPERTENSION, begin, vec![step(0, 0), step(after, 1)])
+}

@@ -1,0 +1,82 @@
+//! The table of metrics, from which they are registered and documented.
+
+/// One family of metrics.
+#[derive(Debug)]
+pub struct Described {
+    /// Ends in its unit, or in `_total` for a counter.
+    pub name: &'static str,
+    pub help: &'static str,
+    pub labels: &'static [&'static str],
+}
+
+macro_rules! metrics {
+    ($($id:ident = $name:literal [$($label:literal)*] $help:literal;)*) => {
+        $(pub const $id: Described = Described { name: $name, help: $help, labels: &[$($label),*] };)*
+        /// Every family, in the order of the table.
+        pub const ALL: &[Described] = &[$($id),*];
+    };
+}
+
+metrics! {
+    EVENTS = "claimsift_events_total" ["input" "outcome"]
+        "Messages taken, each under one outcome: evaluated, rejected, duplicate, correction, statement.";
+    LINES = "claimsift_lines_total" ["input"]
+        "Lines of evaluated events.";
+    LINES_UNJUDGED = "claimsift_lines_unjudged_total" ["input"]
+        "Refund lines whose original is not in the same message.";
+    REJECTS = "claimsift_rejects_total" ["input" "class"]
+        "Messages that could not be used, by class.";
+    FIELD_FAULTS = "claimsift_field_faults_total" ["input" "table" "column" "fault"]
+        "Values that became NULL because they could not be read.";
+    UNKNOWN_FIELDS = "claimsift_unknown_fields_total" ["input"]
+        "Members of messages that the event type does not know.";
+    SHAPE_MISSES = "claimsift_shape_misses_total" ["input"]
+        "Messages that the general decoder had to take.";
+    UNKNOWN_CODES = "claimsift_unknown_codes_total" ["table"]
+        "Codes of events that a reference table does not have.";
+    RULE_ROWS = "claimsift_rule_rows_total" ["rule" "outcome"]
+        "Rows that a rule judged (evaluated) and how they came out: hit, quiet, unknown.";
+    RULE_SECONDS = "claimsift_rule_seconds_total" ["rule"]
+        "Time that a rule took.";
+    CLUES = "claimsift_clues_total" ["rule" "revision"]
+        "Clues written: new, revised, withdrawn.";
+    EPOCHS = "claimsift_epochs_total" ["outcome"]
+        "Epochs: committed, sent again, lost.";
+    EPOCH_MESSAGES = "claimsift_epoch_messages" []
+        "Messages of one epoch.";
+    EPOCH_COMMIT_SECONDS = "claimsift_epoch_commit_seconds" []
+        "Time from the first send of an epoch to its acknowledgement.";
+    LAG_MESSAGES = "claimsift_lag_messages" ["input" "partition"]
+        "Messages between the position and the end of a partition.";
+    LAG_SECONDS = "claimsift_lag_event_seconds" ["input" "partition"]
+        "Seconds of event time that the watermark lies behind the clock.";
+    WATERMARK = "claimsift_watermark_seconds" ["input" "partition"]
+        "Watermark in seconds since the Unix epoch.";
+    RUNNING = "claimsift_running_info" ["version" "rules" "references" "identity_key"]
+        "What runs: version, digests of rules and references, id of the identity key.";
+    HEARTBEAT = "claimsift_worker_heartbeat_seconds" ["worker"]
+        "When a worker was last at work, in seconds since the Unix epoch.";
+    SHARDS = "claimsift_worker_shards" ["worker"]
+        "Shards that a worker owns.";
+}
+
+/// Buckets of messages: full runs are 8192.
+pub const MESSAGE_BUCKETS: &[f64] = &[1.0, 64.0, 512.0, 2048.0, 8192.0, 32_768.0, 131_072.0];
+/// Buckets of a commit: a healthy one takes some 10 ms.
+pub const SECOND_BUCKETS: &[f64] = &[0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_help_is_a_sentence() {
+        let mut seen = BTreeSet::new();
+        for of in ALL {
+            assert!(seen.insert(of.name), "{}", of.name);
+            assert!(of.name.starts_with("claimsift_") && of.help.ends_with('.'), "{}", of.name);
+        }
+    }
+}

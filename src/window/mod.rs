@@ -1,0 +1,3 @@
+//! Event time as a shard knows it.
+
+pub mod watermark;
