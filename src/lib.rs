@@ -27,6 +27,8 @@ pub mod engine;
 
 pub mod synth;
 
+pub mod offline;
+
 pub mod config;
 
 pub mod runtime;

@@ -268,9 +268,10 @@ fn traps_of_whole_payloads() {
     };
     let (many, too_many) = (fee_lines(LINES_MAX), fee_lines(LINES_MAX + 1));
     let gbk = CLEAN.replacen("云川市医院", "\u{1}\u{2}", 1).into_bytes().iter().map(|byte| if *byte < 3 { byte + 0xd0 } else { *byte }).collect::<Vec<_>>();
-    let mut skipped_not_utf8 = CLEAN.as_bytes().to_vec();
-    let at = CLEAN.find("not ours").unwrap();
-    skipped_not_utf8[at] = 0xff;
+    let broken = |place: &str, bytes: &[u8]| {
+        let at = CLEAN.find(place).unwrap();
+        [&CLEAN.as_bytes()[..at], bytes, &CLEAN.as_bytes()[at + place.len()..]].concat()
+    };
     let trap = |name: &str, message: &[u8], expect: Expect| check(&SETTLEMENT, CLEAN, name, message, &expect);
     trap("empty", b"", Reject(Empty));
     trap("white space", b" \r\n\t", Reject(Empty));
@@ -287,7 +288,15 @@ fn traps_of_whole_payloads() {
     trap("null", b"null", Reject(NotObject));
     trap("not JSON at all", b"setl_id=1", Reject(NotJson));
     trap("GBK", &gbk, Reject(NotUtf8));
-    trap("invalid UTF-8 in a skipped text", &skipped_not_utf8, Reject(NotUtf8));
+    trap("invalid UTF-8 in a skipped text", &broken("not ours", b"\xff"), Reject(NotUtf8));
+    trap("invalid UTF-8 in a skipped text with an escape", &broken("not ours", b"\\n\xff"), Reject(NotUtf8));
+    trap("invalid UTF-8 in a skipped list", &broken("\"b\"", b"\"\xe4\xba\""), Reject(NotUtf8));
+    trap("invalid UTF-8 in a kept text", &broken("云川市医院", b"\xe4\xba\x91\xe5"), Reject(NotUtf8));
+    trap("invalid UTF-8 in a kept text with an escape", &broken("云川市医院", b"\\n\xe4"), Reject(NotUtf8));
+    trap("invalid UTF-8 in the person", &broken("P1", b"\x80"), Reject(NotUtf8));
+    trap("invalid UTF-8 in a time", &broken("2026-03-01 08:00:00", b"2026-03-01 08:00:0\xb0"), Reject(NotUtf8));
+    trap("invalid UTF-8 in a key", &broken("note", b"n\xf8te"), Reject(NotUtf8));
+    trap("invalid UTF-8 outside texts", &broken("46.0", b"4\xc36.0"), Reject(NotUtf8));
     trap("surrogate in UTF-8", &[b"{\"a\":\"\xed\xa0\x80\",".as_slice(), &CLEAN.as_bytes()[1..]].concat(), Reject(NotUtf8));
     trap("overlong UTF-8", &[b"{\"a\":\"\xc0\xaf\",".as_slice(), &CLEAN.as_bytes()[1..]].concat(), Reject(NotUtf8));
     trap("nested to the limit", deep(NESTING_MAX - 1).as_bytes(), Values("header", "setl_id", &["S1"]));

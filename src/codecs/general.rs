@@ -77,7 +77,8 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Decodes `text`, which has no white space at its ends, as the next row of `rows`.
+/// Decodes `text`, which has no white space at its ends, as the row that
+/// `rows` has begun.
 pub(crate) fn push<'a>(rows: &mut Rows, text: &'a str) -> Result<Accepted<'a>, Reject> {
     lex::validate(text.as_bytes()).map_err(|malformed| match malformed {
         Malformed::Syntax(at) => Reject::new(RejectClass::NotJson, format!("malformed at byte {at}")),
@@ -86,7 +87,6 @@ pub(crate) fn push<'a>(rows: &mut Rows, text: &'a str) -> Result<Accepted<'a>, R
     if !text.starts_with('{') {
         return Err(Reject::new(RejectClass::NotObject, "the message is no object"));
     }
-    rows.begin();
     let result = message(rows, text);
     match &result {
         Ok(_) => rows.accept(),

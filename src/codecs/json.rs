@@ -42,6 +42,7 @@ impl JsonDecoder {
 
 impl Decoder for JsonDecoder {
     fn push<'a>(&mut self, message: &'a [u8]) -> Result<Accepted<'a>, Reject> {
+        self.rows.begin();
         let payload = general::payload(message)?;
         let Some(shapes) = &mut self.shapes else {
             return general::push(&mut self.rows, general::text_of(payload)?);

@@ -21,15 +21,9 @@ pub(crate) struct Lexer<'a> {
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
-/// The first quote, backslash or control byte at or after `pos`; the length of
-/// `bytes` if there is none.
-#[inline(always)]
-pub(crate) fn string_stop(bytes: &[u8], pos: usize) -> usize {
-    string_scan(bytes, pos).0
-}
-
-/// [`string_stop`], and whether all bytes before it are ASCII; a byte close
-/// behind it may make that answer false.
+/// The first quote, backslash or control byte at or after `pos` (the length of
+/// `bytes` if there is none), and whether all bytes before it are ASCII; a byte
+/// close behind it may make that answer false.
 ///
 /// Eight bytes at a time: the borrow of a lane can only reach higher lanes, so
 /// the lowest flag is exact.
@@ -183,7 +177,7 @@ impl Lexer<'_> {
     pub fn string(&mut self) -> Result<(), Malformed> {
         self.expect(b'"')?;
         loop {
-            self.pos = string_stop(self.bytes, self.pos);
+            self.pos = string_scan(self.bytes, self.pos).0;
             match self.peek() {
                 Some(b'"') => {
                     self.pos += 1;
@@ -320,10 +314,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn string_stop_is_the_naive_search(bytes in proptest::collection::vec(any::<u8>(), 0..64), from in 0usize..8) {
+        fn string_scan_is_the_naive_search(bytes in proptest::collection::vec(any::<u8>(), 0..64), from in 0usize..8) {
             let from = from.min(bytes.len());
             let naive = (from..bytes.len()).find(|at| bytes[*at] < 0x20 || matches!(bytes[*at], b'"' | b'\\')).unwrap_or(bytes.len());
-            prop_assert_eq!(string_stop(&bytes, from), naive);
+            let (stop, ascii) = string_scan(&bytes, from);
+            prop_assert_eq!(stop, naive);
+            prop_assert!(!ascii || bytes[from..stop].is_ascii());
         }
 
         /// `serde_json` refuses numbers that no float can hold; the grammar does not.

@@ -1,12 +1,12 @@
 //! An event type and a projection, resolved once: which spelling means which
 //! column, what is written and what is only recognised.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::Field as ArrowField;
 use arrow::datatypes::Schema;
 use arrow::datatypes::SchemaRef;
+use hashbrown::HashMap;
 
 use crate::codecs::Projection;
 use crate::events::EventType;

@@ -167,8 +167,8 @@ impl Rows {
         (table.name, table.columns[column_idx].name, fault)
     }
 
-    /// Takes back the message accepted last, with its counts; does nothing
-    /// unless that was the last thing that happened.
+    /// Takes back the message accepted last, with its counts; does nothing if
+    /// another was begun or the run was finished since.
     pub fn undo(&mut self) {
         if !std::mem::take(&mut self.can_undo) {
             return;

@@ -156,63 +156,92 @@ fn exponent(text: &[u8]) -> Result<i64, FieldFault> {
 
 const POWERS: [i64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
 
-/// Reads a plain number (at most seven digits before and seven after the
-/// point, no exponent) that starts at `pos`; returns it in units of
-/// 10^-`scale` with the place behind it. `None`: let [`decimal`] look.
+/// Reads a plain number (no exponent, at most seven digits before and seven
+/// after the point) that starts at `pos`; returns it in units of 10^-`scale`
+/// with the place behind it. `None`: let [`decimal`] look.
 ///
 /// What follows the number is not looked at.
 #[inline(always)]
-pub(crate) fn plain_decimal(bytes: &[u8], mut pos: usize, scale: u8) -> Option<(i64, usize)> {
-    let negative = *bytes.get(pos)? == b'-';
-    pos += usize::from(negative);
-    let (whole, whole_digits) = digits_to_7(bytes, pos)?;
-    if whole_digits == 0 || (whole_digits > 1 && bytes[pos] == b'0') {
-        return None;
-    }
-    pos += whole_digits;
-    let scale = usize::from(scale);
-    let mut value = i64::from(whole) * POWERS[scale];
-    match bytes.get(pos) {
-        Some(b'.') => {
-            let (fraction, digits) = digits_to_7(bytes, pos + 1)?;
-            if digits == 0 || digits > scale {
-                return None;
-            }
-            value += i64::from(fraction) * POWERS[scale - digits];
-            pos += 1 + digits;
-            if matches!(bytes.get(pos), Some(b'e' | b'E')) {
-                return None;
-            }
-        }
-        Some(b'e' | b'E') => return None,
-        _ => {}
-    }
-    Some((if negative { -value } else { value }, pos))
+pub(crate) fn plain_decimal(bytes: &[u8], pos: usize, scale: u8) -> Option<(i64, usize)> {
+    short_decimal(bytes, pos, scale).or_else(|| longer_decimal(bytes, pos, scale))
 }
 
-/// The number that up to seven digits at `pos` write, and how many there are;
-/// `None` for eight or more and within eight bytes of the end.
+/// [`plain_decimal`] of at most seven characters behind the sign.
 #[inline(always)]
-fn digits_to_7(bytes: &[u8], pos: usize) -> Option<(u32, usize)> {
+fn short_decimal(bytes: &[u8], mut pos: usize, scale: u8) -> Option<(i64, usize)> {
+    let negative = *bytes.get(pos)? == b'-';
+    pos += usize::from(negative);
     let word = u64::from_le_bytes(*bytes.get(pos..)?.first_chunk::<8>()?);
     let lanes = word ^ 0x3030_3030_3030_3030;
-    // A lane above 9 carries into its high bit; carries run upwards only, so
-    // the lowest flag is exact.
+    // A lane above 9 carries into its high bit. Only bytes outside ASCII carry
+    // further, and upwards: the lowest flag is exact, and so is the next one
+    // if the lowest is a point.
     let others = (lanes.wrapping_add(0x7676_7676_7676_7676) | lanes) & 0x8080_8080_8080_8080;
-    if others == 0 {
+    let whole = others.trailing_zeros() as usize / 8;
+    if whole == 0 || others == 0 || (whole > 1 && lanes & 0xff == 0) {
         return None;
     }
-    let count = others.trailing_zeros() as usize / 8;
-    if count == 0 {
-        return Some((0, 0));
+    let scale = usize::from(scale);
+    let (digits, count, places, end) = if word >> (8 * whole) & 0xff == u64::from(b'.') {
+        let others = others & (others - 1);
+        let end = others.trailing_zeros() as usize / 8;
+        let places = end - whole - 1;
+        if others == 0 || places == 0 || places > scale {
+            return None;
+        }
+        // The point's lane is taken out.
+        let before = (1 << (8 * whole)) - 1;
+        ((lanes & before) | (lanes >> 8 & !before), end - 1, places, end)
+    } else {
+        (lanes, whole, 0, whole)
+    };
+    if word >> (8 * end) & 0xdf == u64::from(b'E') {
+        return None;
     }
-    // Digits move to the high end, zeros fill in front, then pairs, fours and
-    // eights are added up in lanes.
+    let value = add_up(digits, count) * POWERS.get(scale - places)?;
+    Some((if negative { -value } else { value }, pos + end))
+}
+
+/// The number that the lowest `count` lanes (1 to 7) write: they move to the
+/// high end, zeros fill in front, then pairs, fours and eights are added up.
+#[inline(always)]
+fn add_up(lanes: u64, count: usize) -> i64 {
     let digits = lanes << (64 - 8 * count);
     let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
     let eight = fours.wrapping_mul(10_000) + (fours >> 32);
-    Some(((eight & 0xffff_ffff) as u32, count))
+    (eight & 0xffff_ffff) as i64
+}
+
+/// [`plain_decimal`] for what is longer.
+#[inline(never)]
+fn longer_decimal(bytes: &[u8], mut pos: usize, scale: u8) -> Option<(i64, usize)> {
+    let negative = *bytes.get(pos)? == b'-';
+    pos += usize::from(negative);
+    let (whole, whole_digits) = up_to_7_digits(bytes, pos)?;
+    if whole_digits > 1 && bytes[pos] == b'0' {
+        return None;
+    }
+    pos += whole_digits;
+    if bytes.get(pos) != Some(&b'.') {
+        return None;
+    }
+    let (fraction, places) = up_to_7_digits(bytes, pos + 1)?;
+    pos += 1 + places;
+    if matches!(bytes.get(pos), Some(b'e' | b'E')) {
+        return None;
+    }
+    let scale = usize::from(scale);
+    let value = whole * POWERS.get(scale)? + fraction * POWERS.get(scale.checked_sub(places)?)?;
+    Some((if negative { -value } else { value }, pos))
+}
+
+/// The number that one to seven digits at `pos` write, and how many there are.
+fn up_to_7_digits(bytes: &[u8], pos: usize) -> Option<(i64, usize)> {
+    let lanes = u64::from_le_bytes(*bytes.get(pos..)?.first_chunk::<8>()?) ^ 0x3030_3030_3030_3030;
+    let others = (lanes.wrapping_add(0x7676_7676_7676_7676) | lanes) & 0x8080_8080_8080_8080;
+    let count = others.trailing_zeros() as usize / 8;
+    (1..8).contains(&count).then(|| (add_up(lanes, count), count))
 }
 
 #[cfg(test)]
@@ -277,11 +306,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_quick_way_agrees_with_the_exact_one(text in r"-?(0|[1-9][0-9]{0,9}|[0-9]{1,3})(\.[0-9]{0,8})?([eE][0-9])?", scale in 0u8..=6) {
-            let padded = format!("{text}, and more text behind");
+        fn the_quick_way_agrees_with_the_exact_one(text in r"-?(0|[1-9][0-9]{0,9}|[0-9]{1,3})(\.[0-9]{0,8})?([eE][0-9])?", behind in r#"[,}"中. ]"#, scale in 0u8..=6) {
+            let padded = format!("{text}{behind} and more text behind");
             if let Some((value, end)) = plain_decimal(padded.as_bytes(), 0, scale) {
-                prop_assert_eq!(end, text.len());
-                prop_assert_eq!(decimal(text.as_bytes(), scale, 18), Ok(i128::from(value)));
+                prop_assert_eq!(decimal(&padded.as_bytes()[..end], scale, 18), Ok(i128::from(value)));
+                prop_assert!(end == text.len() || behind == ".", "{}", padded);
             }
         }
 

@@ -11,6 +11,7 @@
 
 use std::borrow::Cow;
 
+use crate::base::time;
 use crate::codecs::Accepted;
 use crate::codecs::columns::ColumnBuilder;
 use crate::codecs::lex::Lexer;
@@ -135,10 +136,9 @@ pub(crate) struct List {
     pub row: Object,
 }
 
-/// Walks `message` along `shape` into the next row of `rows`; `None`, with
-/// nothing changed, if they do not fit or the message may have a fault.
+/// Walks `message` along `shape` into the row that `rows` has begun; `None`,
+/// with nothing changed, if they do not fit or the message may have a fault.
 pub(crate) fn push<'a>(rows: &mut Rows, shape: &Object, message: &'a [u8]) -> Option<Accepted<'a>> {
-    rows.begin();
     let row = rows.len();
     let mut walk = Walk { bytes: message, rows, person: None, latest_time: ([0; TIME_BYTES], 0) };
     let walked = walk.object(shape, 0, row, 1, 0).filter(|end| *end == message.len());
@@ -185,10 +185,23 @@ fn plain_string(bytes: &[u8], pos: usize) -> Option<usize> {
         return None;
     }
     let (stop, ascii) = string_scan(bytes, pos + 1);
-    (bytes.get(stop) == Some(&b'"') && (ascii || text_at(bytes, pos + 1, stop).is_some())).then_some(stop)
+    (bytes.get(stop) == Some(&b'"') && (ascii || is_utf8(&bytes[pos + 1..stop]))).then_some(stop)
 }
 
+/// Whether `text` is UTF-8; quick for short Chinese texts.
 #[inline(never)]
+fn is_utf8(mut text: &[u8]) -> bool {
+    loop {
+        text = match text {
+            [] => return true,
+            [0..0x80, rest @ ..] => rest,
+            // Three bytes of which neither the first nor the second is special.
+            [0xe1..=0xec, 0x80..=0xbf, 0x80..=0xbf, rest @ ..] => rest,
+            _ => return std::str::from_utf8(text).is_ok(),
+        }
+    }
+}
+
 fn text_at(bytes: &[u8], start: usize, end: usize) -> Option<&str> {
     std::str::from_utf8(bytes.get(start..end)?).ok()
 }
@@ -354,14 +367,15 @@ impl<'a> Walk<'a, '_> {
 
     #[inline(never)]
     fn new_time(&mut self, table_idx: usize, column: usize, row: usize, pos: usize) -> Option<usize> {
-        let end = self.rare(table_idx, column, row, false, pos)?;
-        let column = &self.rows.tables[table_idx].columns[column];
-        if let Some(token) = self.bytes[pos..end].as_array::<TIME_BYTES>()
-            && column.has(row)
-        {
-            self.latest_time = (*token, column.time(row)?);
+        let Some(quote) = plain_string(self.bytes, pos).filter(|quote| pos + 1 < *quote) else {
+            return self.rare(table_idx, column, row, false, pos);
+        };
+        let seconds = time::parse(&self.bytes[pos + 1..quote])?.0;
+        self.column(table_idx, column).push_time(row, seconds);
+        if let Some(token) = self.bytes[pos..=quote].as_array::<TIME_BYTES>() {
+            self.latest_time = (*token, seconds);
         }
-        Some(end)
+        Some(quote + 1)
     }
 
     /// Any scalar, by the way that both decoders share.

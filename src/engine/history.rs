@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use arrow::array::ArrayRef;
 use arrow::array::UInt32Array;
 
 use crate::base::decimal::Decimal;
@@ -74,6 +75,16 @@ fn setting(doc: &RuleDoc, number: &Number, area: Option<&str>) -> i64 {
         }),
     };
     decimal.and_then(|value| value.scaled(4)).unwrap_or_default()
+}
+
+/// The supplies of one person and substance, for one rule.
+struct OverlapView<'a> {
+    place: usize,
+    doc: &'a OverlappingSupplyDoc,
+    rows: &'a [SupplyRow],
+    /// Place of the first row in the masks.
+    start: usize,
+    masks: &'a [ArrayRef],
 }
 
 impl Shard {
@@ -246,7 +257,8 @@ impl Shard {
                 }
             }
         }
-        for hit in self.supply_hits(engine, &rows, tallies) {
+        let (hits, masks) = self.supply_hits(engine, &rows, tallies);
+        for hit in hits {
             let row = &rows[hit.header];
             let sources = row.supply.halves.iter().map(|half| self.source(half.event, teller)).collect();
             let (id, finding) = teller.finding(&engine.rules.rules[hit.rule], self.supply_found(engine, row, &hit));
@@ -254,8 +266,11 @@ impl Shard {
         }
         for place in overlap_rules {
             let EvaluateDoc::OverlappingSupply(doc) = &engine.rules.rules[place].doc.evaluate else { continue };
+            let mut start = 0;
             for of_key in rows.chunk_by(|a, b| a.key == b.key) {
-                let clues = self.overlap_clues(engine, place, doc, of_key, teller, tallies);
+                let view = OverlapView { place, doc, rows: of_key, start, masks: &masks };
+                start += of_key.len();
+                let clues = self.overlap_clues(engine, &view, teller, tallies);
                 if !clues.is_empty() {
                     found.entry(scope(place, &of_key[0].key)).or_default().extend(clues);
                 }
@@ -268,8 +283,8 @@ impl Shard {
         records
     }
 
-    fn supply_hits(&self, engine: &Engine, rows: &[SupplyRow], tallies: &mut BTreeMap<String, RuleTally>) -> Vec<RowHit> {
-        let Some(table) = engine.rules.tables[SUPPLY_TABLE].as_ref().filter(|_| !rows.is_empty()) else { return Vec::new() };
+    fn supply_hits(&self, engine: &Engine, rows: &[SupplyRow], tallies: &mut BTreeMap<String, RuleTally>) -> (Vec<RowHit>, Vec<ArrayRef>) {
+        let Some(table) = engine.rules.tables[SUPPLY_TABLE].as_ref().filter(|_| !rows.is_empty()) else { return (Vec::new(), Vec::new()) };
         let clues_from = engine.settings.clues_from;
         let judged = |row: usize| clues_from.is_none_or(|from| self.memory.events.row(rows[row].supply.visit).event_time >= from.0);
         let in_force = |rule: usize, header: usize, _: Option<usize>| {
@@ -280,7 +295,7 @@ impl Shard {
         let column = |name: &str| self.memory.supply_column(name, rows, &engine.references, &self.items);
         let parents = UInt32Array::from(Vec::<u32>::new());
         let view = Rows { header_rows: rows.len(), parents: &parents, column: &column, judged: &judged, in_force: &in_force };
-        rows::judge(&engine.rules, table, &view, tallies).0
+        rows::judge(&engine.rules, table, &view, tallies)
     }
 
     fn supply_found(&self, engine: &Engine, row: &SupplyRow, hit: &RowHit) -> Found {
@@ -335,13 +350,12 @@ impl Shard {
     fn overlap_clues(
         &self,
         engine: &Engine,
-        place: usize,
-        doc: &OverlappingSupplyDoc,
-        rows: &[SupplyRow],
+        view: &OverlapView<'_>,
         teller: &Teller<'_>,
         tallies: &mut BTreeMap<String, RuleTally>,
     ) -> FoundClues {
-        let rule = &engine.rules.rules[place];
+        let (doc, rows) = (view.doc, view.rows);
+        let rule = &engine.rules.rules[view.place];
         let tally = tallies.entry(rule.doc.id.clone()).or_default();
         let supplies: Vec<Supply> = rows.iter().map(|row| row.supply.clone()).collect();
         let event_time = |idx: usize| {
@@ -365,8 +379,13 @@ impl Shard {
             row.and_then(|row| self.items.at(row.item, supply.time.div_euclid(SECONDS_PER_DAY)).form_group)
         };
         let code_name = |supply: &Supply| supply.halves.first().and_then(|half| self.memory.symbols.text(half.name)).map(str::to_owned);
+        let excused = |later: &Supply| {
+            let at = rows.iter().position(|row| row.supply.anchor == later.anchor).unwrap_or_default();
+            rule.row.as_ref().and_then(|row| rows::excused(row, view.masks, view.start + at))
+        };
         let related = |earlier: &Supply, later: &Supply| {
-            earlier.anchor.institution != later.anchor.institution
+            excused(later) == Some(false)
+                && earlier.anchor.institution != later.anchor.institution
                 && form(earlier) == form(later)
                 && !(earlier.discharge || later.discharge)
                 && !later.daily_dose.zip(earlier.daily_dose).is_some_and(|(later, earlier)| later > earlier)
@@ -390,21 +409,17 @@ impl Shard {
             }
             tally.hits += 1;
             let members: Vec<&SupplyRow> = chain.members.iter().map(|idx| &rows[*idx]).collect();
+            let carried = self.carried(engine, view.place, members[members.len() - 1]);
             let sources = members.iter().flat_map(|row| &row.supply.halves).map(|half| self.source(half.event, teller)).collect();
-            let (id, finding) = teller.finding(rule, self.overlap_found(&members, chain.surplus, &limits, event_time(last)));
+            let (id, finding) = teller.finding(rule, self.overlap_found(&members, chain.surplus, &limits, event_time(last), carried));
             found.insert(id, (finding, sources));
         }
         found
     }
 
-    fn overlap_found(&self, members: &[&SupplyRow], surplus: i64, limits: &OverlapLimits, event_time: i64) -> Found {
+    fn overlap_found(&self, members: &[&SupplyRow], surplus: i64, limits: &OverlapLimits, event_time: i64, carried: RowHit) -> Found {
         let last = members[members.len() - 1];
-        let mut institutions: Vec<&str> = members.iter().filter_map(|row| row.supply.anchor.institution.as_deref()).collect();
-        institutions.sort_unstable();
-        institutions.dedup();
         let days = |units: i64| Scalar::Number(Decimal::new(i128::from(units), 4).trim_to(1));
-        let first = last.supply.halves.first();
-        let sym = |sym| self.memory.symbols.text(sym).map_or(Scalar::Null, |text| Scalar::Text(text.to_owned()));
         let mut anchor = vec![self.persons.key(last.key.person).to_string(), self.memory.symbols.text(last.key.substance).unwrap_or_default().to_owned()];
         anchor.extend(supply_anchor(self, members[0]));
         Found {
@@ -414,21 +429,27 @@ impl Shard {
             scene: "购药",
             event_time: Civil(event_time),
             fact_time: Civil(last.supply.time),
-            values: vec![
-                ("supply.substance".to_owned(), sym(last.key.substance)),
-                ("supply.drug_name".to_owned(), first.map_or(Scalar::Null, |half| sym(half.name))),
-                ("supply.med_list_codg".to_owned(), first.map_or(Scalar::Null, |half| sym(half.code))),
-                ("supply.fixmedins_code".to_owned(), Scalar::Text(institutions.join("、"))),
-                ("supply.fact_time".to_owned(), Scalar::Text(Civil(last.supply.time).to_string())),
-                ("supply.days_declared".to_owned(), last.supply.days_declared.map_or(Scalar::Null, days)),
-                ("supply.days_computed".to_owned(), last.supply.days_computed.map_or(Scalar::Null, days)),
-            ],
+            values: carried.values,
             observed: Some(days(surplus)),
             limit: Some(days(limits.surplus_days)),
             tested: Vec::<Tested>::new(),
-            money: self.supply_money(&last.supply, None),
+            money: self.supply_money(&last.supply, carried.money),
             evidence: members.iter().flat_map(|row| self.supply_evidence(&row.supply, 2)).collect(),
         }
+    }
+
+    /// What a clue of the rule carries about one supply.
+    fn carried(&self, engine: &Engine, place: usize, row: &SupplyRow) -> RowHit {
+        let mut hits = [RowHit::new(place)];
+        if let Some(table) = &engine.rules.tables[SUPPLY_TABLE] {
+            let rows = std::slice::from_ref(row);
+            let column = |name: &str| self.memory.supply_column(name, rows, &engine.references, &self.items);
+            let parents = UInt32Array::from(Vec::<u32>::new());
+            let view = Rows { header_rows: 1, parents: &parents, column: &column, judged: &|_| true, in_force: &|_, _, _| true };
+            rows::carry(&engine.rules, table, &view, &mut hits);
+        }
+        let [hit] = hits;
+        hit
     }
 
     /// Tells the difference between what was told in a scope and what is found now.

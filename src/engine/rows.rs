@@ -50,6 +50,32 @@ pub struct RowHit {
     pub money: Option<Decimal>,
 }
 
+impl RowHit {
+    pub fn new(rule: usize) -> Self {
+        Self {
+            rule,
+            header: 0,
+            line: None,
+            clear: false,
+            excuses: Vec::new(),
+            values: Vec::new(),
+            observed: None,
+            limit: None,
+            money: None,
+        }
+    }
+}
+
+/// Whether any gate or exemption of a rule excuses the row: `None` where one
+/// is unknown and none holds.
+pub fn excused(rule: &RowRule, masks: &[ArrayRef], row: usize) -> Option<bool> {
+    let outcomes = || rule.excuses.iter().filter(|excuse| excuse.quiet).map(|excuse| at(mask(masks, excuse.output), row));
+    if outcomes().any(|holds| holds == Some(true)) {
+        return Some(true);
+    }
+    outcomes().all(|holds| holds.is_some()).then_some(false)
+}
+
 /// Judges all rows; hits come in the order of rules, then rows.
 pub fn judge(set: &RuleSet, table: &TablePrograms, rows: &Rows<'_>, tallies: &mut BTreeMap<String, RuleTally>) -> (Vec<RowHit>, Vec<ArrayRef>) {
     let columns = columns_for(&table.masks, rows);
@@ -128,17 +154,7 @@ impl Judge<'_> {
             }
             self.tally.hits += 1;
             let clear = self.rule.clear_when.is_none_or(|output| at(mask(self.masks, output), row) == Some(true));
-            hits.push(RowHit {
-                rule: self.place,
-                header,
-                line,
-                clear,
-                excuses,
-                values: Vec::new(),
-                observed: None,
-                limit: None,
-                money: None,
-            });
+            hits.push(RowHit { header, line, clear, excuses, ..RowHit::new(self.place) });
         }
         hits
     }
@@ -149,7 +165,7 @@ fn at(mask: &BooleanArray, row: usize) -> Option<bool> {
 }
 
 /// Evaluates what the clues carry, over the rows of the hits alone.
-fn carry(set: &RuleSet, table: &TablePrograms, rows: &Rows<'_>, hits: &mut [RowHit]) {
+pub fn carry(set: &RuleSet, table: &TablePrograms, rows: &Rows<'_>, hits: &mut [RowHit]) {
     if hits.is_empty() {
         return;
     }

@@ -2,6 +2,7 @@
 //! the identity key and the settings of the feed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::base::pseudonym::IdentityKey;
 use crate::base::time::Civil;
@@ -64,8 +65,8 @@ impl Default for EngineSettings {
 
 /// What all shards of a process share.
 pub struct Engine {
-    pub rules: RuleSet,
-    pub references: Snapshot,
+    pub rules: Arc<RuleSet>,
+    pub references: Arc<Snapshot>,
     pub settings: EngineSettings,
     pub key: IdentityKey,
     pub versions: Versions,
@@ -76,7 +77,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub fn new(rules: RuleSet, references: Snapshot, settings: EngineSettings, key: IdentityKey) -> Self {
+    pub fn new(rules: Arc<RuleSet>, references: Arc<Snapshot>, settings: EngineSettings, key: IdentityKey) -> Self {
         let needed = rules
             .tables
             .iter()

@@ -13,6 +13,7 @@ use crate::events::EventType;
 use crate::events::Kind;
 use crate::events::Table;
 use crate::events::Tag;
+use crate::events::derived;
 use crate::events::supply::SUPPLY;
 
 /// `schemas/<event>.schema.json`. Offers the national spelling of each field
@@ -131,19 +132,30 @@ pub fn columns_page() -> String {
             };
             let named = if qualifier.is_empty() { String::new() } else { format!(" (`{qualifier}.`)") };
             let _ = write!(page, "\n### {} `{name}`{named}\n\n", event.name);
-            write_table(&mut page, table);
+            write_table(&mut page, table.columns);
         }
     }
+    page.push_str("\n## Computed columns\n\nWhat the engine adds to every event: what fields say together, and what the reference tables say at fact time.\n");
+    let computed = [
+        ("header.", derived::HEADER),
+        ("line.", derived::LINE),
+        ("ref.", derived::REF_HEADER),
+        ("ref.", derived::REF_LINE),
+    ];
+    for ((qualifier, columns), grain) in computed.into_iter().zip(["header", "line", "header", "line"]) {
+        let _ = write!(page, "\n### Grain {grain}, `{qualifier}`\n\n");
+        write_table(&mut page, columns);
+    }
     let _ = write!(page, "\n## supply 用药供给 (`supply.`)\n\nJoined from both events, never read from a topic.\n\n");
-    write_table(&mut page, &SUPPLY);
+    write_table(&mut page, SUPPLY.columns);
     page
 }
 
-fn write_table(page: &mut String, table: &Table) {
+fn write_table(page: &mut String, columns: &[Column]) {
     page.push_str(
         "| column | kind | 中文 | meaning | sensitivity | also accepted |\n| --- | --- | --- | --- | --- | --- |\n",
     );
-    for column in table.columns {
+    for column in columns {
         let also: Vec<String> = column.aliases.iter().map(|alias| format!("`{alias}`")).collect();
         let _ = writeln!(
             page,

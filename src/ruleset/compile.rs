@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::base::diagnostic::Diagnostic;
 use crate::codecs::Projection;
@@ -74,7 +75,7 @@ pub struct AnchorOutputs {
 pub struct Rule {
     pub doc: RuleDoc,
     pub shadow: bool,
-    /// `None` for rules that remember.
+    /// `None` for rules on consultations, which judge events and no rows.
     pub row: Option<RowRule>,
 }
 
@@ -132,6 +133,9 @@ fn table_of(event: RuleEvent) -> usize {
     }
 }
 
+/// What a running engine evaluates.
+pub const EVALUATED: &[Status] = &[Status::Live, Status::Shadow];
+
 /// Columns that clues and state need, whatever the rules say.
 const SETTLEMENT_KEPT: &[(&str, &str)] = &[
     ("header", "setl_id mdtrt_id psn_no refd_setl_flag vali_flag brdy insu_admdvs fixmedins_code fixmedins_name fix_blng_admdvs med_type biz_type_code fstdiag_flag setl_time begntime medfee_sumamt inscp_scp_amt fund_pay_sumamt hi_paymtd dise_codg hosp_lv manl_reim_rea"),
@@ -144,11 +148,12 @@ const PRESCRIPTION_KEPT: &[(&str, &str)] = &[
     ("diseinfo", "diag_code"),
 ];
 
-/// Compiles the live and shadow rules of a book. All mistakes of all
-/// expressions are returned; the set is whole only if there are none.
-pub fn compile(book: &RuleBook, digest: String) -> (RuleSet, Vec<Diagnostic>) {
+/// Compiles the rules of a book that have one of `statuses`. All mistakes of
+/// all expressions are returned; the set is whole only if there are none.
+pub fn compile(book: &RuleBook, statuses: &[Status]) -> (RuleSet, Vec<Diagnostic>) {
+    let digest = crate::ruleset::digest::digest(book).short();
     let mut compiler = Compiler::new(book);
-    for doc in book.rules.iter().filter(|doc| matches!(doc.status, Status::Live | Status::Shadow | Status::Draft)) {
+    for doc in book.rules.iter().filter(|doc| statuses.contains(&doc.status)) {
         compiler.rule(doc);
     }
     compiler.finish(digest)
@@ -206,11 +211,16 @@ impl<'a> Compiler<'a> {
                 self.anchor(place, doc, &contact.anchor, contact.told_by.as_ref());
                 None
             }
-            EvaluateDoc::OverlappingSupply(_) => None,
+            // Not judged by rows: its exemptions and what its clues carry are.
+            EvaluateDoc::OverlappingSupply(_) => {
+                let dispensed = Sql { text: "supply.dispensed".to_owned(), span: doc.origin.at("evaluate"), source: Arc::clone(&doc.origin.source) };
+                self.row(doc, table, &dispensed)
+            }
         };
-        let complete = row.is_some() || !matches!(doc.evaluate, EvaluateDoc::Row { .. });
-        if doc.status != Status::Draft && complete {
-            if row.is_some() {
+        let by_rows = matches!(doc.evaluate, EvaluateDoc::Row { .. });
+        let complete = row.is_some() || matches!(doc.evaluate, EvaluateDoc::EarlierContact(_));
+        if complete {
+            if by_rows {
                 self.table_rules[table].push(place);
             }
             self.rules.push(Rule { doc: doc.clone(), shadow: doc.status == Status::Shadow, row });
@@ -318,8 +328,10 @@ impl<'a> Compiler<'a> {
         let mut tables = Vec::new();
         let parts = self.masks.into_iter().zip(self.details).zip(self.history).zip(self.table_rules).zip(self.anchors);
         for ((((masks, details), history), rules), anchors) in parts {
-            let used = !rules.is_empty() || !anchors.is_empty();
-            tables.push(used.then(|| TablePrograms { masks: masks.build(), details: details.build(), history: history.build(), rules, anchors }));
+            let programs = (masks.build(), details.build(), history.build());
+            let (masks, details, history) = programs;
+            let used = !masks.columns().is_empty() || !anchors.is_empty();
+            tables.push(used.then_some(TablePrograms { masks, details, history, rules, anchors }));
         }
         let projections = [(SETTLEMENT_INPUT, SETTLEMENT_KEPT), (PRESCRIPTION_INPUT, PRESCRIPTION_KEPT)]
             .into_iter()

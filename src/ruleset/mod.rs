@@ -8,7 +8,6 @@
 //! `schema` turns shapes into JSON Schema for editors and `page` into reference
 //! pages; `digest` and `lock` name content.
 
-pub mod words;
 pub mod compile;
 pub mod decimal;
 pub mod digest;

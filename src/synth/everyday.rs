@@ -387,7 +387,7 @@ impl<'c> Everyday<'c> {
     /// What is prescribed: a function of the plan's seed and person, so that
     /// the prescription and its bill agree.
     fn dosages(&self, plan: &Plan) -> Vec<Dosage> {
-        let mut dice = Dice::new(plan.visit, self.seed);
+        let mut dice = Dice::new(plan.seed, self.seed);
         let row = |idx: u32| &self.city.drugs[idx as usize];
         if plan.chronic {
             let list = &self.chronic_drugs[plan.disease as usize];
@@ -449,7 +449,7 @@ impl<'c> Everyday<'c> {
 
     fn fill(&self, plan: &Plan, bill: &mut Bill) {
         let mut dice = Dice::new(plan.seed, plan.number);
-        let fact = plan.begin.plus_seconds(if plan.part == Part::Dispensing { 0 } else { 120 });
+        let fact = plan.begin.plus_seconds(if matches!(plan.part, Part::Dispensing | Part::Shop) { 0 } else { 120 });
         let service = |idx: usize, count: i64| Line::new(Goods::Service(idx), count, SERVICES[idx].price, fact);
         match plan.part {
             Part::Visit | Part::Consultation => bill.lines.push(service(CONSULTATION, 1)),

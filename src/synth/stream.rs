@@ -3,7 +3,6 @@
 
 use crate::base::time::Civil;
 use crate::base::time::SECONDS_PER_DAY;
-use crate::base::time::Zone;
 use crate::codecs::RejectClass;
 use crate::events::EVENT_TYPES;
 use crate::events::InputId;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -12,6 +13,7 @@ use crate::base::time::SECONDS_PER_DAY;
 use crate::codecs::FieldFault;
 use crate::codecs::RejectClass;
 use crate::events::EVENT_TYPES;
+use crate::events::InputId;
 use crate::events::PRESCRIPTION_INPUT;
 use crate::events::SETTLEMENT_INPUT;
 use crate::events::Table;
@@ -40,13 +42,20 @@ struct Read {
     lists: Vec<Vec<BTreeMap<&'static str, Value>>>,
 }
 
+/// Column names by table and spelling.
+static SPELLINGS: LazyLock<BTreeMap<(usize, String), &'static str>> = LazyLock::new(|| {
+    let tables = EVENT_TYPES.iter().flat_map(|event| std::iter::once(&event.header).chain(event.children.iter().map(|child| &child.table)));
+    let columns = tables.flat_map(|table| table.columns.iter().map(|column| (table.columns.as_ptr() as usize, column)));
+    columns.flat_map(|(table, column)| column.spellings().into_iter().map(move |name| ((table, name), column.name))).collect()
+});
+
 fn columns(table: &Table, object: &serde_json::Map<String, Value>, skip: &[&str]) -> BTreeMap<&'static str, Value> {
     let mut out = BTreeMap::new();
     for (key, value) in object.iter().filter(|(key, _)| !skip.contains(&key.as_str())) {
-        let column = table.columns.iter().find(|column| column.spellings().contains(key));
-        let column = column.unwrap_or_else(|| panic!("{} has no column {key}", table.name));
+        let name = SPELLINGS.get(&(table.columns.as_ptr() as usize, key.clone()));
+        let name = name.unwrap_or_else(|| panic!("{} has no column {key}", table.name));
         if !value.is_null() && value != "" {
-            assert!(out.insert(column.name, value.clone()).is_none(), "{key} twice");
+            assert!(out.insert(*name, value.clone()).is_none(), "{key} twice");
         }
     }
     out
@@ -145,7 +154,7 @@ fn money_adds_up_on_every_settlement() {
             assert_eq!(amount, fen(item, "det_item_fee_sumamt"));
             assert_eq!(amount, PARTS.iter().map(|part| fen(item, part)).sum::<i64>());
             let fact = Civil::parse(text(item, "fee_ocur_time")).unwrap();
-            assert!(fact <= message.event_time && fact.plus_days(40) > message.event_time);
+            assert!(fact <= message.event_time && fact.plus_days(40) > message.event_time, "{}", String::from_utf8_lossy(&message.json));
             assert!(lines.insert((text(header, "mdtrt_id").to_owned(), text(item, "feedetl_sn").to_owned())));
         }
         let sum = |column: &str| items.iter().map(|item| fen(item, column)).sum::<i64>();
@@ -267,6 +276,34 @@ fn ordinary_life_gives_no_reason_for_suspicion() {
         }
     }
     assert!(online > 200 && refills > 200, "{online} {refills}");
+}
+
+#[test]
+fn bills_dispense_what_was_prescribed() {
+    let feed: Vec<(InputId, Read)> = run(&small()).iter().map(|message| (message.input, read(message))).collect();
+    let mut prescribed: BTreeMap<(String, String), i64> = BTreeMap::new();
+    for (_, row) in feed.iter().filter(|(input, _)| *input == PRESCRIPTION_INPUT) {
+        for line in &row.lists[0] {
+            for number in ["hosp_rxno", "hi_rxno"] {
+                let key = (text(&row.header, number).to_owned(), text(line, "med_list_codg").to_owned());
+                prescribed.insert(key, line["drug_cnt"].as_i64().unwrap());
+            }
+        }
+    }
+    let numbers: BTreeSet<&String> = prescribed.keys().map(|(number, _)| number).collect();
+    let mut joined = 0;
+    for (_, row) in feed.iter().filter(|(input, _)| *input == SETTLEMENT_INPUT) {
+        for line in &row.lists[0] {
+            let number = text(line, "rx_drord_no").to_owned();
+            if numbers.contains(&number) {
+                joined += 1;
+                assert_eq!(prescribed.get(&(number.clone(), text(line, "med_list_codg").to_owned())), line["cnt"].as_i64().as_ref(), "{number}");
+            } else {
+                assert_ne!(text(line, "rx_circ_flag"), "1", "a circulated prescription is always known");
+            }
+        }
+    }
+    assert!(joined > 2000, "{joined}");
 }
 
 #[test]

@@ -352,7 +352,7 @@ fn edit(event: &EventType, clean: &[u8], column: &str, json: Option<&str>) -> Ve
     const MARK: &str = "\u{1}mark\u{1}";
     let Ok(Value::Object(mut message)) = serde_json::from_slice::<Value>(clean) else { return clean.to_vec() };
     let spellings = event.header.index(column).map(|idx| event.header.columns[idx].spellings()).unwrap_or_default();
-    let mut change = |members: &mut Map<String, Value>| {
+    let change = |members: &mut Map<String, Value>| {
         for name in &spellings {
             if members.contains_key(name) {
                 match json {

@@ -51,6 +51,8 @@ type Member = (&'static str, Box<[u8]>);
 #[derive(Debug)]
 pub(super) struct Layout {
     absent: Absent,
+    /// In lines, which are many.
+    absent_in_line: Absent,
     /// The header stands in an object of its own under this name.
     block: Option<&'static str>,
     lines_first: bool,
@@ -75,8 +77,10 @@ const HEADER: &[&str] = &[
 const LINE: &[&str] = &[
     "feedetl_sn", "init_feedetl_sn", "rx_drord_no", "rx_circ_flag", "fee_ocur_time", "med_list_codg", "medins_list_name", "list_type",
     "cnt", "pric", "pric_uplmt_amt", "medins_disc_amt", "det_item_fee_sumamt", "fulamt_ownpay_amt", "overlmt_amt", "preselfpay_amt",
-    "inscp_scp_amt", "med_chrgitm_type", "prd_days", "dscg_tkdrug_flag", "bilg_dept_codg",
+    "inscp_scp_amt", "prd_days", "dscg_tkdrug_flag",
 ];
+/// What the second vendor adds to a line.
+const LINE_MORE: &[&str] = &["med_chrgitm_type", "bilg_dept_codg"];
 const DIAGNOSIS: &[&str] = &["diag_type", "maindiag_flag", "diag_srt_no", "diag_code", "diag_name"];
 const PRESCRIPTION: &[&str] = &[
     "hosp_rxno", "hi_rxno", "init_rxno", "biz_type_code", "auth_no", "rx_exra_attr_code", "insu_plc_no", "mdtrtarea_no",
@@ -117,6 +121,7 @@ impl Layout {
         [
             Self {
                 absent: Absent::Omit,
+                absent_in_line: Absent::Omit,
                 block: None,
                 lines_first: false,
                 list_name: "feedetl",
@@ -130,11 +135,12 @@ impl Layout {
             },
             Self {
                 absent: Absent::Null,
+                absent_in_line: Absent::Omit,
                 block: None,
                 lines_first: true,
                 list_name: "feeDetl",
                 header: reversed(camel(HEADER)),
-                line: camel(LINE),
+                line: camel(&[LINE, LINE_MORE].concat()),
                 diagnosis: camel(DIAGNOSIS),
                 prescription: camel(&flat),
                 visit: Vec::new(),
@@ -143,6 +149,7 @@ impl Layout {
             },
             Self {
                 absent: Absent::EmptyText,
+                absent_in_line: Absent::Omit,
                 block: Some("setlinfo"),
                 lines_first: false,
                 list_name: "fee_detl",
@@ -187,7 +194,7 @@ impl Layout {
         list(out, self.list_name, &bill.lines, |out, idx, line| {
             let shares = line.shares();
             let number = bill.first_line + idx as u64;
-            self.object(out, &self.line, |field| line_value(field, city, line, &shares, number, department));
+            object(out, self.absent_in_line, &self.line, |field| line_value(field, city, line, &shares, number, department));
         });
         if let Some((code, name)) = bill.operation {
             out.push(b',');
@@ -225,30 +232,34 @@ impl Layout {
         out.push(b'}');
     }
 
-    /// Writes members without the braces around them.
     fn object<'a>(&self, out: &mut Vec<u8>, members: &[Member], value: impl Fn(&'static str) -> Value<'a>) {
-        for (field, key) in members {
-            let value = value(field);
-            if matches!(value, Value::Absent) && self.absent == Absent::Omit {
-                continue;
-            }
-            comma(out);
-            out.extend_from_slice(key);
-            match value {
-                Value::Absent if self.absent == Absent::Null => out.extend_from_slice(b"null"),
-                Value::Absent => out.extend_from_slice(b"\"\""),
-                Value::Text(text) => push_text(out, text),
-                Value::Fen(fen) => push_fen(out, fen),
-                Value::Number(number) => push_i64(out, number),
-                Value::Digits(number) => quoted(out, |out| push_i64(out, number)),
-                Value::Time(time) => quoted(out, |out| push_time(out, time)),
-                Value::Date(day) => quoted(out, |out| push_date(out, day)),
-                Value::Id(id) => quoted(out, |out| id.push(out)),
-                Value::Placeholder(seq) => quoted(out, |out| {
-                    out.extend_from_slice("参保人".as_bytes());
-                    push_padded(out, seq, 7);
-                }),
-            }
+        object(out, self.absent, members, value);
+    }
+}
+
+/// Writes members without the braces around them.
+fn object<'a>(out: &mut Vec<u8>, absent: Absent, members: &[Member], value: impl Fn(&'static str) -> Value<'a>) {
+    for (field, key) in members {
+        let value = value(field);
+        if matches!(value, Value::Absent) && absent == Absent::Omit {
+            continue;
+        }
+        comma(out);
+        out.extend_from_slice(key);
+        match value {
+            Value::Absent if absent == Absent::Null => out.extend_from_slice(b"null"),
+            Value::Absent => out.extend_from_slice(b"\"\""),
+            Value::Text(text) => push_text(out, text),
+            Value::Fen(fen) => push_fen(out, fen),
+            Value::Number(number) => push_i64(out, number),
+            Value::Digits(number) => quoted(out, |out| push_i64(out, number)),
+            Value::Time(time) => quoted(out, |out| push_time(out, time)),
+            Value::Date(day) => quoted(out, |out| push_date(out, day)),
+            Value::Id(id) => quoted(out, |out| id.push(out)),
+            Value::Placeholder(seq) => quoted(out, |out| {
+                out.extend_from_slice("参保人".as_bytes());
+                push_padded(out, seq, 7);
+            }),
         }
     }
 }
@@ -363,9 +374,10 @@ fn line_value<'a>(field: &str, city: &'a City, line: &Line, shares: &Shares, num
         },
         "medins_disc_amt" if line.discount != 0 => Value::Fen(line.discount),
         "det_item_fee_sumamt" => Value::Fen(shares.total),
-        "fulamt_ownpay_amt" => Value::Fen(shares.self_paid),
-        "overlmt_amt" if line.split != Split::LimitNotTold => Value::Fen(shares.over_limit),
-        "preselfpay_amt" => Value::Fen(shares.first_share),
+        "fulamt_ownpay_amt" if drug.is_some() || shares.self_paid != 0 => Value::Fen(shares.self_paid),
+        // Only drugs have ceilings and a first share.
+        "overlmt_amt" if drug.is_some() && line.split != Split::LimitNotTold => Value::Fen(shares.over_limit),
+        "preselfpay_amt" if drug.is_some() => Value::Fen(shares.first_share),
         "inscp_scp_amt" => Value::Fen(shares.in_scope),
         "med_chrgitm_type" => Value::Text(match line.goods {
             Goods::Drug(_) => "09",

@@ -9,10 +9,9 @@ use std::process::Stdio;
 
 use claimsift::io::kafka::KafkaSettings;
 use claimsift::io::kafka::admin;
-use tempfile::TempDir;
 
 pub struct Broker {
-    dir: TempDir,
+    dir: PathBuf,
     pub bootstrap: String,
 }
 
@@ -20,15 +19,17 @@ impl Broker {
     /// Starts a broker with empty data. Panics with the script's own words
     /// where Java or Maven is missing: these tests never skip.
     pub fn start() -> Self {
-        let dir = tempfile::tempdir().expect("temporary folder");
-        let bootstrap = script(dir.path(), &["up", "--until", &std::process::id().to_string()]);
+        // The script removes it when this process is gone, however it ended:
+        // a broker in a static is never dropped.
+        let dir = tempfile::tempdir().expect("temporary folder").keep();
+        let bootstrap = script(&dir, &["up", "--until", &std::process::id().to_string(), "--temporary"]);
         Self { dir, bootstrap }
     }
 
     /// Stops and starts it with the same address and data.
     pub fn restart(&mut self) {
-        script(self.dir.path(), &["down"]);
-        self.bootstrap = script(self.dir.path(), &["up", "--until", &std::process::id().to_string()]);
+        script(&self.dir, &["down"]);
+        self.bootstrap = script(&self.dir, &["up"]);
     }
 
     /// Settings whose topics and group carry `name`, so that tests share a broker.
@@ -57,7 +58,7 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        script(self.dir.path(), &["down"]);
+        script(&self.dir, &["down"]);
     }
 }
 

@@ -14,6 +14,7 @@ use std::thread::Thread;
 use rdkafka::admin::AdminClient;
 use rdkafka::admin::AdminOptions;
 use rdkafka::admin::NewTopic;
+use rdkafka::admin::OwnedResourceSpecifier;
 use rdkafka::admin::ResourceSpecifier;
 use rdkafka::admin::TopicReplication;
 use rdkafka::error::KafkaError;
@@ -153,26 +154,25 @@ pub fn read_topic(
 /// message must fit into the rejects.
 pub(super) fn check_message_limits(settings: &KafkaSettings) -> Result<usize, Fault> {
     let doing = "compare message limits of topics";
-    let outputs = [Output::Clues, Output::Shadow, Output::Rejects, Output::Journal].map(|output| settings.topic(output));
-    let mut names: Vec<&str> = settings.inputs.iter().map(String::as_str).collect();
-    names.extend(outputs);
-    let wanted: Vec<ResourceSpecifier<'_>> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
+    let wanted: Vec<ResourceSpecifier<'_>> = settings.topics().iter().map(|name| ResourceSpecifier::Topic(name)).collect();
     let client = client(settings)?;
     let options = AdminOptions::new().request_timeout(Some(ANSWER_WAIT));
     let answers = wait_for(client.describe_configs(&wanted, &options)).map_err(|error| trouble::fault(doing, error))?;
-    let mut limits = BTreeMap::new();
-    for (name, answer) in names.iter().zip(answers) {
+    let mut limits: BTreeMap<String, usize> = BTreeMap::new();
+    for answer in answers {
         match answer {
             Ok(config) => {
                 let limit = config.get("max.message.bytes").and_then(|entry| entry.value.as_deref()).and_then(|value| value.parse().ok());
-                limits.insert(*name, limit.unwrap_or(MESSAGE_BYTES_MAX));
+                if let (OwnedResourceSpecifier::Topic(name), Some(limit)) = (&config.specifier, limit) {
+                    limits.insert(name.clone(), limit);
+                }
             }
             // May be forbidden to us; then a message that is too long stops the worker when it comes.
-            Err(code) => tracing::warn!(target: "kafka", topic = name, %code, "message limit unknown"),
+            Err(code) => tracing::warn!(target: "kafka", %code, "a topic's message limit is unknown"),
         }
     }
-    let largest_input = settings.inputs.iter().filter_map(|name| limits.get(name.as_str())).max();
-    if let (Some(input), Some(rejects)) = (largest_input, limits.get(settings.rejects.as_str()))
+    let largest_input = settings.inputs.iter().filter_map(|name| limits.get(name)).max();
+    if let (Some(input), Some(rejects)) = (largest_input, limits.get(&settings.rejects))
         && rejects < input
     {
         return Err(Fault::stop(

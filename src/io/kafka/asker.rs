@@ -7,7 +7,6 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::RDKafkaErrorCode;
 
 use crate::base::fault::Fault;
-use crate::io::log::Output;
 
 use super::context::Listener;
 use super::settings::ANSWER_WAIT;
@@ -58,9 +57,7 @@ impl Asker {
     /// # Errors
     /// Stop, naming what is missing or unequal.
     pub(super) fn shards(&self, settings: &KafkaSettings) -> Result<i32, Fault> {
-        let outputs = [Output::Clues, Output::Shadow, Output::Rejects, Output::Journal].map(|output| settings.topic(output));
-        let mut names: Vec<&str> = settings.inputs.iter().map(String::as_str).collect();
-        names.extend(outputs);
+        let names = settings.topics();
         let counts = self.partitions(&names)?;
         let missing: Vec<String> = names.iter().filter(|name| !counts.contains_key(**name)).map(|name| format!("`{name}`")).collect();
         if !missing.is_empty() {

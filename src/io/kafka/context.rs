@@ -5,14 +5,17 @@ use rdkafka::ClientContext;
 use rdkafka::Offset;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::Consumer as _;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::consumer::Rebalance;
 use rdkafka::error::KafkaError;
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::DeliveryResult;
 use rdkafka::message::Message as _;
 use rdkafka::producer::ProducerContext;
 
 use super::native;
+use super::settings::ANSWER_WAIT;
 
 /// A change of what this member owns, in the order in which they came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,13 +49,20 @@ impl ClientContext for Listener {
 impl ConsumerContext for Listener {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         let Rebalance::Assign(list) = rebalance else { return };
+        let committed = consumer.committed_offsets((*list).clone(), ANSWER_WAIT);
         for mut entry in list.elements() {
             // Before the assign: what is fetched in between would go to the
             // consumer's own queue and come out of order.
             native::split(consumer, entry.topic(), entry.partition());
-            // Nothing is read until a seek says from where, so fetch nothing old.
-            if let Err(error) = entry.set_offset(Offset::End) {
-                tracing::warn!(target: "kafka", %error, "starting offset not set");
+            // Always a number: a seek while the client still looks up "the
+            // beginning" is undone when that answer comes.
+            let known = committed.as_ref().ok().and_then(|list| list.find_partition(entry.topic(), entry.partition())).map(|entry| entry.offset());
+            let start = match known {
+                Some(Offset::Offset(offset)) => Some(offset),
+                _ => consumer.fetch_watermarks(entry.topic(), entry.partition(), ANSWER_WAIT).ok().map(|(first, _)| first),
+            };
+            if start.is_none_or(|start| entry.set_offset(Offset::Offset(start)).is_err()) {
+                tracing::warn!(target: "kafka", topic = entry.topic(), partition = entry.partition(), "where to start is not known");
             }
         }
     }
@@ -98,7 +108,10 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, _opaque: ()) {
-        if let Err((error, message)) = result {
+        if let Err((error, message)) = result
+            // Our own doing, when a transaction is given up.
+            && !matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight))
+        {
             let mut refused = self.refused.lock();
             if refused.is_none() {
                 *refused = Some((error.clone(), message.topic().to_owned()));

@@ -76,7 +76,8 @@ impl Inlet {
     }
 
     fn started(&self) -> i64 {
-        self.next.expect("a shard is sought before it is read")
+        assert!(self.next.is_some(), "a shard is sought before it is read");
+        self.next.unwrap_or_default()
     }
 
     fn fill(&mut self, want: usize) -> Result<(), Fault> {

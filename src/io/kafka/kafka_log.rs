@@ -45,7 +45,7 @@ impl KafkaLog {
         let shards = asker.shards(&settings)?;
         let bytes_max = admin::check_message_limits(&settings)?;
         let writer = Writer::connect(&settings, bytes_max)?;
-        let member = Member::join(&settings)?;
+        let member = Member::join(&settings, shards)?;
         Ok(Self { settings, member, reader: None, writer, asker, shards })
     }
 
@@ -89,10 +89,7 @@ impl KafkaLog {
 
 impl Log for KafkaLog {
     fn shards(&mut self, wait: Duration) -> Result<Option<Vec<ShardId>>, Fault> {
-        if !self.member.has_news() {
-            self.member.serve(wait)?;
-        }
-        let news = self.member.take_news();
+        let news = self.member.shards(wait)?;
         if news.is_some() {
             self.reader = None;
         }

@@ -40,12 +40,15 @@ pub(super) struct Member {
     owned: Vec<ShardId>,
     /// What `shards` has not yet told.
     news: Option<Vec<ShardId>>,
+    /// The state of the shards was given up: they are told again even if the
+    /// group changes nothing.
+    anew: bool,
 }
 
 impl Member {
-    pub(super) fn join(settings: &KafkaSettings) -> Result<Self, Fault> {
+    pub(super) fn join(settings: &KafkaSettings, shards: i32) -> Result<Self, Fault> {
         let consumer: BaseConsumer<Listener> = settings
-            .member()
+            .member(shards)
             .create_with_context(Listener::default())
             .map_err(|error| trouble::fault("create consumer", error))?;
         let topics: Vec<&str> = settings.inputs.iter().map(String::as_str).collect();
@@ -56,6 +59,7 @@ impl Member {
             inputs: settings.inputs.clone(),
             owned: Vec::new(),
             news: None,
+            anew: false,
         })
     }
 
@@ -67,18 +71,22 @@ impl Member {
         &self.owned
     }
 
-    /// The set of shards changed and nobody was told yet.
+    /// Shards have to start anew, and nobody was told yet.
     pub(super) fn has_news(&self) -> bool {
-        self.news.is_some()
+        self.news.is_some() || self.anew
     }
 
-    pub(super) fn take_news(&mut self) -> Option<Vec<ShardId>> {
-        self.news.take()
+    /// Serves the group, unless there is something to tell already.
+    pub(super) fn shards(&mut self, wait: Duration) -> Result<Option<Vec<ShardId>>, Fault> {
+        if self.news.is_none() {
+            self.serve(wait)?;
+        }
+        let anew = std::mem::take(&mut self.anew);
+        Ok(self.news.take().or_else(|| anew.then(|| self.owned.clone())))
     }
 
-    /// Makes the next `shards` tell the present set again, as after a rebalance.
     pub(super) fn start_anew(&mut self) {
-        self.news.get_or_insert_with(|| self.owned.clone());
+        self.anew = true;
     }
 
     /// The broker no longer counts us as a member.

@@ -2,6 +2,7 @@
 //! exactness and speed depend on.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -36,6 +37,11 @@ pub(super) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 /// For one answer of the broker.
 pub(super) const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
+/// Fetched and not yet read: the most for one input of one shard (more does not
+/// read faster), and for a whole worker.
+const QUEUE_KBYTES_MAX: usize = 16 * 1024;
+const QUEUES_KBYTES: usize = 128 * 1024;
+
 /// Settings that belong to the program, because results depend on them.
 const OURS: &[&str] = &[
     "bootstrap.servers",
@@ -68,12 +74,23 @@ impl KafkaSettings {
     }
 
     /// # Errors
-    /// Stop, if `extra` names a setting that is the program's own.
+    /// Stop, if `extra` names a setting that is the program's own, or two
+    /// topics have one name.
     pub fn check(&self) -> Result<(), Fault> {
-        match self.extra.keys().find(|name| OURS.contains(&name.as_str())) {
-            None => Ok(()),
-            Some(name) => Err(Fault::stop("read Kafka settings", format!("`{name}` is set by the program and cannot be configured"))),
+        let doing = "read Kafka settings";
+        if let Some(name) = self.extra.keys().find(|name| OURS.contains(&name.as_str())) {
+            return Err(Fault::stop(doing, format!("`{name}` is set by the program and cannot be configured")));
         }
+        let mut names = BTreeSet::new();
+        match self.topics().into_iter().find(|name| !names.insert(*name)) {
+            Some(name) => Err(Fault::stop(doing, format!("`{name}` is named for two topics; inputs and outputs must all differ"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Inputs, then outputs.
+    pub(super) fn topics(&self) -> [&str; 6] {
+        [&self.inputs[0], &self.inputs[1], &self.clues, &self.shadow, &self.rejects, &self.journal]
     }
 
     fn client(&self, own: &[(&str, &str)]) -> ClientConfig {
@@ -101,28 +118,30 @@ impl KafkaSettings {
             ("check.crcs", "true"),
             // The default rests a whole second each time a queue was full.
             ("fetch.queue.backoff.ms", "10"),
-            // Counts for each split partition by itself.
-            ("queued.max.messages.kbytes", "16384"),
         ];
         settings.extend_from_slice(own);
         self.client(&settings)
     }
 
-    /// The consumer that is a member of the group.
-    pub(super) fn member(&self) -> ClientConfig {
+    /// The consumer that is a member of the group, of which all `shards` may fall to it.
+    pub(super) fn member(&self, shards: i32) -> ClientConfig {
+        let queues = (usize::try_from(shards).unwrap_or(1) * self.inputs.len()).max(1);
+        // Counts for each split partition by itself.
+        let queue_kbytes = (QUEUES_KBYTES / queues).clamp(1024, QUEUE_KBYTES_MAX).to_string();
         self.fetching(&[
+            ("queued.max.messages.kbytes", &queue_kbytes),
             ("group.protocol", "classic"),
             ("partition.assignment.strategy", "range"),
             ("group.instance.id", &self.slot),
             ("session.timeout.ms", "15000"),
             ("heartbeat.interval.ms", "1000"),
-            ("max.poll.interval.ms", "600000"),
+            ("max.poll.interval.ms", "300000"),
         ])
     }
 
     /// The consumer that reads given ranges and never joins.
     pub(super) fn reader(&self) -> ClientConfig {
-        self.fetching(&[])
+        self.fetching(&[("queued.max.messages.kbytes", "16384")])
     }
 
     /// The client that asks about topics, and sees open transactions.
@@ -168,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_that_exactness_needs_cannot_be_overridden() {
+    fn settings_that_exactness_needs_are_kept() {
         let mut settings = KafkaSettings {
             bootstrap: "127.0.0.1:1".to_owned(),
             group: "g".to_owned(),
@@ -181,8 +200,11 @@ mod tests {
             extra: BTreeMap::from([("fetch.wait.max.ms".to_owned(), "50".to_owned())]),
         };
         assert!(settings.check().is_ok());
-        assert_eq!(settings.member().get("fetch.wait.max.ms"), Some("50"));
+        assert_eq!(settings.member(4).get("fetch.wait.max.ms"), Some("50"));
         settings.extra.insert("isolation.level".to_owned(), "read_uncommitted".to_owned());
+        assert!(settings.check().is_err());
+        settings.extra.clear();
+        settings.shadow = settings.clues.clone();
         assert!(settings.check().is_err());
     }
 }

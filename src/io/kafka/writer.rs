@@ -171,8 +171,8 @@ impl Writer {
     fn refused(&self, member: &mut Member, error: KafkaError) -> CommitFailure {
         // What a delivery report says is the cause; the commit only repeats it.
         let (error, at) = match self.producer.context().refused() {
-            Some((cause, topic)) if cause.rdkafka_error_code() != Some(RDKafkaErrorCode::PurgeQueue) => (cause, format!(" to `{topic}`")),
-            _ => (error, String::new()),
+            Some((cause, topic)) => (cause, format!(" to `{topic}`")),
+            None => (error, String::new()),
         };
         let doing = format!("commit an epoch{at}");
         match error.rdkafka_error_code() {

@@ -1,0 +1,326 @@
+//! Runs the cases that stand in rule files through the whole engine: a case's
+//! events over valid default events, then a watermark past everything.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::pseudonym::IdentityKey;
+use crate::base::record::Message;
+use crate::base::record::Messages;
+use crate::base::time::Civil;
+use crate::codecs::json::peek_event_time;
+use crate::engine::Engine;
+use crate::engine::effects::Effects;
+use crate::engine::settings::EngineSettings;
+use crate::engine::shard::Shard;
+use crate::events::EVENT_TYPES;
+use crate::events::InputId;
+use crate::events::PRESCRIPTION_INPUT;
+use crate::events::SETTLEMENT_INPUT;
+use crate::reference::snapshot::Snapshot;
+use crate::ruleset::compile::RuleSet;
+use crate::ruleset::doc::CaseDoc;
+use crate::ruleset::doc::CaseEvent;
+use crate::ruleset::doc::Row;
+use crate::ruleset::doc::RuleDoc;
+use crate::ruleset::json::Json;
+use crate::ruleset::words::Expect;
+
+/// What a rule said about a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub said: Expect,
+    pub grades: Vec<String>,
+    /// Why it was unknown, or which rejects there were: for the message.
+    pub notes: Vec<String>,
+}
+
+/// A case that came out otherwise than it says.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub rule: String,
+    pub case: String,
+    pub message: String,
+}
+
+/// Runs all cases of a rule.
+pub fn run(rule: &RuleDoc, rules: &Arc<RuleSet>, references: &Arc<Snapshot>) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    for case in &rule.cases {
+        let outcome = run_case(rule, case, rules, references);
+        let mut message = None;
+        if outcome.said != case.expect {
+            message = Some(format!("expected {}, the rule said {}", case.expect, outcome.said));
+        } else if let Some(grade) = case.grade
+            && outcome.grades.iter().any(|told| told != grade.name())
+        {
+            message = Some(format!("expected grade {grade}, the rule said {}", outcome.grades.join(", ")));
+        }
+        if let Some(mut message) = message {
+            if !outcome.notes.is_empty() {
+                message.push_str(&format!(" ({})", outcome.notes.join("; ")));
+            }
+            failures.push(Failure { rule: rule.id.clone(), case: case.name.clone(), message });
+        }
+    }
+    failures
+}
+
+pub fn run_case(rule: &RuleDoc, case: &CaseDoc, rules: &Arc<RuleSet>, references: &Arc<Snapshot>) -> Outcome {
+    let mut settings = EngineSettings::default();
+    let complete_from = case.settings.complete_from.or(chrono::NaiveDate::from_ymd_opt(2024, 1, 1));
+    for input in &mut settings.inputs {
+        input.complete_from = complete_from.map(Civil::from_date);
+    }
+    settings.clues_from = case.settings.clues_from.map(Civil::from_date);
+    settings.covered_areas = case.settings.covered_areas.clone().unwrap_or_default();
+    let key = IdentityKey::from_bytes(&[7; 32]);
+    let engine = Arc::new(Engine::new(Arc::clone(rules), Arc::clone(references), settings, key));
+    let mut shard = Shard::new(Arc::clone(&engine), 0);
+    let mut seen = Seen::default();
+    for input in [SETTLEMENT_INPUT, PRESCRIPTION_INPUT] {
+        let messages = messages(case, input, &engine);
+        seen.note(rule, &shard.step(input, &messages, 1, false));
+    }
+    for input in [SETTLEMENT_INPUT, PRESCRIPTION_INPUT] {
+        seen.note(rule, &shard.step(input, &End, 2, false));
+    }
+    seen.outcome()
+}
+
+/// What the steps of a case told about its rule.
+#[derive(Default)]
+struct Seen {
+    /// Status and grade by clue id: the last word counts.
+    clues: BTreeMap<Vec<u8>, (String, String)>,
+    unknown: BTreeMap<String, u64>,
+    notes: Vec<String>,
+}
+
+impl Seen {
+    fn note(&mut self, rule: &RuleDoc, effects: &Effects) {
+        for record in &effects.records {
+            let header = |name: &str| record.headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.clone()).unwrap_or_default();
+            if header("rule") == rule.id {
+                self.clues.insert(record.key.clone().unwrap_or_default(), (header("status"), header("grade")));
+            } else if !header("class").is_empty() {
+                self.notes.push(format!("rejected as {}: {}", header("class"), header("reason")));
+            }
+        }
+        for ((_, table, column, fault), _) in &effects.counts.field_faults {
+            self.notes.push(format!("field fault in {table}.{column}: {}", fault.name()));
+        }
+        if let Some(tally) = effects.rules.get(&rule.id) {
+            for (reason, count) in &tally.unknown {
+                *self.unknown.entry(reason.clone()).or_default() += count;
+            }
+        }
+    }
+
+    fn outcome(mut self) -> Outcome {
+        let grades: Vec<String> = self.clues.values().filter(|(status, _)| status != "RETRACTED").map(|(_, grade)| grade.clone()).collect();
+        let said = match (grades.is_empty(), self.unknown.is_empty()) {
+            (false, _) => Expect::Clue,
+            (true, false) => Expect::Unknown,
+            (true, true) => Expect::Quiet,
+        };
+        self.notes.extend(self.unknown.into_iter().map(|(reason, count)| format!("unknown {reason} x{count}")));
+        Outcome { said, grades, notes: self.notes }
+    }
+}
+
+/// A message on the end of each input.
+struct End;
+
+impl Messages for End {
+    fn len(&self) -> usize {
+        1
+    }
+    fn get(&self, _: usize) -> Message<'_> {
+        Message { offset: 1_000_000, timestamp_ms: 0, key: None, value: None, watermark: Some(b"end") }
+    }
+}
+
+struct Texts {
+    rows: Vec<(Vec<u8>, i64)>,
+}
+
+impl Messages for Texts {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+    fn get(&self, idx: usize) -> Message<'_> {
+        let (value, timestamp_ms) = &self.rows[idx];
+        let offset = i64::try_from(idx).unwrap_or(i64::MAX);
+        Message { offset, timestamp_ms: *timestamp_ms, key: None, value: Some(value), watermark: None }
+    }
+}
+
+fn messages(case: &CaseDoc, input: InputId, engine: &Engine) -> Texts {
+    let own = case.events.iter().enumerate().filter(|(_, event)| event.event_type == EVENT_TYPES[input].name);
+    let rows = own
+        .map(|(idx, event)| {
+            let value = message(event, input, idx).into_bytes();
+            let time = peek_event_time(EVENT_TYPES[input], &value);
+            let timestamp_ms = time.map_or(0, |time| engine.settings.zone.utc_ms(time));
+            (value, timestamp_ms)
+        })
+        .collect();
+    Texts { rows }
+}
+
+fn text(value: &str) -> Json {
+    Json::Text(value.to_owned())
+}
+
+fn number(digits: &str) -> Json {
+    Json::Number(digits.to_owned())
+}
+
+/// The event as JSON: the default with the case's fields laid over it.
+fn message(event: &CaseEvent, input: InputId, idx: usize) -> String {
+    let bill = input == SETTLEMENT_INPUT;
+    let kind = EVENT_TYPES[input];
+    let mut header = overlay(kind.header.columns, if bill { settlement_header(idx) } else { prescription_header(idx) }, &event.header);
+    let default_line = if bill { settlement_line() } else { prescription_line() };
+    let given: Vec<Row> = if event.lines.is_empty() { vec![Vec::new()] } else { event.lines.clone() };
+    let lines = given.iter().enumerate().map(|(place, row)| {
+        let mut line = default_line.clone();
+        if bill {
+            line.insert(0, ("feedetl_sn".to_owned(), text(&(place + 1).to_string())));
+            // A line happens when its visit does, unless the case says otherwise.
+            let time = header.iter().find(|(name, _)| name == "begntime").map(|(_, value)| value.clone());
+            line.push(("fee_ocur_time".to_owned(), time.unwrap_or(Json::Null)));
+        }
+        let mut line = overlay(kind.lines().table.columns, line, row);
+        if bill && !row.iter().any(|(name, _)| name == "det_item_fee_sumamt") {
+            amount_of(&mut line);
+        }
+        Json::Map(line)
+    });
+    let lines: Vec<Json> = lines.collect();
+    let default_diagnoses = vec![vec![("diag_type".to_owned(), text("1")), ("maindiag_flag".to_owned(), text("1")), ("diag_code".to_owned(), text("J06.9"))]];
+    let diagnoses = event.diagnoses.clone().unwrap_or(default_diagnoses).into_iter().map(Json::Map).collect();
+    header.push((kind.lines().lists[0].to_owned(), Json::List(lines)));
+    header.push(("diseinfo".to_owned(), Json::List(diagnoses)));
+    if !event.operations.is_empty() {
+        header.push(("oprninfo".to_owned(), Json::List(event.operations.iter().cloned().map(Json::Map).collect())));
+    }
+    Json::Map(header).to_text()
+}
+
+/// The line's amount is quantity times price where the case gives only those.
+fn amount_of(line: &mut Row) {
+    let digits = |line: &Row, name: &str| {
+        line.iter().find(|(own, _)| own == name).and_then(|(_, value)| match value {
+            Json::Number(digits) | Json::Text(digits) => crate::ruleset::decimal::Decimal::parse(digits)?.scaled(4),
+            _ => None,
+        })
+    };
+    let (Some(cnt), Some(pric)) = (digits(line, "cnt"), digits(line, "pric")) else { return };
+    let fen = crate::base::decimal::divide_round(i128::from(cnt) * i128::from(pric), 1_000_000);
+    let amount = crate::base::decimal::Decimal::new(fen, 2).to_string();
+    for (name, value) in line.iter_mut() {
+        if name == "det_item_fee_sumamt" {
+            *value = Json::Number(amount.clone());
+        }
+    }
+}
+
+/// Lays `given` over `base`: any spelling of a column takes the place of the default.
+fn overlay(columns: &[crate::events::Column], mut base: Row, given: &Row) -> Row {
+    for (name, value) in given {
+        let column = columns.iter().find(|column| column.spellings().contains(name));
+        let canonical = column.map_or(name.as_str(), |column| column.name);
+        base.retain(|(own, _)| own != canonical);
+        base.push((name.clone(), value.clone()));
+    }
+    base
+}
+
+fn row(fields: &[(&str, Json)]) -> Row {
+    fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+}
+
+fn settlement_header(idx: usize) -> Row {
+    row(&[
+        ("setl_id", text(&format!("S{idx:05}"))),
+        ("mdtrt_id", text(&format!("M{idx:05}"))),
+        ("psn_no", text("P00000000000000001")),
+        ("gend", text("2")),
+        ("brdy", text("1986-01-15")),
+        ("insutype", text("310")),
+        ("insu_admdvs", text("990101")),
+        ("fixmedins_code", text("H99010100002")),
+        ("fixmedins_name", text("青禾区中医医院")),
+        ("fix_blng_admdvs", text("990101")),
+        ("hosp_lv", text("05")),
+        ("med_type", text("11")),
+        ("setl_time", text("2026-03-10 10:00:00")),
+        ("begntime", text("2026-03-10 09:00:00")),
+        ("medfee_sumamt", number("10.00")),
+        ("fulamt_ownpay_amt", number("0.00")),
+        ("overlmt_selfpay", number("0.00")),
+        ("preselfpay_amt", number("0.00")),
+        ("inscp_scp_amt", number("10.00")),
+        ("fund_pay_sumamt", number("7.00")),
+        ("hifp_pay", number("7.00")),
+        ("acct_pay", number("0.00")),
+        ("acct_mulaid_pay", number("0.00")),
+        ("psn_cash_pay", number("3.00")),
+    ])
+}
+
+fn settlement_line() -> Row {
+    row(&[
+        ("med_list_codg", text("XJ01CAA027E001010199901")),
+        ("medins_list_name", text("阿莫西林胶囊")),
+        ("list_type", text("101")),
+        ("chrgitm_lv", text("01")),
+        ("cnt", number("1")),
+        ("pric", number("10.00")),
+        ("det_item_fee_sumamt", number("10.00")),
+        ("pric_uplmt_amt", number("999999")),
+        ("fulamt_ownpay_amt", number("0.00")),
+        ("overlmt_amt", number("0.00")),
+        ("inscp_scp_amt", number("10.00")),
+        ("hosp_appr_flag", text("0")),
+        ("rx_circ_flag", text("0")),
+        ("bilg_dept_codg", text("A03")),
+        ("bilg_dr_codg", text("D990101000001")),
+    ])
+}
+
+fn prescription_header(idx: usize) -> Row {
+    row(&[
+        ("hosp_rxno", text(&format!("RX{idx:05}"))),
+        ("biz_type_code", text("01")),
+        ("psn_no", text("P00000000000000001")),
+        ("gend", text("2")),
+        ("brdy", text("1986-01-15")),
+        ("patn_age", number("40")),
+        ("insu_plc_no", text("990101")),
+        ("mdtrtarea_no", text("990101")),
+        ("fixmedins_code", text("H99010100002")),
+        ("fixmedins_name", text("青禾区中医医院")),
+        ("mdtrt_id", text(&format!("MR{idx:05}"))),
+        ("med_type", text("11")),
+        ("otp_ipt_flag", text("1")),
+        ("prsc_time", text("2026-03-10 09:30:00")),
+        ("dr_code", text("D990101000001")),
+    ])
+}
+
+fn prescription_line() -> Row {
+    row(&[
+        ("med_list_codg", text("XJ01CAA027E001010199901")),
+        ("drug_genname", text("阿莫西林胶囊")),
+        ("drug_dosform", text("胶囊剂")),
+        ("medc_days", number("3")),
+        ("sin_dosunt", text("粒")),
+        ("sin_doscnt", number("1")),
+        ("used_frqu_codg", text("tid")),
+        ("drug_cnt", number("1")),
+        ("drug_dosunt", text("盒")),
+    ])
+}

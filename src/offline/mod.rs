@@ -1,0 +1,3 @@
+//! The engine without a log: rule cases.
+
+pub mod cases;

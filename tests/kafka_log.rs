@@ -1,0 +1,538 @@
+//! The Kafka log against a real broker: nothing lost, nothing twice, nothing of
+//! an epoch that did not commit.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use claimsift::base::fault::Fault;
+use claimsift::base::fault::Remedy;
+use claimsift::base::fault::chain;
+use claimsift::base::ids::ShardId;
+use claimsift::base::limits::MESSAGE_BYTES_MAX;
+use claimsift::io::kafka::KafkaLog;
+use claimsift::io::kafka::KafkaSettings;
+use claimsift::io::kafka::admin;
+use claimsift::io::kafka::feed::Feed;
+use claimsift::io::log::CommitFailure;
+use claimsift::io::log::EpochWrite;
+use claimsift::io::log::Head;
+use claimsift::io::log::Log;
+use claimsift::io::log::Output;
+use claimsift::io::log::Record;
+use rdkafka::ClientConfig;
+use rdkafka::producer::BaseProducer;
+use rdkafka::producer::BaseRecord;
+use rdkafka::producer::Producer as _;
+use support::broker::Broker;
+
+const PARTITIONS: i32 = 4;
+/// No step of these tests takes this long unless it never ends.
+const LIMIT: Duration = Duration::from_secs(40);
+const STEP: Duration = Duration::from_millis(20);
+
+/// A worker that keeps its own books as the engine does.
+struct Worker {
+    log: KafkaLog,
+    /// Next offsets by shard.
+    at: BTreeMap<ShardId, Vec<i64>>,
+    /// Every message taken: input, shard, offset, text.
+    taken: Vec<(usize, ShardId, i64, String)>,
+}
+
+impl Worker {
+    fn connect(settings: &KafkaSettings) -> Self {
+        Self { log: KafkaLog::connect(settings.clone()).map_err(|fault| chain(&fault)).unwrap(), at: BTreeMap::new(), taken: Vec::new() }
+    }
+
+    /// Serves the group once and recovers what it was given.
+    fn serve(&mut self, wait: Duration) -> Option<Vec<ShardId>> {
+        let shards = self.log.shards(wait).map_err(|fault| chain(&fault)).unwrap()?;
+        self.at.clear();
+        for shard in &shards {
+            match self.recover(*shard) {
+                Ok(offsets) => {
+                    self.at.insert(*shard, offsets);
+                }
+                // Taken away meanwhile: the next `shards` says so.
+                Err(fault) if fault.remedy == Remedy::Retry => {
+                    self.at.clear();
+                    return None;
+                }
+                Err(fault) => panic!("{}", chain(&fault)),
+            }
+        }
+        Some(shards)
+    }
+
+    fn recover(&mut self, shard: ShardId) -> Result<Vec<i64>, Fault> {
+        let committed = self.log.committed(shard)?;
+        let mut offsets = Vec::new();
+        for (input, offset) in committed.into_iter().enumerate() {
+            offsets.push(match offset {
+                Some(offset) => offset,
+                None => self.log.beginning(shard, input)?,
+            });
+        }
+        self.log.seek(shard, &offsets)?;
+        Ok(offsets)
+    }
+
+    fn until_owns(&mut self, shards: &[ShardId]) {
+        let start = Instant::now();
+        while !self.at.keys().eq(shards) {
+            assert!(start.elapsed() < LIMIT, "owns {:?} instead of {shards:?}", self.at.keys());
+            self.serve(STEP);
+        }
+    }
+
+    fn heads(&mut self) -> Vec<Head> {
+        let shards: Vec<ShardId> = self.at.keys().copied().collect();
+        shards.iter().flat_map(|shard| [0, 1].map(|input| self.log.head(*shard, input).map_err(|fault| chain(&fault)).unwrap())).collect()
+    }
+
+    /// Takes what is at hand, without committing; the text of every message.
+    fn take(&mut self, max: usize) -> usize {
+        let mut count = 0;
+        for (shard, offsets) in &mut self.at {
+            for (input, next) in offsets.iter_mut().enumerate() {
+                let taken = self.log.take(*shard, input, max).map_err(|fault| chain(&fault)).unwrap();
+                for idx in 0..taken.messages.len() {
+                    let message = taken.messages.get(idx);
+                    let text = match (message.value, message.watermark) {
+                        (Some(value), None) => String::from_utf8_lossy(value).into_owned(),
+                        (None, Some(text)) => format!("watermark {}", String::from_utf8_lossy(text)),
+                        other => panic!("{other:?}"),
+                    };
+                    self.taken.push((input, *shard, message.offset, text));
+                    count += 1;
+                }
+                *next = taken.next_offset;
+            }
+        }
+        count
+    }
+
+    /// An epoch: a clue for each message since `from`, a journal entry a shard, all offsets.
+    fn write(&self, from: usize, note: &str) -> EpochWrite {
+        let mut write = EpochWrite::default();
+        for (input, shard, offset, text) in &self.taken[from..] {
+            write.records.push(record(Output::Clues, None, &format!("{input}-{shard}-{offset}"), text));
+        }
+        for (shard, offsets) in &self.at {
+            write.records.push(record(Output::Journal, Some(*shard), note, &format!("{note} {shard} {offsets:?}")));
+            write.offsets.extend(offsets.iter().enumerate().map(|(input, offset)| (*shard, input, *offset)));
+        }
+        write
+    }
+
+    fn commit(&mut self, from: usize, note: &str) {
+        let write = self.write(from, note);
+        let start = Instant::now();
+        while let Err(failure) = self.log.commit(&write) {
+            // A transaction after an aborted one may be refused once more.
+            assert!(matches!(failure, CommitFailure::Again(_)) && start.elapsed() < LIMIT, "{}", told(&failure));
+        }
+    }
+
+    /// Takes and commits until every input of every shard is at its end.
+    fn drain(&mut self, note: &str) {
+        let start = Instant::now();
+        loop {
+            assert!(start.elapsed() < LIMIT, "not drained: {:?}", self.heads());
+            let from = self.taken.len();
+            if self.take(100) > 0 {
+                self.commit(from, note);
+            } else if self.heads().iter().all(|head| *head == Head::AtEnd) {
+                return;
+            } else {
+                assert_eq!(self.serve(Duration::from_millis(5)), None, "a rebalance without cause");
+            }
+        }
+    }
+}
+
+fn record(output: Output, partition: Option<i32>, key: &str, value: &str) -> Record {
+    Record {
+        output,
+        partition,
+        key: Some(key.as_bytes().to_vec()),
+        value: Some(value.as_bytes().to_vec()),
+        headers: vec![("note", key.to_owned())],
+        timestamp_ms: Some(1_700_000_000_000),
+    }
+}
+
+/// Text that no compression makes short enough.
+fn noise(bytes: usize) -> String {
+    let mut state = 1_u64;
+    let mut text = String::with_capacity(bytes);
+    while text.len() < bytes {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        text.push(char::from(b' ' + ((state >> 33) % 95) as u8));
+    }
+    text
+}
+
+fn told(failure: &CommitFailure) -> String {
+    match failure {
+        CommitFailure::Again(fault) => format!("again: {}", chain(fault)),
+        CommitFailure::Lost(fault) => format!("lost: {:?}: {}", fault.remedy, chain(fault)),
+    }
+}
+
+/// One broker for all tests of this file; topics and groups carry the test's name.
+fn broker() -> &'static Broker {
+    static BROKER: OnceLock<Broker> = OnceLock::new();
+    BROKER.get_or_init(Broker::start)
+}
+
+/// Fills both inputs with `count` messages a partition, from number `first`.
+fn produce(settings: &KafkaSettings, first: i64, count: i64) {
+    let mut feed = Feed::connect(settings).unwrap();
+    for number in first..first + count {
+        for partition in 0..PARTITIONS {
+            for (input, topic) in settings.inputs.iter().enumerate() {
+                let value = format!("{input}/{partition}/{number}");
+                feed.send(topic, partition, Some(b"key"), Some(value.as_bytes()), 1_600_000_000_000 + number).unwrap();
+            }
+        }
+    }
+    feed.flush().unwrap();
+}
+
+/// Committed values of a topic, by partition.
+fn committed(settings: &KafkaSettings, topic: &str) -> BTreeMap<i32, Vec<String>> {
+    let mut values: BTreeMap<i32, Vec<String>> = BTreeMap::new();
+    admin::read_topic(settings, topic, &mut |record| {
+        let text = String::from_utf8_lossy(record.value.unwrap_or_default()).into_owned();
+        values.entry(record.partition).or_default().push(text);
+        Ok(())
+    })
+    .map_err(|fault| chain(&fault))
+    .unwrap();
+    values
+}
+
+/// Every message from 0 to `count` of every partition of both inputs, once.
+fn check_clues(settings: &KafkaSettings, count: i64) {
+    let mut found: Vec<String> = committed(settings, &settings.clues).into_values().flatten().collect();
+    let mut expected: Vec<String> = (0..2)
+        .flat_map(|input| (0..PARTITIONS).flat_map(move |partition| (0..count).map(move |number| format!("{input}/{partition}/{number}"))))
+        .collect();
+    found.sort();
+    expected.sort();
+    assert_eq!(found.len(), expected.len());
+    assert!(found == expected, "each message once");
+}
+
+#[test]
+fn epochs_are_whole_and_a_restart_goes_on_where_they_end() {
+    let settings = broker().with_topics("epochs", "a", PARTITIONS);
+    produce(&settings, 0, 500);
+    let mut worker = Worker::connect(&settings);
+    assert_eq!(worker.log.shard_count(), PARTITIONS);
+    worker.until_owns(&[0, 1, 2, 3]);
+    worker.drain("first");
+    worker.log.leave().unwrap();
+    drop(worker);
+
+    produce(&settings, 500, 20);
+    let mut worker = Worker::connect(&settings);
+    worker.until_owns(&[0, 1, 2, 3]);
+    for shard in 0..PARTITIONS {
+        let journal = worker.log.journal(shard).unwrap();
+        let last = String::from_utf8_lossy(journal.last().unwrap()).into_owned();
+        assert_eq!(last, format!("first {shard} [500, 500]"), "the journal agrees with the committed offsets");
+        assert_eq!(worker.log.committed(shard).unwrap(), vec![Some(500), Some(500)]);
+    }
+    worker.drain("second");
+    check_clues(&settings, 520);
+    // Order within a partition, and what came with a message.
+    for (input, shard) in (0..2).flat_map(|input| (0..PARTITIONS).map(move |shard| (input, shard))) {
+        let offsets: Vec<i64> = worker.taken.iter().filter(|taken| (taken.0, taken.1) == (input, shard)).map(|taken| taken.2).collect();
+        assert!(offsets.iter().copied().eq(500..520));
+    }
+    admin::read_topic(&settings, &settings.inputs[0], &mut |record| {
+        assert_eq!(record.timestamp_ms, 1_600_000_000_000 + record.offset);
+        assert_eq!(record.key, Some(b"key".as_slice()));
+        Ok(())
+    })
+    .unwrap();
+    admin::read_topic(&settings, &settings.clues, &mut |record| {
+        assert_eq!(record.headers, [("note".to_owned(), record.key.map(<[u8]>::to_vec))]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn nothing_of_an_epoch_that_was_not_committed_is_seen() {
+    let settings = broker().with_topics("killed", "a", PARTITIONS);
+    produce(&settings, 0, 50);
+    let mut old = Worker::connect(&settings);
+    old.until_owns(&[0, 1, 2, 3]);
+    old.drain("before");
+    produce(&settings, 50, 50);
+    let start = Instant::now();
+    let from = old.taken.len();
+    while old.taken.len() < from + 2 * 4 * 50 {
+        assert!(start.elapsed() < LIMIT);
+        old.take(100);
+    }
+    // Its epoch is ready, but another process of this name comes first.
+    let kept = old.write(from, "zombie");
+    let mut new = Worker::connect(&settings);
+    new.until_owns(&[0, 1, 2, 3]);
+    let lost = old.log.commit(&kept);
+    match lost {
+        Err(CommitFailure::Lost(fault)) => assert_eq!(fault.remedy, Remedy::Stop, "{}", chain(&fault)),
+        other => panic!("{other:?}"),
+    }
+    check_clues(&settings, 50);
+    new.drain("after");
+    check_clues(&settings, 100);
+    for (partition, entries) in committed(&settings, &settings.journal) {
+        assert!(entries.iter().all(|entry| !entry.starts_with("zombie")), "partition {partition}: {entries:?}");
+    }
+}
+
+/// Commits an epoch with a record longer than the journal takes: it leaves its
+/// marks in the log and nothing else.
+fn refuse(worker: &mut Worker, from: usize) {
+    let mut write = worker.write(from, "refused");
+    write.records.push(record(Output::Journal, Some(0), "long", &noise(MESSAGE_BYTES_MAX + 512 * 1024)));
+    let start = Instant::now();
+    loop {
+        assert!(start.elapsed() < LIMIT);
+        match worker.log.commit(&write).unwrap_err() {
+            CommitFailure::Again(_) => {}
+            CommitFailure::Lost(fault) => {
+                assert_eq!(fault.remedy, Remedy::Stop);
+                assert!(chain(&fault).contains("max.message.bytes"), "{}", chain(&fault));
+                return;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_journal_is_read_to_its_end_past_the_marks_of_transactions() {
+    let settings = broker().with_topics("gaps", "a", PARTITIONS);
+    produce(&settings, 0, 30);
+    let mut worker = Worker::connect(&settings);
+    worker.until_owns(&[0, 1, 2, 3]);
+    let start = Instant::now();
+    let mut epochs = 0;
+    while worker.taken.len() < 2 * 4 * 30 {
+        assert!(start.elapsed() < LIMIT);
+        let from = worker.taken.len();
+        if epochs == 1 {
+            refuse(&mut worker, from);
+        }
+        if worker.take(7) > 0 {
+            worker.commit(from, &format!("epoch {epochs}"));
+            epochs += 1;
+        }
+    }
+    assert!(epochs > 3);
+    for shard in 0..PARTITIONS {
+        let journal = worker.log.journal(shard).unwrap();
+        let numbers: Vec<String> = journal.iter().map(|entry| String::from_utf8_lossy(entry).split(" [").next().unwrap().to_owned()).collect();
+        let expected: Vec<String> = (0..epochs).map(|epoch| format!("epoch {epoch} {shard}")).collect();
+        assert_eq!(numbers, expected);
+        // Asked a second time, and of ranges in turn.
+        assert_eq!(worker.log.journal(shard).unwrap().len(), journal.len());
+        let mut texts = Vec::new();
+        for (from, to) in [(0, 10), (10, 11), (11, 30), (3, 5)] {
+            for input in 0..2 {
+                worker
+                    .log
+                    .replay(shard, input, from, to, &mut |messages| {
+                        texts.extend((0..messages.len()).map(|idx| (input, messages.get(idx).offset)));
+                        Ok(())
+                    })
+                    .unwrap();
+            }
+        }
+        let expected: Vec<(usize, i64)> =
+            [(0, 10), (10, 11), (11, 30), (3, 5)].into_iter().flat_map(|(from, to)| (0..2).flat_map(move |input| (from..to).map(move |offset| (input, offset)))).collect();
+        assert_eq!(texts, expected);
+    }
+    check_clues(&settings, 30);
+}
+
+#[test]
+fn what_a_dead_predecessor_left_open_is_aborted() {
+    let settings = broker().with_topics("left", "a", PARTITIONS);
+    produce(&settings, 0, 10);
+    let predecessor: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", &settings.bootstrap)
+        .set("transactional.id", format!("{}-{}", settings.group, settings.slot))
+        .create()
+        .unwrap();
+    predecessor.init_transactions(LIMIT).unwrap();
+    predecessor.begin_transaction().unwrap();
+    for topic in [&settings.clues, &settings.journal] {
+        predecessor.send(BaseRecord::<[u8], [u8]>::to(topic).partition(0).key(b"half").payload(b"half")).unwrap();
+    }
+    predecessor.flush(LIMIT).unwrap();
+
+    let mut worker = Worker::connect(&settings);
+    worker.until_owns(&[0, 1, 2, 3]);
+    assert_eq!(worker.log.journal(0).unwrap(), Vec::<Vec<u8>>::new(), "read to its end, past what was aborted");
+    worker.drain("whole");
+    check_clues(&settings, 10);
+    assert!(predecessor.commit_transaction(LIMIT).is_err());
+}
+
+#[test]
+fn two_workers_share_the_shards_and_hand_them_over() {
+    let settings = broker().with_topics("shared", "a", PARTITIONS);
+    produce(&settings, 0, 200);
+    let mut first = Worker::connect(&settings);
+    first.until_owns(&[0, 1, 2, 3]);
+    let from = first.taken.len();
+    while first.take(50) == 0 {}
+    first.commit(from, "alone");
+
+    let other = KafkaSettings { slot: "b".to_owned(), ..settings.clone() };
+    let (done, leave) = mpsc::channel::<()>();
+    let (drained, wait) = mpsc::channel::<()>();
+    let second = thread::spawn(move || {
+        let mut second = Worker::connect(&other);
+        second.until_owns(&[2, 3]);
+        second.drain("second");
+        drained.send(()).unwrap();
+        leave.recv().unwrap();
+        second.log.leave().unwrap();
+    });
+    first.until_owns(&[0, 1]);
+    first.drain("first");
+    wait.recv().unwrap();
+    check_clues(&settings, 200);
+
+    done.send(()).unwrap();
+    first.until_owns(&[0, 1, 2, 3]);
+    second.join().unwrap();
+    produce(&settings, 200, 10);
+    first.drain("all again");
+    check_clues(&settings, 210);
+    let write = EpochWrite { offsets: vec![(0, 0, 210), (0, 1, 210)], ..EpochWrite::default() };
+    first.log.commit(&write).unwrap();
+}
+
+#[test]
+fn a_worker_that_lost_its_shards_cannot_commit_them() {
+    let settings = broker().with_topics("moved", "a", PARTITIONS);
+    produce(&settings, 0, 20);
+    let quick = KafkaSettings {
+        // The group takes the shards of a member that does not poll.
+        extra: BTreeMap::from([("session.timeout.ms".to_owned(), "6000".to_owned()), ("max.poll.interval.ms".to_owned(), "6000".to_owned())]),
+        ..settings.clone()
+    };
+    let mut first = Worker::connect(&quick);
+    first.until_owns(&[0, 1, 2, 3]);
+    let start = Instant::now();
+    while first.taken.len() < 2 * 4 * 20 {
+        assert!(start.elapsed() < LIMIT, "{:?}", first.heads());
+        first.take(100);
+    }
+    let kept = first.write(0, "too late");
+    let mut second = Worker::connect(&KafkaSettings { slot: "b".to_owned(), ..quick });
+    second.until_owns(&[0, 1, 2, 3]);
+    match first.log.commit(&kept) {
+        Err(CommitFailure::Lost(fault)) => assert_eq!(fault.remedy, Remedy::Retry, "{}", chain(&fault)),
+        other => panic!("{other:?}"),
+    }
+    assert!(committed(&settings, &settings.clues).is_empty());
+    // It comes back as a member, and its log still serves.
+    let both = thread::spawn(move || {
+        second.until_owns(&[2, 3]);
+        second.drain("second");
+        second
+    });
+    first.until_owns(&[0, 1]);
+    first.taken.clear();
+    first.drain("first");
+    let second = both.join().unwrap();
+    check_clues(&settings, 20);
+    drop(second);
+}
+
+#[test]
+fn a_watermark_statement_reaches_every_partition() {
+    let settings = broker().with_topics("statement", "a", PARTITIONS);
+    produce(&settings, 0, 3);
+    admin::advance(&settings, &[&settings.inputs[0], &settings.inputs[1]], "2026-01-31 23:59:59").unwrap();
+    let mut worker = Worker::connect(&settings);
+    worker.until_owns(&[0, 1, 2, 3]);
+    worker.drain("all");
+    let statements: Vec<(usize, ShardId, i64)> =
+        worker.taken.iter().filter(|taken| taken.3 == "watermark 2026-01-31 23:59:59").map(|taken| (taken.0, taken.1, taken.2)).collect();
+    assert_eq!(statements.len(), 8);
+    assert!(statements.iter().all(|statement| statement.2 == 3));
+    let mut seen = None;
+    assert_eq!(worker.log.head(0, 0).unwrap(), Head::AtEnd);
+    worker.log.peek(0, 0, &mut |message| seen = Some(message.offset)).unwrap();
+    assert_eq!(seen, None);
+    worker.log.seek(0, &[2, 2]).unwrap();
+    let start = Instant::now();
+    while !matches!(worker.log.head(0, 0).unwrap(), Head::Ready(_)) {
+        assert!(start.elapsed() < LIMIT);
+    }
+    worker.log.peek(0, 0, &mut |message| seen = Some(message.offset)).unwrap();
+    assert_eq!(seen, Some(2));
+    assert_eq!(worker.log.take(0, 0, 1).unwrap().next_offset, 3);
+}
+
+#[test]
+fn what_a_person_must_mend_stops_and_says_how() {
+    fn check(settings: KafkaSettings, expected: &str) {
+        match KafkaLog::connect(settings) {
+            Err(fault) => {
+                assert_eq!(fault.remedy, Remedy::Stop, "{}", chain(&fault));
+                assert!(chain(&fault).contains(expected), "{}", chain(&fault));
+            }
+            Ok(_) => panic!("connected"),
+        }
+    }
+    let broker = broker();
+    check(broker.settings("absent", "a"), "claimsift topics create");
+    let settings = broker.with_topics("unequal", "a", 2);
+    let other = broker.with_topics("wider", "a", 3);
+    check(KafkaSettings { journal: other.journal.clone(), ..settings.clone() }, "`wider-journal` has 3");
+    let third = broker.with_topics("third", "a", 3);
+    let wide_inputs = KafkaSettings {
+        inputs: [other.rejects, third.rejects],
+        journal: other.journal,
+        rejects: settings.clues.clone(),
+        clues: settings.rejects.clone(),
+        ..settings.clone()
+    };
+    check(wide_inputs, "raise its `max.message.bytes`");
+    check(KafkaSettings { extra: BTreeMap::from([("group.id".to_owned(), "x".to_owned())]), ..settings.clone() }, "`group.id`");
+    assert_eq!(admin::create_topics(&settings, 2, 1).unwrap(), Vec::<String>::new(), "topics that exist are left alone");
+    assert_eq!(admin::topic_partitions(&settings, &[&settings.clues, "absent"]).unwrap(), BTreeMap::from([(settings.clues.clone(), 2)]));
+
+    // A journal whose inputs were cut off: reading on would lose events silently.
+    let mut log = KafkaLog::connect(settings).unwrap();
+    let start = Instant::now();
+    while log.shards(STEP).unwrap().is_none_or(|shards| shards.is_empty()) {
+        assert!(start.elapsed() < LIMIT);
+    }
+    log.seek(0, &[1000, 0]).unwrap();
+    let fault = loop {
+        assert!(start.elapsed() < LIMIT);
+        if let Err(fault) = log.head(0, 0) {
+            break fault;
+        }
+    };
+    assert_eq!(fault.remedy, Remedy::Stop);
+    assert!(chain(&fault).contains("no longer holds the offset"), "{}", chain(&fault));
+}
