@@ -50,7 +50,8 @@ impl DiseaseGroups {
         built
     }
 
-    /// The groups of a diagnosis on a day, in the order of the tables.
+    /// The groups of a diagnosis on a day, in the order of the tables. `icd`
+    /// must be a western diagnosis: codes of TCM diseases look alike (A01.01.01).
     pub fn groups(&self, icd: &str, day: i64) -> impl Iterator<Item = &str> {
         let rows = category(icd).and_then(|category| self.by_category.get(&category));
         rows.into_iter().flatten().filter(move |row| row.validity.holds(day)).map(|row| row.value.as_str())
