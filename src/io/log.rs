@@ -69,11 +69,16 @@ pub enum CommitFailure {
     /// Nothing of it landed and the shards are still ours: commit the same write again.
     Again(Fault),
     /// The shards are no longer ours, or it is unknown what landed: drop the
-    /// state; the journal decides at the next assignment.
+    /// state; the journal decides at the next assignment. Remedy Retry: this
+    /// log goes on, `shards` is next and tells them again. Restart: only a new
+    /// log does. Stop: a person has to act.
     Lost(Fault),
 }
 
 /// One worker's access to a log.
+///
+/// A fault with remedy Retry from a call about a shard says that the shard has
+/// gone, or may go, to another worker: give up what was begun and call `shards`.
 pub trait Log {
     /// Serves membership. `Some(shards)`: the set of owned shards is now this,
     /// and every shard in it starts anew (recover before reading). Never called

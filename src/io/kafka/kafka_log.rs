@@ -119,9 +119,12 @@ impl Log for KafkaLog {
         // The broker checks the generation of the group, with the offsets, and
         // never who owns a partition: that is for us to keep.
         assert!(!write.offsets.is_empty(), "an epoch carries the offsets of its shards");
-        if self.member.has_news() || self.member.lost() {
+        if self.member.has_news() {
+            return Err(CommitFailure::Lost(Fault::retry("commit an epoch", "the group has changed this worker's shards")));
+        }
+        if self.member.lost() {
             self.member.start_anew();
-            return Err(CommitFailure::Lost(Fault::retry("commit an epoch", "the group gave the shards to others")));
+            return Err(CommitFailure::Lost(Fault::retry("commit an epoch", "the group no longer counts this worker as a member")));
         }
         for (shard, ..) in &write.offsets {
             assert!(self.member.owns(*shard), "offsets of shard {shard}, which is not owned; owned: {:?}", self.member.owned());
