@@ -15,7 +15,6 @@ use crate::base::time::SECONDS_PER_DAY;
 use crate::codecs::Decoded;
 use crate::engine::facts;
 use crate::engine::facts::Table;
-use crate::engine::facts::Texts;
 use crate::engine::items::ItemId;
 use crate::engine::items::Items;
 use crate::events::InputId;
@@ -264,10 +263,7 @@ impl Columns<'_> {
 
     fn disease_groups(&self, batch: &Batch, row: usize) -> Option<String> {
         let day = batch.headers[row].fact_time.div_euclid(SECONDS_PER_DAY);
-        let range = batch.headers[row].diagnoses.clone();
-        let codes = batch.diagnosis_table().texts("diag_code");
-        let main = batch.header().texts("maindiag_code").get(row);
-        groups_text(self.snapshot, range.filter_map(|at| codes.get(at)).chain(main), day)
+        groups_text(self.snapshot, western_codes(batch, row), day)
     }
 
     fn line_columns(&self, batch: &mut Batch, institutions: &[Option<&Institution>], derived: &mut BTreeMap<String, ArrayRef>) {
@@ -324,10 +320,17 @@ impl Columns<'_> {
 
 /// Diagnosis codes of a header row between semicolons; `None` if it has none.
 pub fn diag_codes(batch: &Batch, row: usize) -> Option<String> {
-    let codes: Texts<'_> = batch.diagnosis_table().texts("diag_code");
+    joined(western_codes(batch, row))
+}
+
+/// Codes of the western diagnoses of a header row, the main diagnosis last.
+/// TCM diagnoses (types 2 and 3) have codes that only look like ICD.
+pub fn western_codes(batch: &Batch, row: usize) -> impl Iterator<Item = &str> {
+    let table = batch.diagnosis_table();
+    let (codes, types) = (table.texts("diag_code"), table.texts("diag_type"));
     let main = batch.header().texts("maindiag_code").get(row);
     let range = batch.headers[row].diagnoses.clone();
-    joined(range.filter_map(|at| codes.get(at)).chain(main))
+    range.filter(move |at| types.get(*at).is_none_or(|kind| kind == "1")).filter_map(move |at| codes.get(at)).chain(main)
 }
 
 /// Codes between semicolons, each once, in the order given.

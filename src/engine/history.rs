@@ -166,9 +166,9 @@ impl Shard {
         let main = consultation.events.iter().find(|event| usize::from(events.row(**event).input) == PRESCRIPTION_INPUT);
         let main = *main.unwrap_or(&consultation.events[0]);
         let row = events.row(main);
-        let codes = crate::engine::enrich::joined(
-            consultation.events.iter().flat_map(|event| events.diagnoses(*event)).filter_map(|code| self.memory.symbols.text(*code)),
-        );
+        let own_codes = || consultation.events.iter().flat_map(|event| events.diagnoses(*event)).filter_map(|code| self.memory.symbols.text(*code));
+        let codes = crate::engine::enrich::joined(own_codes());
+        let groups = crate::engine::enrich::groups_text(&self.engine.references, own_codes(), consultation.time.day());
         let value = |name: &str, value: Option<String>| (name.to_owned(), value.map_or(Scalar::Null, Scalar::Text));
         let flag = consultation.first_visit.map(|first| if first { "1" } else { "0" }.to_owned());
         let time = consultation.time.to_string();
@@ -182,14 +182,15 @@ impl Shard {
             values: vec![
                 value("header.fixmedins_code", sym(row.institution)),
                 value("header.fixmedins_name", sym(row.institution_name)),
-                value("header.prsc_time", Some(time.clone())),
-                value("header.setl_time", Some(time)),
+                value("header.prsc_time", Some(time)),
                 value("header.fstdiag_flag", flag),
                 value("header.diag_codes", codes),
                 value("header.insured_area", sym(row.insured_area)),
                 value("header.area", sym(row.area)),
                 value("header.mdtrt_id", Some(consultation.anchor.1.clone())),
                 value("header.hosp_rxno", Some(self.memory.texts.get(row.id).to_owned())),
+                value("header.dr_code", sym(row.doctor)),
+                value("ref.disease_groups", groups),
                 ("header.online".to_owned(), Scalar::Bool(true)),
             ],
             observed: None,

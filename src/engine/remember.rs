@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use crate::base::time::SECONDS_PER_DAY;
 use crate::engine::enrich::Batch;
 use crate::engine::enrich::HeaderFacts;
+use crate::engine::enrich::western_codes;
 use crate::engine::facts::Table;
 use crate::engine::facts::is_care;
 use crate::engine::items::Items;
@@ -115,10 +116,8 @@ impl Memory {
     }
 
     fn diagnoses(&mut self, batch: &Batch, row: usize) -> Vec<Sym> {
-        let codes = batch.diagnosis_table().texts("diag_code");
-        let main = batch.header().texts("maindiag_code").get(row);
         let mut out: Vec<Sym> = Vec::new();
-        for code in batch.headers[row].diagnoses.clone().filter_map(|at| codes.get(at)).chain(main) {
+        for code in western_codes(batch, row) {
             let sym = self.symbols.intern(Some(code));
             if !sym.is_none() && !out.contains(&sym) {
                 out.push(sym);
@@ -132,6 +131,7 @@ impl Memory {
         let bill = batch.input == SETTLEMENT_INPUT;
         let rx_no = if bill { TextRef::default() } else { self.events.row(event).id };
         let list_types = line.texts("list_type");
+        let names = line.texts(if bill { "medins_list_name" } else { "drug_genname" });
         for (place, at) in batch.headers[row].lines.clone().enumerate() {
             let fact = &batch.lines[at];
             let returned = fact.net_quantity.is_some_and(|quantity| quantity <= 0);
@@ -139,7 +139,10 @@ impl Memory {
                 continue;
             }
             let facts = items.at(fact.item, fact.fact_time.div_euclid(SECONDS_PER_DAY));
-            let Some(substance) = facts.substance else { continue };
+            // A drug without a usable code is still a supply: its class is unknown, not none.
+            let drug = !bill || list_types.is(at, "101");
+            let named = || names.get(at).filter(|_| drug);
+            let Some(substance) = facts.substance.or_else(named) else { continue };
             let key = SupplyKey { person, substance: self.symbols.intern(Some(substance)) };
             let mut half = Half::new(event, !bill);
             half.time = if bill { fact.fact_time } else { batch.headers[row].fact_time };
