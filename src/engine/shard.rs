@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use arrow::array::Array as _;
 use arrow::array::UInt32Array;
 
 use crate::base::ids::ShardId;
@@ -103,7 +104,7 @@ impl Shard {
         if !muted && live && !batch.headers.is_empty() {
             self.judge_rows(&engine, &batch, &people, &intake.offsets, &teller, &mut tallies, &mut records);
         }
-        let anchors = anchors(&engine, &batch);
+        let anchors = anchors(&engine, &batch, if muted { None } else { Some(&mut tallies) });
         let marks = Marks { persons: &people, anchors: &anchors, offsets: &intake.offsets };
         let changed = self.memory.remember(&batch, &self.items, &marks);
         if let Some(latest) = intake.latest {
@@ -189,15 +190,23 @@ impl Shard {
 
 /// Which header rows history rules judge, and the institution's own word:
 /// those of the first such rule, as all of them share one table.
-fn anchors(engine: &Engine, batch: &Batch) -> Vec<Option<Option<bool>>> {
+///
+/// Where it is unknown whether a row is one, the rule is unknown: counted in
+/// `tallies`.
+fn anchors(engine: &Engine, batch: &Batch, mut tallies: Option<&mut BTreeMap<String, RuleTally>>) -> Vec<Option<Option<bool>>> {
     let mut out = vec![None; batch.headers.len()];
     let Some(table) = engine.rules.tables[batch.input].as_ref().filter(|table| !table.anchors.is_empty()) else { return out };
     let values = evaluate_history(table, batch);
     for anchor in &table.anchors {
         let is_anchor = rows::mask(&values, anchor.anchor);
         let told = anchor.told_by.map(|output| rows::mask(&values, output));
+        let live = |row: usize| engine.settings.clues_from.is_none_or(|from| batch.headers[row].event_time >= from.0);
+        let unknown = (0..batch.headers.len()).filter(|row| is_anchor.is_null(*row) && live(*row)).count() as u64;
+        if let Some(tallies) = tallies.as_deref_mut().filter(|_| unknown > 0) {
+            let tally = tallies.entry(engine.rules.rules[anchor.rule].doc.id.clone()).or_default();
+            *tally.unknown.entry("condition".to_owned()).or_default() += unknown;
+        }
         for (row, slot) in out.iter_mut().enumerate() {
-            use arrow::array::Array as _;
             if slot.is_none() && is_anchor.is_valid(row) && is_anchor.value(row) {
                 *slot = Some(told.filter(|told| told.is_valid(row)).map(|told| told.value(row)));
             }

@@ -133,6 +133,22 @@ fn table_of(event: RuleEvent) -> usize {
     }
 }
 
+/// What a clue about a consultation can carry.
+pub const CONSULTATION_COLUMNS: &[&str] = &[
+    "header.fixmedins_code",
+    "header.fixmedins_name",
+    "header.prsc_time",
+    "header.fstdiag_flag",
+    "header.diag_codes",
+    "header.dr_code",
+    "header.insured_area",
+    "header.area",
+    "header.mdtrt_id",
+    "header.hosp_rxno",
+    "header.online",
+    "ref.disease_groups",
+];
+
 /// What a running engine evaluates.
 pub const EVALUATED: &[Status] = &[Status::Live, Status::Shadow];
 
@@ -140,12 +156,12 @@ pub const EVALUATED: &[Status] = &[Status::Live, Status::Shadow];
 const SETTLEMENT_KEPT: &[(&str, &str)] = &[
     ("header", "setl_id mdtrt_id psn_no refd_setl_flag vali_flag brdy insu_admdvs fixmedins_code fixmedins_name fix_blng_admdvs med_type biz_type_code fstdiag_flag setl_time begntime medfee_sumamt inscp_scp_amt fund_pay_sumamt hi_paymtd dise_codg hosp_lv manl_reim_rea"),
     ("feedetl", "feedetl_sn init_feedetl_sn rx_drord_no rx_circ_flag fee_ocur_time med_list_codg medins_list_name det_item_fee_sumamt cnt pric inscp_scp_amt list_type prd_days bilg_dept_codg bilg_dr_codg dscg_tkdrug_flag spec dosform_name"),
-    ("diseinfo", "diag_code"),
+    ("diseinfo", "diag_type diag_code"),
 ];
 const PRESCRIPTION_KEPT: &[(&str, &str)] = &[
     ("header", "hosp_rxno hi_rxno init_rxno vali_flag biz_type_code auth_no insu_plc_no mdtrtarea_no prsc_time long_rx_flag fixmedins_code fixmedins_name mdtrt_id med_type otp_ipt_flag psn_no brdy patn_age prsc_dept_code dr_code dise_codg sp_dise_flag maindiag_code fstdiag_flag"),
     ("rxdrugdetail", "med_list_codg drug_genname drug_dosform drug_spec medc_days sin_dosunt sin_doscnt used_frqu_codg drug_cnt drug_dosunt drug_pric drug_sumamt"),
-    ("diseinfo", "diag_code"),
+    ("diseinfo", "diag_type diag_code"),
 ];
 
 /// Compiles the rules of a book that have one of `statuses`. All mistakes of
@@ -248,6 +264,14 @@ impl<'a> Compiler<'a> {
     }
 
     fn anchor(&mut self, place: usize, doc: &RuleDoc, anchor: &Sql, told_by: Option<&Sql>) {
+        for sql in &doc.clue.evidence {
+            self.consultation_column(sql, 0..sql.text.len(), &sql.text);
+        }
+        for template in [&doc.clue.summary.zh, &doc.clue.summary.en] {
+            for (range, name) in template.placeholders().into_iter().flatten() {
+                self.consultation_column(template, range, name);
+            }
+        }
         let own = table_of(doc.event);
         for table in [SETTLEMENT_INPUT, PRESCRIPTION_INPUT] {
             let scope = Scope { table, grain: expr::Grain::Header, params: params_of(doc, table) };
@@ -258,6 +282,15 @@ impl<'a> Compiler<'a> {
             if let Some(anchor) = anchor {
                 self.anchors[table].push(AnchorOutputs { rule: place, anchor, told_by });
             }
+        }
+    }
+
+    /// A clue about a consultation is told long after its batch is gone: it
+    /// carries what state keeps.
+    fn consultation_column(&mut self, sql: &Sql, range: std::ops::Range<usize>, name: &str) {
+        if !CONSULTATION_COLUMNS.contains(&name) {
+            let help = format!("A clue about earlier contact can carry: {}.", CONSULTATION_COLUMNS.join(", "));
+            self.diagnostics.push(sql.diagnostic(range, format!("`{name}` is not kept for consultations")).help(help));
         }
     }
 
