@@ -1,3 +1,5 @@
 //! What several test binaries need.
 
 pub mod broker;
+pub mod effective;
+pub mod feed;
