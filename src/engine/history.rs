@@ -29,11 +29,13 @@ use crate::clues::lifecycle::revise;
 use crate::engine::Engine;
 use crate::engine::effects::Counts;
 use crate::engine::effects::RuleTally;
+use crate::engine::items::ItemId;
 use crate::engine::remember::Changed;
 use crate::engine::rows;
 use crate::engine::rows::RowHit;
 use crate::engine::rows::Rows;
 use crate::engine::shard::Shard;
+use crate::engine::supply_rows::ItemCase;
 use crate::engine::supply_rows::SupplyRow;
 use crate::engine::tell::Teller;
 use crate::engine::tell::has_basis;
@@ -243,7 +245,8 @@ impl Shard {
         if changed.supplies.is_empty() || (overlap_rules.is_empty() && row_rules.is_empty()) {
             return Vec::new();
         }
-        let mut found = self.found_supplies(engine, changed, &row_rules, &overlap_rules, teller, tallies);
+        let needed = self.needed_keys(engine, changed, &row_rules, &overlap_rules, tallies);
+        let mut found = self.found_supplies(engine, changed, &needed, (&row_rules, &overlap_rules), teller, tallies);
         // What was told about these facts is compared even where nothing is found any more.
         for place in row_rules.iter().chain(&overlap_rules) {
             for key in &changed.supplies {
@@ -260,18 +263,74 @@ impl Shard {
         records
     }
 
+    /// The changed facts that some rule may hold against: something was told
+    /// about them, they come from several institutions, or the kind of item is
+    /// one that a rule is about. The others are counted as evaluated, unjoined.
+    fn needed_keys(
+        &mut self,
+        engine: &Engine,
+        changed: &Changed,
+        row_rules: &[usize],
+        overlap_rules: &[usize],
+        tallies: &mut BTreeMap<String, RuleTally>,
+    ) -> Vec<SupplyKey> {
+        let table = engine.rules.tables[SUPPLY_TABLE].as_ref();
+        let clues_from = engine.settings.clues_from;
+        let mut skipped = 0;
+        let mut needed = Vec::new();
+        for key in &changed.supplies {
+            let told = row_rules.iter().chain(overlap_rules).any(|place| !self.clues.told(supply_scope(*place, key)).is_empty());
+            let mut fresh = 0;
+            let mut concerns = told;
+            let mut institution = None;
+            for (number, half) in self.memory.supplies.numbered(*key) {
+                let event = self.memory.events.row(half.event);
+                concerns |= !overlap_rules.is_empty() && (half.circulated || *institution.get_or_insert(event.institution) != event.institution);
+                if number >= changed.first_half {
+                    fresh += u64::from(clues_from.is_none_or(|from| event.event_time >= from.0));
+                    let facts = self.items.at(ItemId(half.item), half.time.div_euclid(SECONDS_PER_DAY));
+                    let case = ItemCase {
+                        item: half.item,
+                        substance: key.substance,
+                        special_class: facts.special_class.map(|class| class.word()),
+                        form_group: facts.form_group.map(|form| form.word()),
+                    };
+                    concerns |= table.is_some_and(|table| match self.concerns.get(&case) {
+                        Some(known) => *known,
+                        None => {
+                            let may = self.memory.may_concern(table, case, half);
+                            self.concerns.insert(case, may);
+                            may
+                        }
+                    });
+                } else if concerns {
+                    break;
+                }
+            }
+            if concerns {
+                needed.push(*key);
+            } else {
+                skipped += fresh;
+            }
+        }
+        for place in row_rules {
+            tallies.entry(engine.rules.rules[*place].doc.id.clone()).or_default().evaluated += skipped;
+        }
+        needed
+    }
+
     /// What rules on supply find in the changed facts.
     fn found_supplies(
         &self,
         engine: &Engine,
         changed: &Changed,
-        row_rules: &[usize],
-        overlap_rules: &[usize],
+        keys: &[SupplyKey],
+        (row_rules, overlap_rules): (&[usize], &[usize]),
         teller: &Teller<'_>,
         tallies: &mut BTreeMap<String, RuleTally>,
     ) -> BTreeMap<ClueScope, FoundClues> {
         let mut rows: Vec<SupplyRow<'_>> = Vec::new();
-        for key in &changed.supplies {
+        for key in keys {
             let all: Vec<SupplyRow<'_>> = self.memory.supplies_of(*key, &self.items, changed.first_half).collect();
             // A row without a new half is judged as it was before: only where
             // something was told, or supplies are compared, is it needed again.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::Array as _;
 use arrow::array::UInt32Array;
+use hashbrown::HashMap;
 
 use crate::base::ids::ShardId;
 use crate::base::record::Messages;
@@ -25,6 +26,7 @@ use crate::engine::remember::Marks;
 use crate::engine::remember::Memory;
 use crate::engine::rows;
 use crate::engine::rows::Rows;
+use crate::engine::supply_rows::ItemCase;
 use crate::engine::tell;
 use crate::engine::tell::Teller;
 use crate::events::EVENT_TYPES;
@@ -48,6 +50,8 @@ pub struct Shard {
     seen: Seen,
     pub(super) memory: Memory,
     pub(super) clues: ClueTable,
+    /// Whether supply rules can hold for a kind of item: derived, only looked up.
+    pub(super) concerns: HashMap<ItemCase, bool>,
     watermarks: Vec<Watermark>,
     /// Consultations that wait: when the wait is over, rule, person.
     waiting: BTreeSet<(i64, usize, PersonIdx)>,
@@ -64,6 +68,7 @@ impl Shard {
             seen: Seen::default(),
             memory: Memory::default(),
             clues: ClueTable::default(),
+            concerns: HashMap::new(),
             watermarks: engine.settings.inputs.iter().map(|input| Watermark::new(input.disorder_seconds)).collect(),
             waiting: BTreeSet::new(),
             engine,

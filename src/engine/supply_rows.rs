@@ -1,9 +1,11 @@
 //! Supplies as rows: what rules on supply are evaluated over.
 
+use arrow::array::Array as _;
 use arrow::array::ArrayRef;
 use arrow::array::Date32Array;
 use arrow::array::Int32Array;
 use arrow::array::TimestampSecondArray;
+use arrow::array::UInt32Array;
 use std::sync::Arc;
 
 use crate::base::time::Civil;
@@ -20,10 +22,22 @@ use crate::engine::remember::Memory;
 use crate::evaluators::supply::Supply;
 use crate::evaluators::supply::Tables;
 use crate::evaluators::supply::join;
+use crate::expr::Input;
+use crate::expr::OutputId;
 use crate::reference::snapshot::Snapshot;
+use crate::ruleset::compile::TablePrograms;
 use crate::state::intern::Sym;
 use crate::state::supplies::Half;
 use crate::state::supplies::SupplyKey;
+
+/// What decides the item-level columns of a supply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ItemCase {
+    pub item: u32,
+    pub substance: Sym,
+    pub special_class: Option<&'static str>,
+    pub form_group: Option<&'static str>,
+}
 
 /// A supply with what the reference tables say about it at its time.
 #[derive(Clone, Debug)]
@@ -36,6 +50,31 @@ pub struct SupplyRow<'a> {
 }
 
 impl Memory {
+    /// Whether some supply rule's condition can hold for this kind of item: no
+    /// part of it that the item decides is false.
+    pub fn may_concern(&self, table: &TablePrograms, case: ItemCase, half: &Half) -> bool {
+        let sym = |sym: Sym| texts(std::iter::once(self.symbols.text(sym)));
+        let columns: Vec<ArrayRef> = table
+            .items
+            .columns()
+            .iter()
+            .map(|column| match column.name.as_str() {
+                "supply.special_class" => texts(std::iter::once(case.special_class)),
+                "supply.form_group" => texts(std::iter::once(case.form_group)),
+                "supply.substance" => sym(case.substance),
+                "supply.med_list_codg" => sym(half.code),
+                _ => sym(half.name),
+            })
+            .collect();
+        let parents = UInt32Array::from(Vec::<u32>::new());
+        let values = table.items.evaluate(&Input { columns: &columns, header_rows: 1, parents: &parents });
+        let is_false = |output: &OutputId| {
+            let mask = crate::engine::rows::mask(&values, *output);
+            mask.is_valid(0) && !mask.value(0)
+        };
+        table.item_conditions.iter().any(|parts| !parts.iter().any(is_false))
+    }
+
     pub fn tables(&self) -> Tables<'_> {
         Tables { events: &self.events, texts: &self.texts, symbols: &self.symbols }
     }

@@ -101,6 +101,17 @@ impl Typed {
         &self.sql
     }
 
+    /// The conditions that must all hold, if this is their AND; else itself.
+    /// Where one of them is false the whole is false, whatever the others say.
+    pub fn conjuncts(&self) -> Vec<Self> {
+        let parts = datafusion_expr::utils::split_conjunction(&self.expr);
+        let of = |expr: &Expr| {
+            let columns = expr.column_refs().into_iter().map(|column| column.name.clone()).collect();
+            Self { expr: expr.clone(), columns, ..self.clone() }
+        };
+        parts.into_iter().map(of).collect()
+    }
+
     /// The expression as it is evaluated: parameters filled in.
     pub fn resolved_sql(&self) -> String {
         text::sql(&self.expr)

@@ -58,6 +58,10 @@ pub struct TablePrograms {
     pub details: Program,
     /// Anchors of history rules, over all rows; also evaluated where nothing is told.
     pub history: Program,
+    /// What the conditions ask of the item alone: per rule, parts of its
+    /// condition of which none may be false. Asked once per item, not per row.
+    pub items: Program,
+    pub item_conditions: Vec<Vec<OutputId>>,
     /// Rows of rules: their places in [`RuleSet::rules`].
     pub rules: Vec<usize>,
     /// Anchors of history rules: place in `rules`, anchor, and the
@@ -149,6 +153,10 @@ pub const CONSULTATION_COLUMNS: &[&str] = &[
     "ref.disease_groups",
 ];
 
+/// Columns of a supply that its item, substance and day decide.
+pub const ITEM_COLUMNS: &[&str] =
+    &["supply.special_class", "supply.form_group", "supply.substance", "supply.med_list_codg", "supply.drug_name"];
+
 /// What a running engine evaluates.
 pub const EVALUATED: &[Status] = &[Status::Live, Status::Shadow];
 
@@ -195,6 +203,8 @@ struct Compiler<'a> {
     masks: Vec<ProgramBuilder>,
     details: Vec<ProgramBuilder>,
     history: Vec<ProgramBuilder>,
+    items: Vec<ProgramBuilder>,
+    item_conditions: Vec<Vec<Vec<OutputId>>>,
     named: Vec<BTreeSet<String>>,
     table_rules: Vec<Vec<usize>>,
     anchors: Vec<Vec<AnchorOutputs>>,
@@ -210,6 +220,8 @@ impl<'a> Compiler<'a> {
             masks: (0..TABLES).map(|table| ProgramBuilder::new(&columns_of(table))).collect(),
             details: (0..TABLES).map(|table| ProgramBuilder::new(&columns_of(table))).collect(),
             history: (0..TABLES).map(|table| ProgramBuilder::new(&columns_of(table))).collect(),
+            items: (0..TABLES).map(|table| ProgramBuilder::new(&columns_of(table))).collect(),
+            item_conditions: vec![Vec::new(); TABLES],
             named: vec![BTreeSet::new(); TABLES],
             table_rules: vec![Vec::new(); TABLES],
             anchors: vec![Vec::new(); TABLES],
@@ -237,10 +249,21 @@ impl<'a> Compiler<'a> {
         let complete = row.is_some() || matches!(doc.evaluate, EvaluateDoc::EarlierContact(_));
         if complete {
             if by_rows {
+                self.item_condition(doc, table);
                 self.table_rules[table].push(place);
             }
             self.rules.push(Rule { doc: doc.clone(), shadow: doc.status == Status::Shadow, row });
         }
+    }
+
+    fn item_condition(&mut self, doc: &RuleDoc, table: usize) {
+        let EvaluateDoc::Row { when } = &doc.evaluate else { return };
+        let scope = Scope::of(doc, table);
+        let typed = if table == SUPPLY_TABLE { self.parse(when, Want::Boolean, &scope, false) } else { None };
+        let parts = typed.map(|typed| typed.conjuncts()).unwrap_or_default();
+        let of_item = parts.into_iter().filter(|part| part.columns().iter().all(|column| ITEM_COLUMNS.contains(&column.as_str())));
+        let outputs = of_item.map(|part| self.items[table].add(&part, scope.grain)).collect();
+        self.item_conditions[table].push(outputs);
     }
 
     fn row(&mut self, doc: &RuleDoc, table: usize, when: &Sql) -> Option<RowRule> {
@@ -359,12 +382,19 @@ impl<'a> Compiler<'a> {
 
     fn finish(self, digest: String) -> (RuleSet, Vec<Diagnostic>) {
         let mut tables = Vec::new();
-        let parts = self.masks.into_iter().zip(self.details).zip(self.history).zip(self.table_rules).zip(self.anchors);
-        for ((((masks, details), history), rules), anchors) in parts {
+        let parts = self.masks.into_iter().zip(self.details).zip(self.history).zip(self.items).zip(self.item_conditions).zip(self.table_rules).zip(self.anchors);
+        for ((((((masks, details), history), items), item_conditions), rules), anchors) in parts {
             let programs = (masks.build(), details.build(), history.build());
             let (masks, details, history) = programs;
             let used = !masks.columns().is_empty() || !anchors.is_empty();
-            tables.push(used.then_some(TablePrograms { masks, details, history, rules, anchors }));
+            tables.push(used.then_some(TablePrograms { masks,
+                details,
+                history,
+                items: items.build(),
+                item_conditions,
+                rules,
+                anchors,
+            }));
         }
         let projections = [(SETTLEMENT_INPUT, SETTLEMENT_KEPT), (PRESCRIPTION_INPUT, PRESCRIPTION_KEPT)]
             .into_iter()

@@ -164,7 +164,6 @@ mod tests {
 
     use super::*;
     use crate::base::diagnostic::SourceText;
-    use crate::config::spec::CONFIG;
     use crate::ruleset::shape::check;
     use crate::ruleset::yaml::Node;
     use crate::ruleset::yaml::Value as Written;
@@ -187,7 +186,7 @@ mod tests {
     fn every_default_could_be_written() {
         let source = Arc::new(SourceText { name: String::new(), text: String::new() });
         let mut seen = 0;
-        for root in [&spec::RULE, &spec::GATES, &spec::PACK, &CONFIG] {
+        for root in [&spec::RULE, &spec::GATES, &spec::PACK] {
             each_field(&Shape::Object(root), &mut |field| {
                 let Need::Default(text) = field.need else { return };
                 seen += 1;
@@ -198,7 +197,7 @@ mod tests {
                 assert!(accepted, "{} {text:?}", field.key);
             });
         }
-        assert!(seen > 20);
+        assert!(seen > 10);
     }
 
     #[test]

@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn old_rejects_are_forgotten() {
         let mut breaker = Breaker::new(5);
-        assert!(!breaker.count(1000, 400));
+        assert!(!breaker.count(1000, 300));
         for _ in 0..10 {
             assert!(!breaker.count(1000, 20));
         }
