@@ -213,6 +213,7 @@ impl Run {
     }
 
     /// Starts the worker anew after faults that a new client may mend.
+    #[expect(clippy::disallowed_methods, reason = "a broker that is down is asked once a second, not in a tight loop")]
     fn keep_working(
         &self,
         settings: &Settings,
