@@ -34,6 +34,7 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one body of the runtime's clock")]
     fn wall_ms(&self) -> i64 {
         chrono::Utc::now().timestamp_millis()
     }

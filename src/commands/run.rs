@@ -119,7 +119,10 @@ impl Run {
     }
 
     fn over_files(&self, settings: &Settings, loaded: &Loaded) -> Result<(), Failure> {
-        let engine = engine(settings, loaded, self.partitions)?;
+        // Lines have no partition but the one that this run gives them.
+        let mut own = settings.clone();
+        own.inputs.iter_mut().for_each(|input| input.partitioner = config::settings::Partitioner::Murmur2);
+        let engine = engine(&own, loaded, self.partitions)?;
         let inputs = [(&settings.topics.settlement, &self.settlement), (&settings.topics.prescription, &self.prescription)];
         let config = FilesConfig {
             inputs: inputs.map(|(name, files)| (name.clone(), files.clone())).to_vec(),
@@ -210,6 +213,7 @@ impl Run {
     }
 
     /// Starts the worker anew after faults that a new client may mend.
+    #[expect(clippy::disallowed_methods, reason = "a broker that is down is asked once a second, not in a tight loop")]
     fn keep_working(
         &self,
         settings: &Settings,

@@ -224,6 +224,7 @@ pub(super) fn gone(shard: ShardId) -> Fault {
 
 /// Seeks at once, or as soon as the client, which begins to fetch in a thread
 /// of its own, lets it. Afterwards the positions are those of the seek.
+#[expect(clippy::disallowed_methods, reason = "the client tells of its readiness in no other way than by not refusing")]
 pub(super) fn seek_to(
     consumer: &BaseConsumer<Listener>,
     list: &TopicPartitionList,
