@@ -17,7 +17,7 @@ gates:
 
 pub(super) const RULE: &str = "\
 # yaml-language-server: $schema=../../schemas/rule.schema.json
-id: drug-sex
+id: item-sex
 version: 1
 title: { zh: 限性别药品用于另一性别, en: Drug for the other sex }
 status: live
@@ -73,7 +73,7 @@ pub(super) fn edited(text: &str, edits: &[(&str, &str)]) -> String {
 
 /// The fixture with the rule edited.
 pub(super) fn book(edits: &[(&str, &str)]) -> (RuleBook, Vec<Diagnostic>) {
-    read(&[source("rules/gates.yaml", GATES), source("rules/drugs/drug-sex.yaml", &edited(RULE, edits))])
+    read(&[source("rules/gates.yaml", GATES), source("rules/drugs/item-sex.yaml", &edited(RULE, edits))])
 }
 
 /// What the edited rule is told, exactly as a person reads it.

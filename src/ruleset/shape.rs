@@ -155,7 +155,7 @@ fn words_joined_by(text: &str, separator: char) -> bool {
 pub const KEBAB: Form = Form {
     regex: "^[a-z][a-z0-9]*(-[a-z0-9]+)*$",
     matches: |text| words_joined_by(text, '-'),
-    help: "Use lower-case words joined by hyphens, like `drug-sex`.",
+    help: "Use lower-case words joined by hyphens, like `item-sex`.",
 };
 
 pub const SNAKE: Form = Form {

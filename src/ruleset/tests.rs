@@ -44,7 +44,7 @@ evaluate:
 fn a_good_rule_says_what_it_says() {
     let (book, diagnostics) = book(&[]);
     assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
-    let rule = book.rule("drug-sex").unwrap();
+    let rule = book.rule("item-sex").unwrap();
     assert_eq!((rule.pack.as_str(), rule.version, rule.status), ("drugs", 1, Status::Live));
     assert_eq!(rule.department.copy_to, [Department::Health]);
     assert!(matches!(&rule.evaluate, EvaluateDoc::Row { when } if when.text.starts_with("ref.sex_limit in ('1'")));
@@ -142,7 +142,7 @@ fn every_mistake_of_a_file_is_told_at_its_place() {
         ],
         r#"
 error: `version` must be a whole number from 1 to 1000000, found "one"
- --> rules/drugs/drug-sex.yaml:3:10
+ --> rules/drugs/item-sex.yaml:3:10
   |
 3 | version: one
   |          ^^^
@@ -150,7 +150,7 @@ error: `version` must be a whole number from 1 to 1000000, found "one"
   = help: Write the number plainly, without quotes or separators.
 
 error: unknown key `titel` in the rule
- --> rules/drugs/drug-sex.yaml:4:1
+ --> rules/drugs/item-sex.yaml:4:1
   |
 4 | titel: { zh: 限性别药品用于另一性别, en: x }
   | ^^^^^
@@ -158,7 +158,7 @@ error: unknown key `titel` in the rule
   = help: Did you mean `title`?
 
 error: `lead` cannot be "insurence"
- --> rules/drugs/drug-sex.yaml:7:21
+ --> rules/drugs/item-sex.yaml:7:21
   |
 7 | department: { lead: insurence, copy_to: [health] }
   |                     ^^^^^^^^^
@@ -166,7 +166,7 @@ error: `lead` cannot be "insurence"
   = help: Did you mean `insurance`?
 
 error: "51071" is no valid key in `by_area`
-  --> rules/drugs/drug-sex.yaml:18:67
+  --> rules/drugs/item-sex.yaml:18:67
    |
 18 |   child_max: { default: 18, min: 14, max: 18, unit: 岁, by_area: { "51071": 14 } }
    |                                                                    ^^^^^^^
@@ -174,7 +174,7 @@ error: "51071" is no valid key in `by_area`
    = help: An area is 2 digits (province), 4 (city) or 6 (county), in quotes.
 
 error: `valid_from` must be a date, found "2021-02-30"
-  --> rules/drugs/drug-sex.yaml:28:76
+  --> rules/drugs/item-sex.yaml:28:76
    |
 28 |   - { text: 医疗保障基金使用监督管理条例, article: 第三十八条, issuer: 国务院令第735号, valid_from: 2021-02-30, verified: false }
    |                                                                                                     ^^^^^^^^^^
@@ -190,7 +190,7 @@ fn fields_that_an_event_does_not_have_are_told() {
         &[("header: { gend: \"1\" }", "header: { gendr: \"1\" }, lines: [ { cnt: 1 }, { 数量: 1 } ]")],
         r#"
 error: a settlement has no `gendr` in `header`
-  --> rules/drugs/drug-sex.yaml:37:24
+  --> rules/drugs/item-sex.yaml:37:24
    |
 37 |     given: { header: { gendr: "1" }, lines: [ { cnt: 1 }, { 数量: 1 } ] }
    |                        ^^^^^
@@ -198,7 +198,7 @@ error: a settlement has no `gendr` in `header`
    = help: Did you mean `gend`?
 
 error: a settlement has no `数量` in `feedetl`
-  --> rules/drugs/drug-sex.yaml:37:61
+  --> rules/drugs/item-sex.yaml:37:61
    |
 37 |     given: { header: { gendr: "1" }, lines: [ { cnt: 1 }, { 数量: 1 } ] }
    |                                                             ^^^^
@@ -220,7 +220,7 @@ fn given_and_events_exclude_each_other() {
         ],
         r#"
 error: a case without events
-  --> rules/drugs/drug-sex.yaml:36:11
+  --> rules/drugs/item-sex.yaml:36:11
    |
 36 |   - name: man on a drug for men
    |           ^^^^^^^^^^^^^^^^^^^^^
@@ -228,7 +228,7 @@ error: a case without events
    = help: Add `given` with one event of the rule's type, or `events` with several.
 
 error: `events` beside `given`
-  --> rules/drugs/drug-sex.yaml:40:5
+  --> rules/drugs/item-sex.yaml:40:5
    |
 40 |     events: [ { settlement: {} } ]
    |     ^^^^^^
@@ -236,7 +236,7 @@ error: `events` beside `given`
    = help: Move the given event into the list as one of `events`.
 
 error: a grade is expected of no clue
-  --> rules/drugs/drug-sex.yaml:42:12
+  --> rules/drugs/item-sex.yaml:42:12
    |
 42 |     grade: clear
    |            ^^^^^
@@ -252,7 +252,7 @@ fn what_is_no_yaml_is_told_at_its_place() {
         &[("owner: insurance-desk", "owner: \"insurance-desk")],
         r#"
 error: not valid YAML: invalid indentation in quoted scalar
- --> rules/drugs/drug-sex.yaml:6:8
+ --> rules/drugs/item-sex.yaml:6:8
   |
 6 | owner: "insurance-desk
   |        ^^^^^^^^^^^^^^^
@@ -264,7 +264,7 @@ error: not valid YAML: invalid indentation in quoted scalar
         &[("owner: insurance-desk", "owner: [a, b")],
         r#"
 error: not valid YAML: illegal placement of ':' indicator
- --> rules/drugs/drug-sex.yaml:7:11
+ --> rules/drugs/item-sex.yaml:7:11
   |
 7 | department: { lead: insurance, copy_to: [health] }
   |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
@@ -288,9 +288,9 @@ fn order_comments_and_cases_leave_the_digest_alone() {
     for other in [[("version: 1", "version: 2")], [("default: 18", "default: 17")], [("id: lung", "id: lungs")]] {
         assert_ne!(digest_of(&other), plain, "{other:?}");
     }
-    let moved = read(&[source("rules/gates.yaml", GATES), source("rules/other/drug-sex.yaml", RULE)]).0;
+    let moved = read(&[source("rules/gates.yaml", GATES), source("rules/other/item-sex.yaml", RULE)]).0;
     assert_ne!(digest(&moved), plain);
-    let rooted = read(&[source("/a/gates.yaml", GATES), source("/a/drugs/drug-sex.yaml", RULE)]).0;
+    let rooted = read(&[source("/a/gates.yaml", GATES), source("/a/drugs/item-sex.yaml", RULE)]).0;
     assert_eq!(digest(&rooted), plain);
 }
 
@@ -310,14 +310,14 @@ fn check_lock(edits: &[(&str, &str)], expect: &[(&str, bool)]) {
 fn a_meaning_never_changes_under_its_version() {
     check_lock(&[], &[]);
     check_lock(&[("en: Drug for the other sex", "en: another title"), ("status: live", "status: shadow")], &[]);
-    check_lock(&[("default: 18", "default: 17")], &[("the meaning of rule `drug-sex` changed under version 1", true)]);
+    check_lock(&[("default: 18", "default: 17")], &[("the meaning of rule `item-sex` changed under version 1", true)]);
     check_lock(
         &[("default: 18", "default: 17"), ("version: 1", "version: 2")],
-        &[("version 2 of rule `drug-sex` is not in rules.lock", false)],
+        &[("version 2 of rule `item-sex` is not in rules.lock", false)],
     );
     check_lock(
-        &[("id: drug-sex", "id: drug-age")],
-        &[("rule `drug-age` is not in rules.lock", false), ("rule `drug-sex` is gone", true)],
+        &[("id: item-sex", "id: item-age")],
+        &[("rule `item-age` is not in rules.lock", false), ("rule `item-sex` is gone", true)],
     );
 }
 
@@ -328,13 +328,13 @@ fn a_gate_is_part_of_the_meaning_of_its_rules() {
         GATES,
         &[("line.inscp_scp_amt = 0", "line.inscp_scp_amt <= 0"), ("全自费", "自费")],
     );
-    let after = read(&[source("rules/gates.yaml", &gates), source("rules/drugs/drug-sex.yaml", RULE)]).0;
+    let after = read(&[source("rules/gates.yaml", &gates), source("rules/drugs/item-sex.yaml", RULE)]).0;
     assert_ne!(lock::meaning(&before, &before.rules[0]), lock::meaning(&after, &after.rules[0]));
 }
 
 #[test]
 fn a_damaged_lock_is_told() {
-    let file = source("rules/rules.lock", "# head\ndrug-sex one abc\n");
+    let file = source("rules/rules.lock", "# head\nitem-sex one abc\n");
     let found = lock::refuse(&book(&[]).0, Some(&file));
     assert_eq!(
         found.iter().map(|found| (found.line(), found.message.as_str())).collect::<Vec<_>>(),
@@ -354,7 +354,7 @@ fn a_tree_on_disk_is_read_whole() {
     write("rules.lock", b"");
     write("README.md", b"# Rules");
     write("reference/manifest.yaml", b"name: x");
-    write("drugs/drug-sex.yaml", RULE.as_bytes());
+    write("drugs/item-sex.yaml", RULE.as_bytes());
     write("drugs/pack.yaml", "title: { zh: 药品, en: Drugs }".as_bytes());
     let (sources, diagnostics) = load(folder.path()).unwrap();
     assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
@@ -411,7 +411,7 @@ proptest! {
         let mut text = kept.join("\n");
         let at = (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         text.insert_str(at, &with);
-        let sources = [source("r/gates.yaml", GATES), source("r/drugs/drug-sex.yaml", &text)];
+        let sources = [source("r/gates.yaml", GATES), source("r/drugs/item-sex.yaml", &text)];
         let (book, diagnostics) = read(&sources);
         prop_assert!(book.rules.len() + diagnostics.len() > 0);
         render(&diagnostics);

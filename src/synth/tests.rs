@@ -217,7 +217,7 @@ fn every_pattern_is_there_as_often_as_ordered_and_anchored() {
     assert_eq!(anchored.len(), truths.len());
     let table = expected(truths);
     assert!(RULES.iter().all(|rule| table[rule].clear + table[rule].suspected > 0), "{table:?}");
-    assert_eq!(table["online-first"].withdrawn, 1);
+    assert_eq!(table.values().map(|rule| rule.withdrawn).sum::<u64>(), 1);
 }
 
 #[test]

@@ -2,3 +2,5 @@
 
 pub mod broker;
 pub mod oracle;
+pub mod effective;
+pub mod feed;

@@ -6,7 +6,7 @@ use crate::base::fault::Fault;
 use crate::base::ids::ShardId;
 use crate::base::record::Message;
 use crate::base::record::Messages;
-use crate::events::InputId;
+use crate::base::ids::InputId;
 use crate::io::log::CommitFailure;
 use crate::io::log::EpochWrite;
 use crate::io::log::Head;

@@ -17,7 +17,7 @@ use rdkafka::topic_partition_list::TopicPartitionListElem;
 
 use crate::base::fault::Fault;
 use crate::base::ids::ShardId;
-use crate::events::InputId;
+use crate::base::ids::InputId;
 
 use super::context::Change;
 use super::context::Listener;

@@ -21,15 +21,15 @@ fn codes_are_unique() {
 #[test]
 fn id_is_file_name() {
     check(
-        &[("id: drug-sex", "id: drug-age")],
+        &[("id: item-sex", "id: item-age")],
         r#"
-error[id-is-file-name]: rule `drug-age` stands in a file of another name
- --> rules/drugs/drug-sex.yaml:2:5
+error[id-is-file-name]: rule `item-age` stands in a file of another name
+ --> rules/drugs/item-sex.yaml:2:5
   |
-2 | id: drug-age
+2 | id: item-age
   |     ^^^^^^^^
   |
-  = help: Rename the file to `drug-age.yaml`, or the rule to `drug-sex`.
+  = help: Rename the file to `item-age.yaml`, or the rule to `item-sex`.
 "#,
     );
 }
@@ -39,12 +39,12 @@ fn ids_unique() {
     let gates = edited(GATES, &[("id: interim", "id: voided")]);
     let rule = edited(RULE, &[("id: lung", "id: voided"), ("[self_paid, voided]", "[self_paid, voided, self_paid]")]);
     let (_, found) =
-        read(&[source("r/gates.yaml", &gates), source("r/a/drug-sex.yaml", &rule), source("r/b/drug-sex.yaml", RULE)]);
+        read(&[source("r/gates.yaml", &gates), source("r/a/item-sex.yaml", &rule), source("r/b/item-sex.yaml", RULE)]);
     same(
         &render(&found),
         r#"
 error[ids-unique]: gate `self_paid` is named twice
-  --> r/a/drug-sex.yaml:19:28
+  --> r/a/item-sex.yaml:19:28
    |
 19 | gates: [self_paid, voided, self_paid]
    |                            ^^^^^^^^^
@@ -52,20 +52,20 @@ error[ids-unique]: gate `self_paid` is named twice
    = help: Remove one of the two.
 
 error[ids-unique]: exemption `voided` has the id of another exemption or gate of the rule
-  --> r/a/drug-sex.yaml:21:11
+  --> r/a/item-sex.yaml:21:11
    |
 21 |   - { id: voided, zh: 肺动脉高压, en: pulmonary hypertension, when: "icd_in(header.diag_codes, 'I27')" }
    |           ^^^^^^
    |
    = help: Give it an id of its own.
 
-error[ids-unique]: rule `drug-sex` exists twice
- --> r/b/drug-sex.yaml:2:5
+error[ids-unique]: rule `item-sex` exists twice
+ --> r/b/item-sex.yaml:2:5
   |
-2 | id: drug-sex
+2 | id: item-sex
   |     ^^^^^^^^
   |
-  = help: The other stands in r/a/drug-sex.yaml; give one of them another id.
+  = help: The other stands in r/a/item-sex.yaml; give one of them another id.
 
 error[ids-unique]: gate `voided` exists twice for settlement header
  --> r/gates.yaml:4:11
@@ -84,7 +84,7 @@ fn retired_reason() {
         &[("status: live", "status: retired")],
         r#"
 error[retired-reason]: a retired rule without a reason
- --> rules/drugs/drug-sex.yaml:5:9
+ --> rules/drugs/item-sex.yaml:5:9
   |
 5 | status: retired
   |         ^^^^^^^
@@ -96,7 +96,7 @@ error[retired-reason]: a retired rule without a reason
         &[("status: live", "status: live\nretired_because: replaced")],
         r#"
 error[retired-reason]: `retired_because` on a rule that is live
- --> rules/drugs/drug-sex.yaml:6:18
+ --> rules/drugs/item-sex.yaml:6:18
   |
 6 | retired_because: replaced
   |                  ^^^^^^^^
@@ -118,7 +118,7 @@ fn grain_fits() {
         ],
         r#"
 error[grain-fits]: the event `settlement` has no grain `supply`
-  --> rules/drugs/drug-sex.yaml:13:8
+  --> rules/drugs/item-sex.yaml:13:8
    |
 13 | grain: supply
    |        ^^^^^^
@@ -134,7 +134,7 @@ fn clear_when() {
         &[("result: suspected", "result: suspected\nclear_when: ref.delivery_item")],
         r#"
 error[clear-when]: `clear_when` on a rule whose result is suspected
- --> rules/drugs/drug-sex.yaml:9:13
+ --> rules/drugs/item-sex.yaml:9:13
   |
 9 | clear_when: ref.delivery_item
   |             ^^^^^^^^^^^^^^^^^
@@ -150,7 +150,7 @@ fn gates_known() {
         &[("[self_paid, voided]", "[self_payed, voided]")],
         r#"
 error[gates-known]: gate `self_payed` does not exist
-  --> rules/drugs/drug-sex.yaml:19:9
+  --> rules/drugs/item-sex.yaml:19:9
    |
 19 | gates: [self_payed, voided]
    |         ^^^^^^^^^^
@@ -167,7 +167,7 @@ error[gates-known]: gate `self_payed` does not exist
         ],
         r#"
 error[gates-known]: gate `self_paid` is not told for settlement header
-  --> rules/drugs/drug-sex.yaml:19:9
+  --> rules/drugs/item-sex.yaml:19:9
    |
 19 | gates: [self_paid]
    |         ^^^^^^^^^
@@ -183,7 +183,7 @@ fn params_in_range() {
         &[("default: 18", "default: 19")],
         r#"
 error[params-in-range]: 19 lies outside the limits of parameter `child_max`
-  --> rules/drugs/drug-sex.yaml:18:25
+  --> rules/drugs/item-sex.yaml:18:25
    |
 18 |   child_max: { default: 19, min: 14, max: 18, unit: 岁, by_area: { "5107": 14 } }
    |                         ^^
@@ -195,7 +195,7 @@ error[params-in-range]: 19 lies outside the limits of parameter `child_max`
         &[("\"5107\": 14", "\"5107\": fourteen, \"51\": 13.5")],
         r#"
 error[params-in-range]: parameter `child_max` is a number in one place and a text in another
-  --> rules/drugs/drug-sex.yaml:18:75
+  --> rules/drugs/item-sex.yaml:18:75
    |
 18 |   child_max: { default: 18, min: 14, max: 18, unit: 岁, by_area: { "5107": fourteen, "51": 13.5 } }
    |                                                                            ^^^^^^^^
@@ -203,7 +203,7 @@ error[params-in-range]: parameter `child_max` is a number in one place and a tex
    = help: Write all its values alike, numbers without quotes.
 
 error[params-in-range]: 13.5 lies outside the limits of parameter `child_max`
-  --> rules/drugs/drug-sex.yaml:18:91
+  --> rules/drugs/item-sex.yaml:18:91
    |
 18 |   child_max: { default: 18, min: 14, max: 18, unit: 岁, by_area: { "5107": fourteen, "51": 13.5 } }
    |                                                                                            ^^^^
@@ -215,7 +215,7 @@ error[params-in-range]: 13.5 lies outside the limits of parameter `child_max`
         &[("min: 14, max: 18", "min: 18, max: 14")],
         r#"
 error[params-in-range]: `min` 18 of parameter `child_max` is above its `max` 14
-  --> rules/drugs/drug-sex.yaml:18:34
+  --> rules/drugs/item-sex.yaml:18:34
    |
 18 |   child_max: { default: 18, min: 18, max: 14, unit: 岁, by_area: { "5107": 14 } }
    |                                  ^^
@@ -234,7 +234,7 @@ fn columns_qualified() {
         ],
         r#"
 error[columns-qualified]: "gend" is no column
-  --> rules/drugs/drug-sex.yaml:23:22
+  --> rules/drugs/item-sex.yaml:23:22
    |
 23 |   summary: { zh: "性别{gend}使用{supply.packs}和{line.cnt", en: "sex {header.gend}" }
    |                        ^^^^
@@ -242,7 +242,7 @@ error[columns-qualified]: "gend" is no column
    = help: Write one of `header.`, `line.`, `ref.`, `param.` and the name of a column right after it.
 
 error[columns-qualified]: the rule's grain has no columns `supply.`
-  --> rules/drugs/drug-sex.yaml:23:30
+  --> rules/drugs/item-sex.yaml:23:30
    |
 23 |   summary: { zh: "性别{gend}使用{supply.packs}和{line.cnt", en: "sex {header.gend}" }
    |                                  ^^^^^^^^^^^^
@@ -250,7 +250,7 @@ error[columns-qualified]: the rule's grain has no columns `supply.`
    = help: It has `header.`, `line.`, `ref.`, `param.`.
 
 error[columns-qualified]: a brace without its fellow
-  --> rules/drugs/drug-sex.yaml:23:44
+  --> rules/drugs/item-sex.yaml:23:44
    |
 23 |   summary: { zh: "性别{gend}使用{supply.packs}和{line.cnt", en: "sex {header.gend}" }
    |                                                 ^
@@ -258,7 +258,7 @@ error[columns-qualified]: a brace without its fellow
    = help: Write placeholders as {line.cnt}; other braces are not supported.
 
 error[columns-qualified]: "header.gend || 'x'" is no column
-  --> rules/drugs/drug-sex.yaml:24:15
+  --> rules/drugs/item-sex.yaml:24:15
    |
 24 |   evidence: ["header.gend || 'x'", line.med_list_codg]
    |               ^^^^^^^^^^^^^^^^^^
@@ -274,7 +274,7 @@ fn basis_dates() {
         &[("valid_from: 2021-05-01", "valid_from: 2021-05-01, valid_to: 2021-05-01")],
         r#"
 error[basis-dates]: the basis ends on 2021-05-01, not after it begins on 2021-05-01
-  --> rules/drugs/drug-sex.yaml:28:98
+  --> rules/drugs/item-sex.yaml:28:98
    |
 28 | ...ssuer: 国务院令第735号, valid_from: 2021-05-01, valid_to: 2021-05-01, verified: false }
    |                                                              ^^^^^^^^^^
@@ -290,7 +290,7 @@ fn basis_verified() {
         &[("result: suspected", "result: clear")],
         r#"
 error[basis-verified]: a live rule with a clear result on an unverified basis
-  --> rules/drugs/drug-sex.yaml:28:98
+  --> rules/drugs/item-sex.yaml:28:98
    |
 28 |   - { text: 医疗保障基金使用监督管理条例, article: 第三十八条, issuer: 国务院令第735号, valid_from: 2021-05-01, verified: false }
    |                                                                                                                           ^^^^^
@@ -305,8 +305,8 @@ fn cases_cover() {
     check(
         &[("expect: unknown", "expect: quiet"), ("name: sex not known", "name: man on a drug for men")],
         r#"
-error[cases-cover]: no case of rule `drug-sex` expects `unknown`
-  --> rules/drugs/drug-sex.yaml:31:1
+error[cases-cover]: no case of rule `item-sex` expects `unknown`
+  --> rules/drugs/item-sex.yaml:31:1
    |
 31 | cases:
    | ^^^^^
@@ -314,7 +314,7 @@ error[cases-cover]: no case of rule `drug-sex` expects `unknown`
    = help: Add a case in which a column that the condition needs is null.
 
 error[cases-cover]: two cases are named "man on a drug for men"
-  --> rules/drugs/drug-sex.yaml:39:11
+  --> rules/drugs/item-sex.yaml:39:11
    |
 39 |   - name: man on a drug for men
    |           ^^^^^^^^^^^^^^^^^^^^^

@@ -1,0 +1,47 @@
+//! The shipped rules: no mistakes, locked meanings, and every case comes out
+//! as it says. `UPDATE=1 cargo test --test rules` writes the lock file anew.
+
+#[path = "support/feed.rs"]
+mod feed;
+
+use claimsift::base::diagnostic;
+use claimsift::commands::load;
+use claimsift::commands::rules::TESTED;
+use claimsift::offline::cases;
+use claimsift::ruleset::compile::compile;
+use claimsift::ruleset::lock;
+use claimsift::ruleset::read;
+
+#[test]
+fn rules_are_read_checked_and_compiled_without_a_mistake() {
+    let (book, mut diagnostics) = load::book(&feed::path("rules")).unwrap();
+    diagnostics.extend(compile(&book, TESTED).1);
+    assert!(diagnostics.is_empty(), "\n{}", diagnostic::render(&diagnostics));
+    assert!(book.rules.len() >= 10, "{} rules", book.rules.len());
+}
+
+#[test]
+fn the_lock_file_is_up_to_date() {
+    let (book, _) = load::book(&feed::path("rules")).unwrap();
+    let path = feed::path("rules").join(lock::LOCK_FILE);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, lock::render(&book)).unwrap();
+    }
+    let (text, mut diagnostics) = read::load_file(&path).unwrap();
+    diagnostics.extend(lock::check(&book, Some(&text)));
+    assert!(diagnostics.is_empty(), "\n{}", diagnostic::render(&diagnostics));
+    assert_eq!(text.text, lock::render(&book), "the lock file is as `claimsift rules lock` writes it");
+}
+
+#[test]
+fn every_case_comes_out_as_it_says() {
+    let loaded = load::load_for(&feed::path("rules"), &feed::references(), TESTED).unwrap_or_else(|failure| panic!("{failure:?}"));
+    let (mut cases, mut failed) = (0, Vec::new());
+    for rule in loaded.book.rules.iter().filter(|rule| TESTED.contains(&rule.status)) {
+        assert!(!rule.cases.is_empty(), "{} has no case", rule.id);
+        cases += rule.cases.len();
+        let failures = cases::run(rule, &loaded.rules, &loaded.references);
+        failed.extend(failures.into_iter().map(|failure| format!("{} / {}: {}", failure.rule, failure.case, failure.message)));
+    }
+    assert!(failed.is_empty(), "{} of {cases} cases failed:\n{}", failed.len(), failed.join("\n"));
+}

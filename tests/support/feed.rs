@@ -1,0 +1,219 @@
+//! The made-up city's feed, and the engine and embedded log that it runs
+//! through, set up as the demo sets them up.
+#![allow(dead_code, reason = "every test binary uses a part of it")]
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use claimsift::base::fault::Remedy;
+use claimsift::base::fault::chain;
+use claimsift::base::pseudonym::IdentityKey;
+use claimsift::base::record::Message;
+use claimsift::base::time::Civil;
+use claimsift::codecs::RejectClass;
+use claimsift::commands::demo;
+use claimsift::commands::load;
+use claimsift::commands::load::Loaded;
+use claimsift::commands::observe::Totals;
+use claimsift::engine::Engine;
+use claimsift::engine::settings::EngineSettings;
+use claimsift::events::EVENT_TYPES;
+use claimsift::io::log::Output;
+use claimsift::io::memory::MemoryCluster;
+use claimsift::io::memory::MemoryLog;
+use claimsift::io::memory::StoredRecord;
+use claimsift::io::partition::Partitioner;
+use claimsift::runtime::worker::Clock;
+use claimsift::runtime::worker::Wish;
+use claimsift::runtime::worker::Worker;
+use claimsift::runtime::worker::WorkerSettings;
+use claimsift::synth;
+use claimsift::synth::City;
+use claimsift::synth::Generated;
+use claimsift::synth::SynthSettings;
+use claimsift::synth::Truth;
+
+pub const GROUP: &str = "test";
+/// Messages that may wait in the log before a feeder pauses.
+const BACKLOG_MAX: usize = 20_000;
+/// A worker that dies more often than this will never come to an end.
+const RESTARTS_MAX: usize = 500;
+
+/// A path from the root of the repository.
+pub fn path(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
+}
+
+/// The product's tables, then the made-up city's.
+pub fn references() -> [PathBuf; 2] {
+    [path("rules/reference"), path("demo/reference")]
+}
+
+/// The shipped rules and the made-up city.
+pub struct World {
+    pub loaded: Loaded,
+    pub city: City,
+}
+
+impl World {
+    pub fn read() -> Self {
+        let loaded = load::load(&path("rules"), &references()).unwrap_or_else(|failure| panic!("{failure:?}"));
+        let city = demo::city(&references(), SynthSettings::default().live_first());
+        Self { loaded, city: city.unwrap_or_else(|failure| panic!("{failure:?}")) }
+    }
+
+    pub fn engine(&self, settings: &SynthSettings, partitions: i32) -> Arc<Engine> {
+        let mut own = EngineSettings { zone: settings.zone, partitions, ..EngineSettings::default() };
+        for input in &mut own.inputs {
+            input.partitioner = Some(Partitioner::Murmur2);
+            input.complete_from = Some(Civil::from_date(settings.first_day()));
+        }
+        own.clues_from = Some(Civil::from_date(settings.live_first()));
+        own.covered_areas = vec!["9901".to_owned()];
+        let key = IdentityKey::from_bytes(&[9; 32]);
+        Arc::new(Engine::new(Arc::clone(&self.loaded.rules), Arc::clone(&self.loaded.references), own, key))
+    }
+
+    /// The whole feed at once: for small ones.
+    pub fn feed(&self, settings: &SynthSettings) -> (Vec<Generated>, Vec<Truth>) {
+        let mut generator = synth::generate(settings, &self.city);
+        let feed = generator.by_ref().collect();
+        (feed, generator.truths().to_vec())
+    }
+}
+
+/// What is sent for a generated message; a tombstone has no value.
+pub fn value(message: &Generated) -> Option<&[u8]> {
+    (message.reject != Some(RejectClass::Tombstone)).then_some(message.json.as_slice())
+}
+
+pub fn partition(message: &Generated, partitions: i32) -> i32 {
+    Partitioner::Murmur2.partition(message.person.as_bytes(), partitions)
+}
+
+pub fn as_message(message: &Generated, offset: i64) -> Message<'_> {
+    Message { offset, timestamp_ms: message.timestamp_ms, key: Some(message.person.as_bytes()), value: value(message), watermark: None }
+}
+
+pub fn send(cluster: &MemoryCluster, message: &Generated) {
+    let into = partition(message, cluster.partitions());
+    let key = Some(message.person.clone().into_bytes());
+    cluster.feed(message.input, into, key, value(message).map(<[u8]>::to_vec), message.timestamp_ms, None);
+}
+
+/// States the end in every partition of every input.
+pub fn state_end(cluster: &MemoryCluster, timestamp_ms: i64) {
+    for input in 0..EVENT_TYPES.len() {
+        cluster.state_watermark(input, "end", timestamp_ms);
+    }
+}
+
+/// How the log is cut and shared.
+#[derive(Clone, Copy, Debug)]
+pub struct Cut {
+    pub partitions: i32,
+    pub workers: usize,
+    pub run_messages_max: usize,
+    pub epoch_messages_max: usize,
+}
+
+/// What a run left behind.
+pub struct Run {
+    /// Of live and shadow rules, in the order of commits.
+    pub clues: Vec<StoredRecord>,
+    pub rejects: Vec<StoredRecord>,
+    pub journal: Vec<StoredRecord>,
+    /// Steps that were lost and done again count twice.
+    pub totals: Totals,
+}
+
+/// No wall time: what is committed shall repeat exactly.
+struct NoClock;
+impl Clock for NoClock {
+    fn wall_ms(&self) -> i64 {
+        0
+    }
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// Runs a worker to the end of the log, and a new one on its slot whenever it dies.
+fn work(engine: &Arc<Engine>, cluster: &MemoryCluster, mut log: MemoryLog, slot: &str, cut: &Cut) -> Totals {
+    let mut totals = Totals::default();
+    for _ in 0..RESTARTS_MAX {
+        let settings = WorkerSettings {
+            run_messages_max: cut.run_messages_max,
+            epoch_messages_max: cut.epoch_messages_max,
+            until_end: true,
+            ..WorkerSettings::default()
+        };
+        match Worker::new(Arc::clone(engine), &mut log, settings, &NoClock).run(&Wish::default(), &mut totals) {
+            Ok(()) => return totals,
+            Err(fault) if fault.remedy == Remedy::Stop => panic!("{}", chain(&fault)),
+            Err(_) => {
+                drop(log);
+                log = cluster.worker(slot, GROUP);
+            }
+        }
+    }
+    panic!("{slot} died {RESTARTS_MAX} times");
+}
+
+/// Runs workers over the log while `feeding` fills it.
+pub fn run_while(engine: &Arc<Engine>, cluster: &MemoryCluster, cut: &Cut, feeding: impl FnOnce()) -> Run {
+    let slots: Vec<String> = (0..cut.workers).map(|idx| format!("worker-{idx}")).collect();
+    // All join before any starts, so that the first assignment is the last one.
+    let logs: Vec<MemoryLog> = slots.iter().map(|slot| cluster.worker(slot, GROUP)).collect();
+    let mut totals = Totals::default();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = logs.into_iter().zip(&slots).map(|(log, slot)| scope.spawn(move || work(engine, cluster, log, slot, cut))).collect();
+        feeding();
+        for worker in workers {
+            match worker.join() {
+                Ok(own) => totals.add(&own),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
+    let clues = [cluster.output(Output::Clues), cluster.output(Output::Shadow)].concat();
+    Run { clues, rejects: cluster.output(Output::Rejects), journal: cluster.output(Output::Journal), totals }
+}
+
+/// Runs workers over messages that all stand in the log before they start.
+/// `prepare` may set faults.
+pub fn run_over(engine: &Arc<Engine>, feed: &[Generated], cut: &Cut, prepare: impl FnOnce(&MemoryCluster)) -> Run {
+    let cluster = MemoryCluster::new(cut.partitions);
+    feed.iter().for_each(|message| send(&cluster, message));
+    state_end(&cluster, feed.last().map_or(0, |message| message.timestamp_ms));
+    cluster.end();
+    prepare(&cluster);
+    run_while(engine, &cluster, cut, || {})
+}
+
+/// Generates a feed into the log while workers read it; `each` sees every message.
+pub fn run_generated(world: &World, settings: &SynthSettings, cut: &Cut, mut each: impl FnMut(&Generated)) -> (Run, Vec<Truth>) {
+    let engine = world.engine(settings, cut.partitions);
+    let cluster = MemoryCluster::new(cut.partitions);
+    cluster.retain(false);
+    cluster.set_feeding(true);
+    let mut generator = synth::generate(settings, &world.city);
+    let run = run_while(&engine, &cluster, cut, || {
+        let mut message = Generated::default();
+        let (mut fed, mut last_ms) = (0_u64, 0);
+        while generator.next_into(&mut message) {
+            if fed % 512 == 0 {
+                cluster.wait_for_room(BACKLOG_MAX);
+            }
+            fed += 1;
+            last_ms = message.timestamp_ms;
+            each(&message);
+            send(&cluster, &message);
+        }
+        state_end(&cluster, last_ms);
+        cluster.end();
+    });
+    (run, generator.truths().to_vec())
+}
