@@ -16,6 +16,8 @@ use std::thread;
 use std::time::Duration;
 
 use chrono::NaiveDate;
+use claimsift::base::fault::Remedy;
+use claimsift::base::fault::chain;
 use claimsift::codecs::RejectClass;
 use claimsift::io::kafka::KafkaSettings;
 use claimsift::io::kafka::admin;
@@ -156,18 +158,31 @@ impl Site {
     }
 
     /// Committed records of a topic.
-    fn read(&self, topic: &str, each: &mut dyn FnMut(&admin::TopicRecord<'_>)) {
-        let mut each = |record: admin::TopicRecord<'_>| {
-            each(&record);
-            Ok(())
-        };
-        admin::read_topic(&self.kafka, topic, &mut each).unwrap();
+    fn read(&self, topic: &str, each: &mut dyn FnMut(&Stored)) {
+        for _ in 0..LOOKS_MAX {
+            let mut records = Vec::new();
+            let read = admin::read_topic(&self.kafka, topic, &mut |record| {
+                records.push(Stored {
+                    partition: record.partition,
+                    key: record.key.map(<[u8]>::to_vec),
+                    value: record.value.map(<[u8]>::to_vec),
+                    headers: record.headers.to_vec(),
+                });
+                Ok(())
+            });
+            match read {
+                Ok(()) => return records.iter().for_each(each),
+                // A topic that was made just now may have no leader yet.
+                Err(fault) => assert_ne!(fault.remedy, Remedy::Stop, "{}", chain(&fault)),
+            }
+        }
+        panic!("{topic} cannot be read");
     }
 
     /// Messages that are journalled, over all partitions.
     fn journalled(&self) -> u64 {
         let mut sum = 0;
-        self.read(&self.kafka.journal, &mut |record| sum += json(record.value.unwrap())["n_in"].as_u64().unwrap());
+        self.read(&self.kafka.journal, &mut |record| sum += json(record.value())["n_in"].as_u64().unwrap());
         sum
     }
 
@@ -187,7 +202,7 @@ impl Site {
     fn effective(&self) -> Effective {
         let mut effective = Effective::default();
         for topic in [&self.kafka.clues, &self.kafka.shadow] {
-            self.read(topic, &mut |record| effective.add(record.value.unwrap()));
+            self.read(topic, &mut |record| effective.add(record.value()));
         }
         effective
     }
@@ -222,7 +237,7 @@ impl Site {
         let mut read: BTreeMap<(usize, i32), i64> = BTreeMap::new();
         let mut sum = 0;
         self.read(&self.kafka.journal, &mut |record| {
-            let entry = json(record.value.unwrap());
+            let entry = json(record.value());
             let number = |name: &str| entry[name].as_u64().unwrap();
             let previous = last.insert(record.partition, number("number")).unwrap_or_default();
             assert_eq!((number("previous"), number("number")), (previous, previous + 1), "partition {}", record.partition);
@@ -262,8 +277,8 @@ impl Site {
                 topic: header("claimsift-source-topic"),
                 partition: header("claimsift-source-partition"),
                 class: header("class"),
-                key: record.key.map(<[u8]>::to_vec),
-                value: record.value.map(<[u8]>::to_vec),
+                key: record.key.clone(),
+                value: record.value.clone(),
             };
             *found.entry(refused).or_default() += 1;
         });
@@ -273,6 +288,20 @@ impl Site {
         for refused in found.keys() {
             assert!(expected.contains_key(refused), "{refused:?}");
         }
+    }
+}
+
+/// A record of an output.
+struct Stored {
+    partition: i32,
+    key: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+    headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl Stored {
+    fn value(&self) -> &[u8] {
+        self.value.as_deref().unwrap()
     }
 }
 
