@@ -18,6 +18,7 @@ const FILES: &[(&str, fn() -> String)] = &[
     ("schemas/config.schema.json", config::config_schema),
     ("schemas/settlement.schema.json", || schema::json_schema(&SETTLEMENT)),
     ("schemas/prescription.schema.json", || schema::json_schema(&PRESCRIPTION)),
+    ("schemas/clue.schema.json", claimsift::clues::schema::clue_schema),
     ("docs/reference/columns.md", schema::columns_page),
     ("docs/reference/config.md", config::config_page),
     ("docs/reference/rule-file.md", ruleset::page::rule_page),

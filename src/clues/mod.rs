@@ -3,3 +3,4 @@
 pub mod build;
 pub mod finding;
 pub mod lifecycle;
+pub mod schema;

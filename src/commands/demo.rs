@@ -97,6 +97,9 @@ const PARTITIONS: i32 = 4;
 const WORKERS: usize = 2;
 /// Messages that may wait in the log before the feeder pauses.
 const BACKLOG_MAX: usize = 20_000;
+/// Short runs, so that event time moves in steps of about a day and a bill
+/// that comes late is seen to withdraw what was told before.
+const RUN_MESSAGES: usize = 64;
 
 /// Reads the made-up city from the reference folders.
 pub fn city(folders: &[PathBuf], on: chrono::NaiveDate) -> Result<City, Failure> {
@@ -266,7 +269,7 @@ fn run(engine: &Arc<Engine>, settings: &SynthSettings, city: &City) -> Result<Ru
                 scope.spawn(move || {
                     let clock = SystemClock::default();
                     let mut watcher = Watcher { totals: Totals::default(), done };
-                    let own = WorkerSettings { until_end: true, ..WorkerSettings::default() };
+                    let own = WorkerSettings { until_end: true, run_messages_max: RUN_MESSAGES, ..WorkerSettings::default() };
                     let result = Worker::new(engine, &mut log, own, &clock).run(wish, &mut watcher);
                     if result.is_err() {
                         wish.abort();

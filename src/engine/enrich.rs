@@ -15,11 +15,13 @@ use crate::base::time::SECONDS_PER_DAY;
 use crate::codecs::Decoded;
 use crate::engine::facts;
 use crate::engine::facts::Table;
+use crate::engine::facts::Texts;
 use crate::engine::items::ItemId;
 use crate::engine::items::Items;
 use crate::events::InputId;
 use crate::events::SETTLEMENT_INPUT;
 use crate::events::derived;
+use crate::reference::item::ItemFacts;
 use crate::reference::registry::Institution;
 use crate::reference::snapshot::Snapshot;
 
@@ -84,6 +86,11 @@ impl Batch {
     /// Diagnoses of all rows.
     pub fn diagnosis_table(&self) -> Table<'_> {
         Table::new(&self.decoded.children[1])
+    }
+
+    pub fn diagnoses(&self) -> Diagnoses<'_> {
+        let table = self.diagnosis_table();
+        Diagnoses { codes: table.texts("diag_code"), types: table.texts("diag_type"), main: self.header().texts("maindiag_code") }
     }
 
     pub fn parents(&self) -> &[u32] {
@@ -248,10 +255,20 @@ impl Columns<'_> {
         let array = match name {
             "header.online" => flags(batch.headers.iter().map(|facts| facts.online)),
             "header.setting" => texts(batch.headers.iter().map(|facts| facts.setting)),
-            "header.diag_codes" => text(&|row| diag_codes(batch, row)),
+            "header.diag_codes" => {
+                let diagnoses = batch.diagnoses();
+                text(&|row| joined(diagnoses.of(batch.headers[row].diagnoses.clone(), row)))
+            }
             "header.area" => own_column(&header, &["fix_blng_admdvs", "mdtrtarea_no"]),
             "header.insured_area" => own_column(&header, &["insu_admdvs", "insu_plc_no"]),
-            "ref.disease_groups" => text(&|row| self.disease_groups(batch, row)),
+            "ref.disease_groups" => {
+                let diagnoses = batch.diagnoses();
+                text(&|row| {
+                    let facts = &batch.headers[row];
+                    let codes = diagnoses.of(facts.diagnoses.clone(), row);
+                    groups_text(self.snapshot, codes, facts.fact_time.div_euclid(SECONDS_PER_DAY))
+                })
+            }
             "ref.inst_kind" => text(&|row| institutions[row].map(|institution| institution.kind.to_owned())),
             "ref.inst_level" => text(&|row| institutions[row].map(|institution| institution.level.clone())),
             "ref.inst_nature" => text(&|row| institutions[row].map(|institution| institution.nature.to_owned())),
@@ -261,45 +278,19 @@ impl Columns<'_> {
         Some(array)
     }
 
-    fn disease_groups(&self, batch: &Batch, row: usize) -> Option<String> {
-        let day = batch.headers[row].fact_time.div_euclid(SECONDS_PER_DAY);
-        groups_text(self.snapshot, western_codes(batch, row), day)
-    }
-
     fn line_columns(&self, batch: &mut Batch, institutions: &[Option<&Institution>], derived: &mut BTreeMap<String, ArrayRef>) {
         let wanted = |name: &str| self.needed.contains(name);
-        let facts = |row: usize| {
-            let line: &LineFacts = &batch.lines[row];
-            self.items.at(line.item, line.fact_time.div_euclid(SECONDS_PER_DAY))
-        };
-        let rows = 0..batch.lines.len();
-        let mut put = |name: &str, array: ArrayRef| derived.insert(name.to_owned(), array);
-        if wanted("ref.special_class") {
-            put("ref.special_class", texts(rows.clone().map(|row| facts(row).special_class.map(|class| class.word()))));
+        let mut columns = ItemColumns::new(&wanted);
+        for line in &batch.lines {
+            columns.push(&self.items.at(line.item, line.fact_time.div_euclid(SECONDS_PER_DAY)));
         }
-        if wanted("ref.sex_limit") {
-            put("ref.sex_limit", texts(rows.clone().map(|row| facts(row).sex_limit.map(|limit| ["0", "1", "2"][usize::from(limit.min(2))]))));
-        }
-        if wanted("ref.child_only") {
-            put("ref.child_only", flags(rows.clone().map(|row| facts(row).child_only)));
-        }
-        if wanted("ref.delivery_item") {
-            put("ref.delivery_item", flags(rows.clone().map(|row| facts(row).delivery_item)));
-        }
-        if wanted("ref.online_item") {
-            put("ref.online_item", flags(rows.clone().map(|row| facts(row).online_item)));
-        }
-        if wanted("ref.substance") {
-            put("ref.substance", texts(rows.clone().map(|row| facts(row).substance)));
-        }
-        if wanted("ref.form_group") {
-            put("ref.form_group", texts(rows.clone().map(|row| facts(row).form_group.map(|form| form.word()))));
-        }
+        columns.finish(derived);
         if wanted("ref.ceiling") {
-            put("ref.ceiling", self.ceilings(batch, institutions));
+            derived.insert("ref.ceiling".to_owned(), self.ceilings(batch, institutions));
         }
         if wanted("line.net_cnt") {
-            put("line.net_cnt", decimals(batch.lines.iter().map(|line| line.net_quantity.map(i128::from)), 18, 4));
+            let quantities = batch.lines.iter().map(|line| line.net_quantity.map(i128::from));
+            derived.insert("line.net_cnt".to_owned(), decimals(quantities, 18, 4));
         }
     }
 
@@ -318,19 +309,70 @@ impl Columns<'_> {
     }
 }
 
-/// Diagnosis codes of a header row between semicolons; `None` if it has none.
-pub fn diag_codes(batch: &Batch, row: usize) -> Option<String> {
-    joined(western_codes(batch, row))
+/// The reference columns of lines that are wanted, filled line by line, so
+/// that the tables are asked once per line.
+struct ItemColumns {
+    texts: Vec<(&'static str, StringBuilder)>,
+    flags: Vec<(&'static str, BooleanBuilder)>,
 }
 
-/// Codes of the western diagnoses of a header row, the main diagnosis last.
-/// TCM diagnoses (types 2 and 3) have codes that only look like ICD.
-pub fn western_codes(batch: &Batch, row: usize) -> impl Iterator<Item = &str> {
-    let table = batch.diagnosis_table();
-    let (codes, types) = (table.texts("diag_code"), table.texts("diag_type"));
-    let main = batch.header().texts("maindiag_code").get(row);
-    let range = batch.headers[row].diagnoses.clone();
-    range.filter(move |at| types.get(*at).is_none_or(|kind| kind == "1")).filter_map(move |at| codes.get(at)).chain(main)
+impl ItemColumns {
+    fn new(wanted: &dyn Fn(&str) -> bool) -> Self {
+        let pick = |names: &[&'static str]| names.iter().copied().filter(|name| wanted(name)).collect::<Vec<_>>();
+        Self {
+            texts: pick(&["ref.special_class", "ref.sex_limit", "ref.substance", "ref.form_group"])
+                .into_iter()
+                .map(|name| (name, StringBuilder::new()))
+                .collect(),
+            flags: pick(&["ref.child_only", "ref.delivery_item", "ref.online_item"])
+                .into_iter()
+                .map(|name| (name, BooleanBuilder::new()))
+                .collect(),
+        }
+    }
+
+    fn push(&mut self, facts: &ItemFacts<'_>) {
+        for (name, builder) in &mut self.texts {
+            builder.append_option(match *name {
+                "ref.special_class" => facts.special_class.map(|class| class.word()),
+                "ref.sex_limit" => facts.sex_limit.map(|limit| ["0", "1", "2"][usize::from(limit.min(2))]),
+                "ref.substance" => facts.substance,
+                _ => facts.form_group.map(|form| form.word()),
+            });
+        }
+        for (name, builder) in &mut self.flags {
+            builder.append_option(match *name {
+                "ref.child_only" => facts.child_only,
+                "ref.delivery_item" => facts.delivery_item,
+                _ => facts.online_item,
+            });
+        }
+    }
+
+    fn finish(self, derived: &mut BTreeMap<String, ArrayRef>) {
+        for (name, mut builder) in self.texts {
+            derived.insert(name.to_owned(), Arc::new(builder.finish()));
+        }
+        for (name, mut builder) in self.flags {
+            derived.insert(name.to_owned(), Arc::new(builder.finish()));
+        }
+    }
+}
+
+/// Diagnosis columns of a run, looked up once.
+#[derive(Clone, Copy)]
+pub struct Diagnoses<'a> {
+    codes: Texts<'a>,
+    types: Texts<'a>,
+    main: Texts<'a>,
+}
+
+impl<'a> Diagnoses<'a> {
+    /// TCM diagnoses (types 2 and 3) have codes that only look like ICD.
+    pub fn of(self, range: std::ops::Range<usize>, row: usize) -> impl Iterator<Item = &'a str> {
+        let western = range.filter(move |at| self.types.get(*at).is_none_or(|kind| kind == "1"));
+        western.filter_map(move |at| self.codes.get(at)).chain(self.main.get(row))
+    }
 }
 
 /// Codes between semicolons, each once, in the order given.

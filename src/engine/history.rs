@@ -81,7 +81,7 @@ fn setting(doc: &RuleDoc, number: &Number, area: Option<&str>) -> i64 {
 struct OverlapView<'a> {
     place: usize,
     doc: &'a OverlappingSupplyDoc,
-    rows: &'a [SupplyRow],
+    rows: &'a [SupplyRow<'a>],
     /// Place of the first row in the masks.
     start: usize,
     masks: &'a [ArrayRef],
@@ -244,37 +244,13 @@ impl Shard {
         if changed.supplies.is_empty() || (overlap_rules.is_empty() && row_rules.is_empty()) {
             return Vec::new();
         }
-        let rows: Vec<SupplyRow> =
-            changed.supplies.iter().flat_map(|key| self.memory.supplies_of(*key, &engine.references, &mut self.items)).collect();
-        let mut found: BTreeMap<ClueScope, FoundClues> = BTreeMap::new();
-        let scope = |place: usize, key: &SupplyKey| ClueScope {
-            rule: u16::try_from(place).unwrap_or(u16::MAX),
-            person: key.person.0,
-            substance: key.substance.0,
-        };
+        let mut found = self.found_supplies(engine, changed, &row_rules, &overlap_rules, teller, tallies);
+        // What was told about these facts is compared even where nothing is found any more.
         for place in row_rules.iter().chain(&overlap_rules) {
             for key in &changed.supplies {
-                if !self.clues.told(scope(*place, key)).is_empty() {
-                    found.entry(scope(*place, key)).or_default();
-                }
-            }
-        }
-        let (hits, masks) = self.supply_hits(engine, &rows, tallies);
-        for hit in hits {
-            let row = &rows[hit.header];
-            let sources = row.supply.halves.iter().map(|half| self.source(half.event, teller)).collect();
-            let (id, finding) = teller.finding(&engine.rules.rules[hit.rule], self.supply_found(engine, row, &hit));
-            found.entry(scope(hit.rule, &row.key)).or_default().insert(id, (finding, sources));
-        }
-        for place in overlap_rules {
-            let EvaluateDoc::OverlappingSupply(doc) = &engine.rules.rules[place].doc.evaluate else { continue };
-            let mut start = 0;
-            for of_key in rows.chunk_by(|a, b| a.key == b.key) {
-                let view = OverlapView { place, doc, rows: of_key, start, masks: &masks };
-                start += of_key.len();
-                let clues = self.overlap_clues(engine, &view, teller, tallies);
-                if !clues.is_empty() {
-                    found.entry(scope(place, &of_key[0].key)).or_default().extend(clues);
+                let scope = supply_scope(*place, key);
+                if !self.clues.told(scope).is_empty() {
+                    found.entry(scope).or_default();
                 }
             }
         }
@@ -285,7 +261,49 @@ impl Shard {
         records
     }
 
-    fn supply_hits(&self, engine: &Engine, rows: &[SupplyRow], tallies: &mut BTreeMap<String, RuleTally>) -> (Vec<RowHit>, Vec<ArrayRef>) {
+    /// What rules on supply find in the changed facts.
+    fn found_supplies(
+        &self,
+        engine: &Engine,
+        changed: &Changed,
+        row_rules: &[usize],
+        overlap_rules: &[usize],
+        teller: &Teller<'_>,
+        tallies: &mut BTreeMap<String, RuleTally>,
+    ) -> BTreeMap<ClueScope, FoundClues> {
+        let mut rows: Vec<SupplyRow<'_>> = Vec::new();
+        for key in &changed.supplies {
+            let all: Vec<SupplyRow<'_>> = self.memory.supplies_of(*key, &self.items, changed.first_half).collect();
+            // A row without a new half is judged as it was before: only where
+            // something was told, or supplies are compared, is it needed again.
+            let told = row_rules.iter().chain(overlap_rules).any(|place| !self.clues.told(supply_scope(*place, key)).is_empty());
+            let compared = !overlap_rules.is_empty() && from_two_institutions(&all);
+            rows.extend(all.into_iter().filter(|row| told || compared || row.fresh));
+        }
+        let mut found: BTreeMap<ClueScope, FoundClues> = BTreeMap::new();
+        let (hits, masks) = self.supply_hits(engine, &rows, tallies);
+        for hit in hits {
+            let row = &rows[hit.header];
+            let sources = row.supply.halves.iter().map(|half| self.source(half.event, teller)).collect();
+            let (id, finding) = teller.finding(&engine.rules.rules[hit.rule], self.supply_found(engine, row, &hit));
+            found.entry(supply_scope(hit.rule, &row.key)).or_default().insert(id, (finding, sources));
+        }
+        for place in overlap_rules {
+            let EvaluateDoc::OverlappingSupply(doc) = &engine.rules.rules[*place].doc.evaluate else { continue };
+            let mut start = 0;
+            for of_key in rows.chunk_by(|a, b| a.key == b.key) {
+                let view = OverlapView { place: *place, doc, rows: of_key, start, masks: &masks };
+                start += of_key.len();
+                let clues = self.overlap_clues(engine, &view, teller, tallies);
+                if !clues.is_empty() {
+                    found.entry(supply_scope(*place, &of_key[0].key)).or_default().extend(clues);
+                }
+            }
+        }
+        found
+    }
+
+    fn supply_hits(&self, engine: &Engine, rows: &[SupplyRow<'_>], tallies: &mut BTreeMap<String, RuleTally>) -> (Vec<RowHit>, Vec<ArrayRef>) {
         let Some(table) = engine.rules.tables[SUPPLY_TABLE].as_ref().filter(|_| !rows.is_empty()) else { return (Vec::new(), Vec::new()) };
         let clues_from = engine.settings.clues_from;
         let judged = |row: usize| clues_from.is_none_or(|from| self.memory.events.row(rows[row].supply.visit).event_time >= from.0);
@@ -300,11 +318,11 @@ impl Shard {
         rows::judge(&engine.rules, table, &view, tallies)
     }
 
-    fn supply_found(&self, engine: &Engine, row: &SupplyRow, hit: &RowHit) -> Found {
+    fn supply_found(&self, engine: &Engine, row: &SupplyRow<'_>, hit: &RowHit) -> Found {
         let visit = self.memory.events.row(row.supply.visit);
         let rule = &engine.rules.rules[hit.rule];
         let mut subject = self.subject(row.supply.visit, row.key.person);
-        subject.fixmedins_code.clone_from(&row.supply.anchor.institution);
+        subject.fixmedins_code = row.supply.anchor.institution.map(str::to_owned);
         Found {
             clear: hit.clear,
             anchor: supply_anchor(self, row),
@@ -322,7 +340,7 @@ impl Shard {
     }
 
     /// By the bill where there is one; its lines' share of the fund is estimated.
-    fn supply_money(&self, supply: &Supply, amount: Option<Decimal>) -> Money {
+    fn supply_money(&self, supply: &Supply<'_>, amount: Option<Decimal>) -> Money {
         let bill = supply.halves.iter().find(|half| !half.prescribed).map(|half| self.memory.events.row(half.event));
         match bill {
             Some(bill) => Money::of(amount, bill.fund_pay, bill.within_scope, false),
@@ -330,7 +348,7 @@ impl Shard {
         }
     }
 
-    fn supply_evidence(&self, supply: &Supply, vola_item_type: u8) -> Vec<Evidence> {
+    fn supply_evidence(&self, supply: &Supply<'_>, vola_item_type: u8) -> Vec<Evidence> {
         let sym = |sym| self.memory.symbols.text(sym).map(str::to_owned);
         let number = |units: Option<i64>, scale: u8| units.map(|units| Decimal::new(i128::from(units), scale));
         supply
@@ -360,7 +378,7 @@ impl Shard {
         let (doc, rows) = (view.doc, view.rows);
         let rule = &engine.rules.rules[view.place];
         let tally = tallies.entry(rule.doc.id.clone()).or_default();
-        let supplies: Vec<Supply> = rows.iter().map(|row| row.supply.clone()).collect();
+        let supplies: Vec<&Supply<'_>> = rows.iter().map(|row| &row.supply).collect();
         let event_time = |idx: usize| {
             let times = supplies[idx].halves.iter().map(|half| self.memory.events.row(half.event).event_time);
             times.max().unwrap_or_default()
@@ -377,16 +395,16 @@ impl Shard {
             surplus_days: setting(&rule.doc, &doc.surplus_days, area),
             institutions_min: doc.institutions_min as usize,
         };
-        let form = |supply: &Supply| {
+        let form = |supply: &Supply<'_>| {
             let row = rows.iter().find(|row| row.supply.anchor == supply.anchor);
             row.and_then(|row| self.items.at(row.item, supply.time.div_euclid(SECONDS_PER_DAY)).form_group)
         };
-        let code_name = |supply: &Supply| supply.halves.first().and_then(|half| self.memory.symbols.text(half.name)).map(str::to_owned);
-        let excused = |later: &Supply| {
+        let code_name = |supply: &Supply<'_>| supply.halves.first().and_then(|half| self.memory.symbols.text(half.name)).map(str::to_owned);
+        let excused = |later: &Supply<'_>| {
             let at = rows.iter().position(|row| row.supply.anchor == later.anchor).unwrap_or_default();
             rule.row.as_ref().and_then(|row| rows::excused(row, view.masks, view.start + at))
         };
-        let related = |earlier: &Supply, later: &Supply| {
+        let related = |earlier: &Supply<'_>, later: &Supply<'_>| {
             excused(later) == Some(false)
                 && earlier.anchor.institution != later.anchor.institution
                 && form(earlier) == form(later)
@@ -411,7 +429,7 @@ impl Shard {
                 continue;
             }
             tally.hits += 1;
-            let members: Vec<&SupplyRow> = chain.members.iter().map(|idx| &rows[*idx]).collect();
+            let members: Vec<&SupplyRow<'_>> = chain.members.iter().map(|idx| &rows[*idx]).collect();
             let carried = self.carried(engine, view.place, members[members.len() - 1]);
             let sources = members.iter().flat_map(|row| &row.supply.halves).map(|half| self.source(half.event, teller)).collect();
             let (id, finding) = teller.finding(rule, self.overlap_found(&members, chain.surplus, &limits, event_time(last), carried));
@@ -420,7 +438,7 @@ impl Shard {
         found
     }
 
-    fn overlap_found(&self, members: &[&SupplyRow], surplus: i64, limits: &OverlapLimits, event_time: i64, carried: RowHit) -> Found {
+    fn overlap_found(&self, members: &[&SupplyRow<'_>], surplus: i64, limits: &OverlapLimits, event_time: i64, carried: RowHit) -> Found {
         let last = members[members.len() - 1];
         let days = |units: i64| Scalar::Number(Decimal::new(i128::from(units), 4).trim_to(1));
         let mut anchor = vec![self.persons.key(last.key.person).to_string(), self.memory.symbols.text(last.key.substance).unwrap_or_default().to_owned()];
@@ -442,7 +460,7 @@ impl Shard {
     }
 
     /// What a clue of the rule carries about one supply.
-    fn carried(&self, engine: &Engine, place: usize, row: &SupplyRow) -> RowHit {
+    fn carried(&self, engine: &Engine, place: usize, row: &SupplyRow<'_>) -> RowHit {
         let mut hits = [RowHit::new(place)];
         if let Some(table) = &engine.rules.tables[SUPPLY_TABLE] {
             let rows = std::slice::from_ref(row);
@@ -482,12 +500,22 @@ impl Shard {
     }
 }
 
-fn supply_anchor(shard: &Shard, row: &SupplyRow) -> Vec<String> {
+fn supply_scope(place: usize, key: &SupplyKey) -> ClueScope {
+    ClueScope { rule: u16::try_from(place).unwrap_or(u16::MAX), person: key.person.0, substance: key.substance.0 }
+}
+
+fn from_two_institutions(rows: &[SupplyRow<'_>]) -> bool {
+    let mut institutions = rows.iter().filter(|row| row.supply.dispensed).filter_map(|row| row.supply.anchor.institution);
+    let first = institutions.next();
+    institutions.any(|other| Some(other) != first)
+}
+
+fn supply_anchor(shard: &Shard, row: &SupplyRow<'_>) -> Vec<String> {
     let anchor = &row.supply.anchor;
     let substance = shard.memory.symbols.text(row.key.substance).unwrap_or_default();
     // Numbers are an institution's own: without one the person tells them apart.
-    let institution = anchor.institution.clone().unwrap_or_else(|| shard.persons.key(row.key.person).to_string());
-    vec!["supply".to_owned(), institution, anchor.number.clone(), substance.to_owned()]
+    let institution = anchor.institution.map(str::to_owned).unwrap_or_else(|| shard.persons.key(row.key.person).to_string());
+    vec!["supply".to_owned(), institution, anchor.number.to_string(), substance.to_owned()]
 }
 
 /// What a told finding says that a revision needs.

@@ -3,6 +3,7 @@
 
 use arrow::array::BooleanArray;
 use arrow::compute::filter_record_batch;
+use xxhash_rust::xxh3::xxh3_64;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::base::ids::PersonKey;
@@ -49,7 +50,7 @@ pub struct Intake {
 /// What a decoded row needs beside its columns.
 struct Row {
     offset: i64,
-    message: usize,
+    content: u64,
     person: PersonKey,
     event_time: Civil,
 }
@@ -71,15 +72,16 @@ impl Gate<'_> {
                 run.from = message.offset;
             }
             run.to = message.offset + 1;
-            run.hash = xxh3_64_with_seed(message.key.unwrap_or_default(), run.hash);
-            run.hash = xxh3_64_with_seed(message.value.unwrap_or_default(), run.hash);
+            // One pass over the bytes serves the run's hash and the content of the event.
+            let content = xxh3_64(message.value.unwrap_or_default());
+            run.hash = xxh3_64_with_seed(message.key.unwrap_or_default(), run.hash ^ content);
             counts.n_in += 1;
             match self.message(message, decoder) {
                 Ok(Seat::Statement(until)) => {
                     counts.statement += 1;
                     stated = stated.max(Some(until));
                 }
-                Ok(Seat::Row { person, event_time }) => rows.push(Row { offset: message.offset, message: idx, person, event_time }),
+                Ok(Seat::Row { person, event_time }) => rows.push(Row { offset: message.offset, content, person, event_time }),
                 Err(reject) => {
                     *counts.rejected.entry(reject.class).or_default() += 1;
                     if self.engine.settings.stop_classes.contains(&reject.class) && stop.is_none() {
@@ -96,7 +98,7 @@ impl Gate<'_> {
         for ((table, column, fault), count) in taken.field_faults {
             *counts.field_faults.entry((EVENT_TYPES[self.input].name, table, column, fault)).or_default() += count;
         }
-        let (decoded, rows) = self.sift(decoded, rows, messages, seen, counts);
+        let (decoded, rows) = self.sift(decoded, rows, seen, counts);
         counts.evaluated += rows.len() as u64;
         counts.lines += decoded.children[0].num_rows() as u64;
         Intake {
@@ -143,7 +145,7 @@ impl Gate<'_> {
     }
 
     /// Sets duplicates and corrections aside.
-    fn sift(&self, decoded: Decoded, rows: Vec<Row>, messages: &dyn Messages, seen: &mut Seen, counts: &mut Counts) -> (Decoded, Vec<Row>) {
+    fn sift(&self, decoded: Decoded, rows: Vec<Row>, seen: &mut Seen, counts: &mut Counts) -> (Decoded, Vec<Row>) {
         let header = Table::new(&decoded.header);
         let (valid, refunded, total) = (header.texts("vali_flag"), header.texts("refd_setl_flag"), header.numbers("medfee_sumamt"));
         let ids: Vec<_> = EVENT_TYPES[self.input].business_id.iter().map(|name| header.texts(name)).collect();
@@ -161,7 +163,7 @@ impl Gate<'_> {
                     id.extend_from_slice(part.get(at).unwrap_or_default().as_bytes());
                     id.push(0);
                 }
-                match seen.note(self.input, &id, messages.get(row.message).value.unwrap_or_default()) {
+                match seen.note(self.input, &id, row.content) {
                     Sight::First => true,
                     Sight::Repeat => {
                         counts.duplicate += 1;

@@ -10,7 +10,7 @@ use crate::reference::snapshot::Snapshot;
 
 /// Number of an item within one shard; never output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ItemId(u32);
+pub struct ItemId(pub u32);
 
 #[derive(Debug, Default)]
 pub struct Items {
@@ -44,13 +44,9 @@ impl Items {
 }
 
 /// The smallest pack of an item, where the drug master knows it.
-pub fn pack_of(facts: &ItemFacts<'_>) -> Option<Pack> {
+pub fn pack_of<'a>(facts: &ItemFacts<'a>) -> Option<Pack<'a>> {
     let row = facts.master?;
     // The master counts in ten-thousandths; a pack of half a tablet is none.
     let count = row.min_pac_cnt.filter(|count| *count > 0 && count % 10_000 == 0)?;
-    Some(Pack {
-        dose_unit: row.min_prepunt.clone(),
-        pack_unit: row.min_pacunt.clone(),
-        doses_per_pack: i64::try_from(count / 10_000).ok()?,
-    })
+    Some(Pack { dose_unit: &row.min_prepunt, pack_unit: &row.min_pacunt, doses_per_pack: i64::try_from(count / 10_000).ok()? })
 }

@@ -6,10 +6,14 @@ use std::collections::BTreeSet;
 use crate::base::time::SECONDS_PER_DAY;
 use crate::engine::enrich::Batch;
 use crate::engine::enrich::HeaderFacts;
-use crate::engine::enrich::western_codes;
+use crate::engine::enrich::Diagnoses;
+use crate::engine::facts::Days;
+use crate::engine::facts::Numbers;
 use crate::engine::facts::Table;
+use crate::engine::facts::Texts;
 use crate::engine::facts::is_care;
 use crate::engine::items::Items;
+use crate::events::InputId;
 use crate::events::SETTLEMENT_INPUT;
 use crate::state::events::EventIdx;
 use crate::state::events::EventRow;
@@ -31,11 +35,23 @@ pub struct Memory {
     pub supplies: Supplies,
     pub texts: Arena,
     pub symbols: Interner,
+    /// By item number.
+    item_names: Vec<Option<ItemNames>>,
+}
+
+/// What lines of one item are called.
+#[derive(Clone, Copy, Debug)]
+struct ItemNames {
+    code: Sym,
+    name: Sym,
+    form: Sym,
 }
 
 /// Whose facts changed.
 #[derive(Debug, Default)]
 pub struct Changed {
+    /// Number of the first supply line that is new.
+    pub first_half: usize,
     pub supplies: BTreeSet<SupplyKey>,
     /// Persons with a consultation that a new fact may bear on.
     pub persons: BTreeSet<PersonIdx>,
@@ -55,19 +71,21 @@ pub struct Marks<'a> {
 impl Memory {
     /// Puts every row of the run into the tables, in order.
     pub fn remember(&mut self, batch: &Batch, items: &Items, marks: &Marks<'_>) -> Changed {
-        let mut changed = Changed::default();
-        for row in 0..batch.headers.len() {
-            let facts = &batch.headers[row];
+        let mut changed = Changed { first_half: self.supplies.len(), ..Changed::default() };
+        let header = HeaderColumns::new(batch);
+        let mut run = RunColumns { batch, items, line: LineColumns::new(batch), consultation: false };
+        for (row, facts) in batch.headers.iter().enumerate() {
             let person = marks.persons[row];
             let anchor = marks.anchors[row];
-            let bill = batch.input == SETTLEMENT_INPUT;
             let roles = Roles {
                 contact: facts.online == Some(false) && is_care(facts.setting),
                 consultation: anchor.is_some(),
-                prescription: !bill,
+                prescription: batch.input != SETTLEMENT_INPUT,
             };
-            let event = self.event(batch, row, person, anchor.flatten(), marks.offsets[row], roles);
-            self.lines(batch, items, event, row, person, &mut changed);
+            let at = HeaderPlace { input: batch.input, row, person, told: anchor.flatten(), offset: marks.offsets[row] };
+            let event = self.event(&header, facts, at, roles);
+            run.consultation = anchor.is_some();
+            self.lines(&run, event, row, person, &mut changed);
             if anchor.is_some() {
                 changed.consultations.push((facts.fact_time, person));
             }
@@ -78,46 +96,42 @@ impl Memory {
         changed
     }
 
-    fn event(&mut self, batch: &Batch, row: usize, person: PersonIdx, told: Option<bool>, offset: i64, roles: Roles) -> EventIdx {
-        let header = batch.header();
-        let facts: &HeaderFacts = &batch.headers[row];
-        let bill = batch.input == SETTLEMENT_INPUT;
-        let text = |name: &str| header.texts(name).get(row);
-        let diagnoses = self.diagnoses(batch, row);
-        let chronic = facts.setting == Some("chronic") || text("sp_dise_flag") == Some("1");
+    fn event(&mut self, header: &HeaderColumns<'_>, facts: &HeaderFacts, at: HeaderPlace, roles: Roles) -> EventIdx {
+        let HeaderPlace { input, row, person, told, offset } = at;
+        let diagnoses = self.diagnoses(header, facts, row);
         let row = EventRow {
             person,
-            input: u8::try_from(batch.input).unwrap_or(u8::MAX),
+            input: u8::try_from(input).unwrap_or(u8::MAX),
             online: facts.online,
             first_visit: told.filter(|_| facts.first_visit_usable),
-            chronic,
-            long_rx: text("long_rx_flag") == Some("1"),
+            chronic: facts.setting == Some("chronic") || header.sp_dise.is(row, "1"),
+            long_rx: header.long_rx.is(row, "1"),
             offset,
             event_time: facts.event_time,
             fact_time: facts.fact_time,
-            id: self.texts.keep(text(if bill { "setl_id" } else { "hosp_rxno" })),
-            hi_rxno: self.texts.keep(text("hi_rxno")),
-            init_rxno: self.texts.keep(text("init_rxno")),
-            mdtrt_id: self.texts.keep(text("mdtrt_id")),
-            institution: self.symbols.intern(text("fixmedins_code")),
-            institution_name: self.symbols.intern(text("fixmedins_name")),
-            area: self.symbols.intern(text(if bill { "fix_blng_admdvs" } else { "mdtrtarea_no" })),
-            insured_area: self.symbols.intern(text(if bill { "insu_admdvs" } else { "insu_plc_no" })),
+            id: self.texts.keep(header.id.get(row)),
+            hi_rxno: self.texts.keep(header.hi_rxno.get(row)),
+            init_rxno: self.texts.keep(header.init_rxno.get(row)),
+            mdtrt_id: self.texts.keep(header.mdtrt_id.get(row)),
+            institution: self.symbols.intern(header.institution.get(row)),
+            institution_name: self.symbols.intern(header.institution_name.get(row)),
+            area: self.symbols.intern(header.area.get(row)),
+            insured_area: self.symbols.intern(header.insured_area.get(row)),
             setting: self.symbols.intern(facts.setting),
-            dise_codg: self.symbols.intern(text("dise_codg")),
-            doctor: self.symbols.intern(text("dr_code")),
-            department: self.symbols.intern(text("prsc_dept_code")),
+            dise_codg: self.symbols.intern(header.dise_codg.get(row)),
+            doctor: self.symbols.intern(header.doctor.get(row)),
+            department: self.symbols.intern(header.department.get(row)),
             diagnoses: (0, 0),
-            birth_day: header.days("brdy").get(row),
-            fund_pay: header.numbers("fund_pay_sumamt").get(row),
-            within_scope: header.numbers("inscp_scp_amt").get(row),
+            birth_day: header.brdy.get(row),
+            fund_pay: header.fund_pay.get(row),
+            within_scope: header.within_scope.get(row),
         };
         self.events.push(row, &diagnoses, roles)
     }
 
-    fn diagnoses(&mut self, batch: &Batch, row: usize) -> Vec<Sym> {
+    fn diagnoses(&mut self, header: &HeaderColumns<'_>, facts: &HeaderFacts, row: usize) -> Vec<Sym> {
         let mut out: Vec<Sym> = Vec::new();
-        for code in western_codes(batch, row) {
+        for code in header.diagnoses.of(facts.diagnoses.clone(), row) {
             let sym = self.symbols.intern(Some(code));
             if !sym.is_none() && !out.contains(&sym) {
                 out.push(sym);
@@ -126,69 +140,173 @@ impl Memory {
         out
     }
 
-    fn lines(&mut self, batch: &Batch, items: &Items, event: EventIdx, row: usize, person: PersonIdx, changed: &mut Changed) {
-        let line = batch.line_table();
+    fn lines(&mut self, run: &RunColumns<'_>, event: EventIdx, row: usize, person: PersonIdx, changed: &mut Changed) {
+        let (batch, line) = (run.batch, &run.line);
         let bill = batch.input == SETTLEMENT_INPUT;
         let rx_no = if bill { TextRef::default() } else { self.events.row(event).id };
-        let list_types = line.texts("list_type");
-        let names = line.texts(if bill { "medins_list_name" } else { "drug_genname" });
         for (place, at) in batch.headers[row].lines.clone().enumerate() {
             let fact = &batch.lines[at];
             let returned = fact.net_quantity.is_some_and(|quantity| quantity <= 0);
-            if bill && (returned || list_types.get(at).is_some_and(|kind| kind != "101")) {
+            if bill && (returned || line.list_type.get(at).is_some_and(|kind| kind != "101")) {
                 continue;
             }
-            let facts = items.at(fact.item, fact.fact_time.div_euclid(SECONDS_PER_DAY));
+            let facts = run.items.at(fact.item, fact.fact_time.div_euclid(SECONDS_PER_DAY));
             // A drug without a usable code is still a supply: its class is unknown, not none.
-            let drug = !bill || list_types.is(at, "101");
-            let named = || names.get(at).filter(|_| drug);
+            let drug = !bill || line.list_type.is(at, "101");
+            let named = || line.name.get(at).filter(|_| drug);
             let Some(substance) = facts.substance.or_else(named) else { continue };
             let key = SupplyKey { person, substance: self.symbols.intern(Some(substance)) };
             let mut half = Half::new(event, !bill);
             half.time = if bill { fact.fact_time } else { batch.headers[row].fact_time };
             half.quantity = fact.net_quantity;
-            if bill {
-                self.bill_line(&line, at, &mut half);
-            } else {
-                half.rx_no = rx_no;
-                self.drug_line(&line, at, place, &mut half);
-            }
+            half.item = fact.item.0;
+            half.rx_no = if bill { self.texts.keep(line.rx_no.get(at)) } else { rx_no };
+            half.line = match line.key.get(at) {
+                Some(key) => self.texts.keep(Some(key)),
+                None => self.texts.keep(Some(&(place + 1).to_string())),
+            };
+            self.line(line, at, &mut half);
             self.supplies.push(key, half);
             changed.supplies.insert(key);
-            if self.events.consultations(person).last() == Some(&event) {
+            if run.consultation {
                 self.events.add_substance(event, key.substance);
             }
         }
     }
 
-    fn bill_line(&mut self, line: &Table<'_>, at: usize, half: &mut Half) {
-        let text = |name: &str| line.texts(name).get(at);
-        half.circulated = text("rx_circ_flag") == Some("1");
-        half.discharge = text("dscg_tkdrug_flag") == Some("1");
-        half.line = self.texts.keep(text("feedetl_sn"));
-        half.rx_no = self.texts.keep(text("rx_drord_no"));
-        half.code = self.symbols.intern(text("med_list_codg"));
-        half.name = self.symbols.intern(text("medins_list_name"));
-        half.spec = self.symbols.intern(text("spec"));
-        half.form = self.symbols.intern(text("dosform_name"));
-        half.days = line.numbers("prd_days").get(at).filter(|days| *days > 0);
-        half.price = line.numbers("pric").get(at);
-        half.amount = line.numbers("det_item_fee_sumamt").get(at);
+    fn line(&mut self, line: &LineColumns<'_>, at: usize, half: &mut Half) {
+        half.circulated = line.circulated.is(at, "1");
+        half.discharge = line.discharge.is(at, "1");
+        half.spec = self.symbols.intern(line.spec.get(at));
+        half.unit = self.symbols.intern(line.unit.get(at));
+        half.dose = line.dose.get(at);
+        half.dose_unit = self.symbols.intern(line.dose_unit.get(at));
+        half.frequency = self.symbols.intern(line.frequency.get(at));
+        half.days = line.days.get(at).filter(|days| *days > 0);
+        half.price = line.price.get(at);
+        half.amount = line.amount.get(at);
+        let item = half.item as usize;
+        if self.item_names.len() <= item {
+            self.item_names.resize(item + 1, None);
+        }
+        let names = self.item_names[item].unwrap_or_else(|| ItemNames {
+            code: self.symbols.intern(line.code.get(at)),
+            name: self.symbols.intern(line.name.get(at)),
+            form: self.symbols.intern(line.form.get(at)),
+        });
+        self.item_names[item] = Some(names);
+        (half.code, half.name, half.form) = (names.code, names.name, names.form);
     }
+}
 
-    fn drug_line(&mut self, line: &Table<'_>, at: usize, place: usize, half: &mut Half) {
-        let text = |name: &str| line.texts(name).get(at);
-        half.line = self.texts.keep(Some(&(place + 1).to_string()));
-        half.code = self.symbols.intern(text("med_list_codg"));
-        half.name = self.symbols.intern(text("drug_genname"));
-        half.spec = self.symbols.intern(text("drug_spec"));
-        half.form = self.symbols.intern(text("drug_dosform"));
-        half.unit = self.symbols.intern(text("drug_dosunt"));
-        half.dose = line.numbers("sin_doscnt").get(at);
-        half.dose_unit = self.symbols.intern(text("sin_dosunt"));
-        half.frequency = self.symbols.intern(text("used_frqu_codg"));
-        half.days = line.numbers("medc_days").get(at).filter(|days| *days > 0);
-        half.price = line.numbers("drug_pric").get(at);
-        half.amount = line.numbers("drug_sumamt").get(at);
+/// Where a header row stands and what is known of it beside its columns.
+struct HeaderPlace {
+    input: InputId,
+    row: usize,
+    person: PersonIdx,
+    told: Option<bool>,
+    offset: i64,
+}
+
+/// Header columns of a run, looked up once.
+struct HeaderColumns<'a> {
+    id: Texts<'a>,
+    hi_rxno: Texts<'a>,
+    init_rxno: Texts<'a>,
+    mdtrt_id: Texts<'a>,
+    institution: Texts<'a>,
+    institution_name: Texts<'a>,
+    area: Texts<'a>,
+    insured_area: Texts<'a>,
+    dise_codg: Texts<'a>,
+    doctor: Texts<'a>,
+    department: Texts<'a>,
+    long_rx: Texts<'a>,
+    sp_dise: Texts<'a>,
+    brdy: Days<'a>,
+    fund_pay: Numbers<'a>,
+    within_scope: Numbers<'a>,
+    diagnoses: Diagnoses<'a>,
+}
+
+impl<'a> HeaderColumns<'a> {
+    fn new(batch: &'a Batch) -> Self {
+        let header: Table<'a> = batch.header();
+        let bill = batch.input == SETTLEMENT_INPUT;
+        let either = |of_bill: &str, of_prescription: &str| header.texts(if bill { of_bill } else { of_prescription });
+        Self {
+            id: either("setl_id", "hosp_rxno"),
+            hi_rxno: header.texts("hi_rxno"),
+            init_rxno: header.texts("init_rxno"),
+            mdtrt_id: header.texts("mdtrt_id"),
+            institution: header.texts("fixmedins_code"),
+            institution_name: header.texts("fixmedins_name"),
+            area: either("fix_blng_admdvs", "mdtrtarea_no"),
+            insured_area: either("insu_admdvs", "insu_plc_no"),
+            dise_codg: header.texts("dise_codg"),
+            doctor: header.texts("dr_code"),
+            department: header.texts("prsc_dept_code"),
+            long_rx: header.texts("long_rx_flag"),
+            sp_dise: header.texts("sp_dise_flag"),
+            brdy: header.days("brdy"),
+            fund_pay: header.numbers("fund_pay_sumamt"),
+            within_scope: header.numbers("inscp_scp_amt"),
+            diagnoses: batch.diagnoses(),
+        }
     }
+}
+
+/// Line columns of a run, looked up once; what an event type lacks is NULL.
+struct LineColumns<'a> {
+    key: Texts<'a>,
+    rx_no: Texts<'a>,
+    list_type: Texts<'a>,
+    code: Texts<'a>,
+    name: Texts<'a>,
+    spec: Texts<'a>,
+    form: Texts<'a>,
+    circulated: Texts<'a>,
+    discharge: Texts<'a>,
+    unit: Texts<'a>,
+    dose_unit: Texts<'a>,
+    frequency: Texts<'a>,
+    dose: Numbers<'a>,
+    days: Numbers<'a>,
+    price: Numbers<'a>,
+    amount: Numbers<'a>,
+}
+
+impl<'a> LineColumns<'a> {
+    fn new(batch: &'a Batch) -> Self {
+        let line: Table<'a> = batch.line_table();
+        let bill = batch.input == SETTLEMENT_INPUT;
+        let name = |of_bill: &'static str, of_prescription: &'static str| if bill { of_bill } else { of_prescription };
+        Self {
+            key: line.texts("feedetl_sn"),
+            rx_no: line.texts("rx_drord_no"),
+            list_type: line.texts("list_type"),
+            code: line.texts("med_list_codg"),
+            name: line.texts(name("medins_list_name", "drug_genname")),
+            spec: line.texts(name("spec", "drug_spec")),
+            form: line.texts(name("dosform_name", "drug_dosform")),
+            circulated: line.texts("rx_circ_flag"),
+            discharge: line.texts("dscg_tkdrug_flag"),
+            unit: line.texts("drug_dosunt"),
+            dose_unit: line.texts("sin_dosunt"),
+            frequency: line.texts("used_frqu_codg"),
+            dose: line.numbers("sin_doscnt"),
+            days: line.numbers(name("prd_days", "medc_days")),
+            price: line.numbers(name("pric", "drug_pric")),
+            amount: line.numbers(name("det_item_fee_sumamt", "drug_sumamt")),
+        }
+    }
+}
+
+/// A run while its lines are remembered.
+struct RunColumns<'a> {
+    batch: &'a Batch,
+    items: &'a Items,
+    line: LineColumns<'a>,
+    /// Whether the row at hand is a consultation.
+    consultation: bool,
 }

@@ -1,7 +1,5 @@
 //! Supplies as rows: what rules on supply are evaluated over.
 
-use std::collections::BTreeMap;
-
 use arrow::array::ArrayRef;
 use arrow::array::Date32Array;
 use arrow::array::Int32Array;
@@ -29,10 +27,12 @@ use crate::state::supplies::SupplyKey;
 
 /// A supply with what the reference tables say about it at its time.
 #[derive(Clone, Debug)]
-pub struct SupplyRow {
+pub struct SupplyRow<'a> {
     pub key: SupplyKey,
-    pub supply: Supply,
+    pub supply: Supply<'a>,
     pub item: ItemId,
+    /// Whether any of its halves is new in this run.
+    pub fresh: bool,
 }
 
 impl Memory {
@@ -40,39 +40,31 @@ impl Memory {
         Tables { events: &self.events, texts: &self.texts, symbols: &self.symbols }
     }
 
-    /// The supplies of one person and substance, joined.
-    pub fn supplies_of(&self, key: SupplyKey, snapshot: &Snapshot, items: &mut Items) -> Vec<SupplyRow> {
-        let mut packs = BTreeMap::new();
-        for half in self.supplies.of(key) {
-            let item = self.item_of(half, snapshot, items);
-            packs.insert(half.code, crate::engine::items::pack_of(&items.at(item, half.time.div_euclid(SECONDS_PER_DAY))));
-        }
-        let pack = |code: Sym| packs.get(&code).cloned().flatten();
+    /// The supplies of one person and substance, joined. `first_half`: number
+    /// of the first half that is new.
+    pub fn supplies_of<'a>(&'a self, key: SupplyKey, items: &'a Items, first_half: usize) -> impl Iterator<Item = SupplyRow<'a>> {
+        let pack = |half: &Half| crate::engine::items::pack_of(&items.at(ItemId(half.item), half.time.div_euclid(SECONDS_PER_DAY)));
+        let fresh: Vec<*const Half> =
+            self.supplies.numbered(key).take_while(|(number, _)| *number >= first_half).map(|(_, half)| std::ptr::from_ref(half)).collect();
         let supplies = join(self.tables(), self.supplies.of(key), &pack);
-        supplies
-            .into_iter()
-            .map(|supply| {
-                let speaker = supply.halves.iter().find(|half| half.prescribed).or(supply.halves.first());
-                let item = speaker.map(|half| self.item_of(half, snapshot, items)).unwrap_or_else(|| items.resolve(snapshot, None, None, None));
-                SupplyRow { key, supply, item }
-            })
-            .collect()
-    }
-
-    fn item_of(&self, half: &Half, snapshot: &Snapshot, items: &mut Items) -> ItemId {
-        items.resolve(snapshot, self.symbols.text(half.code), self.symbols.text(half.name), self.symbols.text(half.form))
+        supplies.into_iter().map(move |supply| SupplyRow {
+            key,
+            item: ItemId(supply.speaker().map_or(0, |half| half.item)),
+            fresh: supply.halves.iter().any(|half| fresh.contains(&std::ptr::from_ref(*half))),
+            supply,
+        })
     }
 
     /// The column `supply.*` of all rows; `None` for a name that is no column.
-    pub fn supply_column(&self, name: &str, rows: &[SupplyRow], snapshot: &Snapshot, items: &Items) -> Option<ArrayRef> {
-        let visit = |row: &SupplyRow| *self.events.row(row.supply.visit);
+    pub fn supply_column(&self, name: &str, rows: &[SupplyRow<'_>], snapshot: &Snapshot, items: &Items) -> Option<ArrayRef> {
+        let visit = |row: &SupplyRow<'_>| *self.events.row(row.supply.visit);
         let sym = |sym: Sym| self.symbols.text(sym);
-        let first = |row: &SupplyRow| row.supply.halves.iter().find(|half| half.prescribed).or(row.supply.halves.first()).copied();
-        let facts = |row: &SupplyRow| items.at(row.item, row.supply.time.div_euclid(SECONDS_PER_DAY));
-        let number = |of: &dyn Fn(&SupplyRow) -> Option<i64>, scale: i8| decimals(rows.iter().map(|row| of(row).map(i128::from)), 18, scale);
+        let first = |row: &SupplyRow<'_>| row.supply.speaker().copied();
+        let facts = |row: &SupplyRow<'_>| items.at(row.item, row.supply.time.div_euclid(SECONDS_PER_DAY));
+        let number = |of: &dyn Fn(&SupplyRow<'_>) -> Option<i64>, scale: i8| decimals(rows.iter().map(|row| of(row).map(i128::from)), 18, scale);
         let array: ArrayRef = match name.strip_prefix("supply.")? {
-            "fixmedins_code" => texts(rows.iter().map(|row| row.supply.anchor.institution.as_deref())),
-            "rx_no" => texts(rows.iter().map(|row| Some(row.supply.anchor.number.as_str()))),
+            "fixmedins_code" => texts(rows.iter().map(|row| row.supply.anchor.institution)),
+            "rx_no" => texts(rows.iter().map(|row| Some(row.supply.anchor.number.as_ref()))),
             "substance" => texts(rows.iter().map(|row| sym(row.key.substance))),
             "med_list_codg" => texts(rows.iter().map(|row| first(row).and_then(|half| sym(half.code)))),
             "drug_name" => texts(rows.iter().map(|row| first(row).and_then(|half| sym(half.name)))),
@@ -106,7 +98,7 @@ impl Memory {
     }
 
     /// Diagnoses of the visit: of the event that speaks for it, else of any half's event.
-    fn diagnosis_codes<'a>(&'a self, row: &'a SupplyRow) -> impl Iterator<Item = &'a str> {
+    fn diagnosis_codes<'a>(&'a self, row: &'a SupplyRow<'_>) -> impl Iterator<Item = &'a str> {
         let own = self.events.diagnoses(row.supply.visit);
         let others = row.supply.halves.iter().filter(move |_| own.is_empty()).flat_map(|half| self.events.diagnoses(half.event));
         own.iter().chain(others).filter_map(|code| self.symbols.text(*code))

@@ -36,7 +36,7 @@ pub struct Overlaps {
 /// Searches dispensed supplies, given in the order of time. `related` says
 /// whether a later supply may be held against an earlier one (same form, dose
 /// not raised, not a first refill after discharge, ...).
-pub fn overlaps(supplies: &[Supply], limits: &OverlapLimits, related: &dyn Fn(&Supply, &Supply) -> bool) -> Overlaps {
+pub fn overlaps(supplies: &[&Supply<'_>], limits: &OverlapLimits, related: &dyn Fn(&Supply<'_>, &Supply<'_>) -> bool) -> Overlaps {
     let mut out = Overlaps::default();
     let mut open: Option<(Chain, i64, usize)> = None;
     for (idx, supply) in supplies.iter().enumerate().filter(|(_, supply)| supply.dispensed) {
@@ -47,7 +47,7 @@ pub fn overlaps(supplies: &[Supply], limits: &OverlapLimits, related: &dyn Fn(&S
         let end = supply.time * ONE + days * DAY;
         open = Some(match open.take() {
             Some((mut chain, until, holder)) => {
-                let earlier = &supplies[holder];
+                let earlier = supplies[holder];
                 let remaining = (until - supply.time * ONE) / DAY;
                 let limit = limits.remaining_days.max(earlier.days().unwrap_or_default() * limits.remaining_share / ONE);
                 if remaining > limit && related(earlier, supply) {
@@ -70,8 +70,8 @@ pub fn overlaps(supplies: &[Supply], limits: &OverlapLimits, related: &dyn Fn(&S
     out
 }
 
-fn close(out: &mut Overlaps, chain: Chain, supplies: &[Supply], limits: &OverlapLimits) {
-    let mut institutions: Vec<_> = chain.members.iter().filter_map(|idx| supplies[*idx].anchor.institution.as_deref()).collect();
+fn close(out: &mut Overlaps, chain: Chain, supplies: &[&Supply<'_>], limits: &OverlapLimits) {
+    let mut institutions: Vec<_> = chain.members.iter().filter_map(|idx| supplies[*idx].anchor.institution).collect();
     institutions.sort_unstable();
     institutions.dedup();
     if chain.surplus >= limits.surplus_days && institutions.len() >= limits.institutions_min {

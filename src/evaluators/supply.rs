@@ -7,25 +7,25 @@
 //! line without a prescription stands for itself, under its own number and
 //! the bill's institution.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use crate::base::decimal::divide_round;
 use crate::state::events::EventIdx;
 use crate::state::events::Events;
 use crate::state::intern::Arena;
 use crate::state::intern::Interner;
-use crate::state::intern::Sym;
 use crate::state::supplies::Half;
 
 /// Ten-thousandths: the scale of quantities and days.
 const ONE: i128 = 10_000;
 
-/// What the drug master says about a code's smallest pack.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pack {
+/// What the drug master says about an item's smallest pack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pack<'a> {
     /// Unit of one dose (片) and of one pack (盒).
-    pub dose_unit: String,
-    pub pack_unit: String,
+    pub dose_unit: &'a str,
+    pub pack_unit: &'a str,
     /// Dose units in the smallest pack.
     pub doses_per_pack: i64,
 }
@@ -33,18 +33,18 @@ pub struct Pack {
 /// Identity of a supply: the prescribing institution and the prescription's
 /// number there, or for a line without prescription what it has instead.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Anchor {
+pub struct Anchor<'a> {
     /// `None`: bought on a circulated prescription that is not known.
-    pub institution: Option<String>,
-    pub number: String,
+    pub institution: Option<&'a str>,
+    pub number: Cow<'a, str>,
 }
 
 /// One supply. Quantities and days in ten-thousandths.
 #[derive(Clone, Debug)]
-pub struct Supply {
-    pub anchor: Anchor,
+pub struct Supply<'a> {
+    pub anchor: Anchor<'a>,
     /// Both kinds of halves, in the order of (time, event id, line).
-    pub halves: Vec<Half>,
+    pub halves: Vec<&'a Half>,
     /// The event that speaks for the visit: the prescription if known.
     pub visit: EventIdx,
     /// Issued, else dispensed at.
@@ -63,7 +63,7 @@ pub struct Supply {
     pub days_pack: Option<i64>,
 }
 
-impl Supply {
+impl<'a> Supply<'a> {
     /// Days that count for overlaps: the least of what is declared and
     /// computed, because a longer one would accuse.
     pub fn days(&self) -> Option<i64> {
@@ -71,6 +71,11 @@ impl Supply {
             (Some(declared), Some(computed)) => Some(declared.min(computed)),
             (declared, computed) => declared.or(computed),
         }
+    }
+
+    /// The half that speaks for the supply: the prescription's if known.
+    pub fn speaker(&self) -> Option<&'a Half> {
+        self.halves.iter().find(|half| half.prescribed).or(self.halves.first()).copied()
     }
 }
 
@@ -82,56 +87,63 @@ pub struct Tables<'a> {
     pub symbols: &'a Interner,
 }
 
-impl Tables<'_> {
+impl<'a> Tables<'a> {
     /// The order in which equal times are told apart: by business id and
     /// line, never by arrival.
-    fn order(&self, half: &Half) -> (i64, &str, &str) {
-        (half.time, self.texts.get(self.events.row(half.event).id), self.texts.get(half.line))
+    fn order(&self, a: &Half, b: &Half) -> Ordering {
+        let id = |half: &Half| self.texts.get(self.events.row(half.event).id);
+        let line = |half: &Half| self.texts.get(half.line);
+        a.time.cmp(&b.time).then_with(|| id(a).cmp(id(b))).then_with(|| line(a).cmp(line(b)))
     }
 
-    fn institution(&self, event: EventIdx) -> Option<String> {
-        self.symbols.text(self.events.row(event).institution).map(str::to_owned)
+    fn institution(&self, event: EventIdx) -> Option<&'a str> {
+        self.symbols.text(self.events.row(event).institution)
+    }
+
+    fn text(&self, sym: crate::state::intern::Sym) -> &'a str {
+        self.symbols.text(sym).unwrap_or_default()
     }
 }
 
 /// Joins all halves of one person and substance into supplies, in the order
-/// of their time and anchor.
-pub fn join<'a>(
-    tables: Tables<'_>,
-    halves: impl Iterator<Item = &'a Half>,
-    pack: &dyn Fn(Sym) -> Option<Pack>,
-) -> Vec<Supply> {
-    let mut sorted: Vec<&Half> = halves.collect();
-    sorted.sort_by(|a, b| tables.order(a).cmp(&tables.order(b)));
-    let mut groups: BTreeMap<Anchor, Vec<Half>> = BTreeMap::new();
-    for half in sorted.iter().filter(|half| half.prescribed) {
-        groups.entry(prescription_anchor(tables, half)).or_default().push(**half);
-    }
-    for half in sorted.iter().filter(|half| !half.prescribed) {
-        let anchor = sorted
-            .iter()
-            .filter(|other| other.prescribed && belongs(tables, half, other))
-            .map(|other| prescription_anchor(tables, other))
-            .min()
-            .unwrap_or_else(|| line_anchor(tables, half));
-        groups.entry(anchor).or_default().push(**half);
-    }
-    let mut supplies: Vec<Supply> =
-        groups.into_iter().filter_map(|(anchor, halves)| supply(tables, anchor, halves, pack)).collect();
+/// of their time and anchor. `pack` answers for a half's item at its time.
+pub fn join<'a>(tables: Tables<'a>, halves: impl Iterator<Item = &'a Half>, pack: &dyn Fn(&Half) -> Option<Pack<'a>>) -> Vec<Supply<'a>> {
+    let mut sorted: Vec<&'a Half> = halves.collect();
+    sorted.sort_by(|a, b| tables.order(a, b));
+    let prescribed: Vec<&'a Half> = sorted.iter().copied().filter(|half| half.prescribed).collect();
+    let mut anchored: Vec<(Anchor<'a>, &'a Half)> = sorted
+        .into_iter()
+        .map(|half| {
+            let of_prescription = |other: &Half| prescription_anchor(tables, other);
+            let anchor = if half.prescribed {
+                of_prescription(half)
+            } else {
+                let owners = prescribed.iter().filter(|other| belongs(tables, half, other));
+                owners.map(|other| of_prescription(other)).min().unwrap_or_else(|| line_anchor(tables, half))
+            };
+            (anchor, half)
+        })
+        .collect();
+    // Stable: within an anchor the order of halves stays.
+    anchored.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut supplies: Vec<Supply<'a>> = anchored
+        .chunk_by(|(a, _), (b, _)| a == b)
+        .filter_map(|group| supply(tables, group[0].0.clone(), group.iter().map(|(_, half)| *half).collect(), pack))
+        .collect();
     supplies.sort_by(|a, b| (a.time, &a.anchor).cmp(&(b.time, &b.anchor)));
     supplies
 }
 
-fn prescription_anchor(tables: Tables<'_>, half: &Half) -> Anchor {
-    Anchor { institution: tables.institution(half.event), number: tables.texts.get(half.rx_no).to_owned() }
+fn prescription_anchor<'a>(tables: Tables<'a>, half: &Half) -> Anchor<'a> {
+    Anchor { institution: tables.institution(half.event), number: Cow::Borrowed(tables.texts.get(half.rx_no)) }
 }
 
-fn line_anchor(tables: Tables<'_>, half: &Half) -> Anchor {
+fn line_anchor<'a>(tables: Tables<'a>, half: &Half) -> Anchor<'a> {
     let number = if half.rx_no.is_empty() {
         let row = tables.events.row(half.event);
-        format!("{}#{}", tables.texts.get(row.mdtrt_id), tables.texts.get(half.line))
+        Cow::Owned(format!("{}#{}", tables.texts.get(row.mdtrt_id), tables.texts.get(half.line)))
     } else {
-        tables.texts.get(half.rx_no).to_owned()
+        Cow::Borrowed(tables.texts.get(half.rx_no))
     };
     let institution = if half.circulated { None } else { tables.institution(half.event) };
     Anchor { institution, number }
@@ -142,70 +154,69 @@ fn belongs(tables: Tables<'_>, line: &Half, prescribed: &Half) -> bool {
     if number.is_empty() {
         return false;
     }
-    let (bill, prescription) = (tables.events.row(line.event), tables.events.row(prescribed.event));
     let hosp_rxno = tables.texts.get(prescribed.rx_no);
-    let visit = tables.texts.get(bill.mdtrt_id);
+    let prescription = tables.events.row(prescribed.event);
     if line.circulated {
-        number == hosp_rxno || number == tables.texts.get(prescription.hi_rxno)
-    } else {
-        number == hosp_rxno && !visit.is_empty() && visit == tables.texts.get(prescription.mdtrt_id)
+        return number == hosp_rxno || number == tables.texts.get(prescription.hi_rxno);
     }
+    let visit = tables.texts.get(tables.events.row(line.event).mdtrt_id);
+    number == hosp_rxno && !visit.is_empty() && visit == tables.texts.get(prescription.mdtrt_id)
 }
 
-fn supply(tables: Tables<'_>, anchor: Anchor, mut halves: Vec<Half>, pack: &dyn Fn(Sym) -> Option<Pack>) -> Option<Supply> {
-    halves.sort_by(|a, b| tables.order(a).cmp(&tables.order(b)));
+fn supply<'a>(
+    tables: Tables<'a>,
+    anchor: Anchor<'a>,
+    halves: Vec<&'a Half>,
+    pack: &dyn Fn(&Half) -> Option<Pack<'a>>,
+) -> Option<Supply<'a>> {
     let speaker = halves.iter().find(|half| half.prescribed).or(halves.first())?;
     let (visit, time) = (speaker.event, speaker.time);
-    let prescribed: Vec<&Half> = halves.iter().filter(|half| half.prescribed).collect();
-    let lines: Vec<&Half> = halves.iter().filter(|half| !half.prescribed).collect();
-    let quantity = if lines.is_empty() { total(&prescribed, |half| half.quantity) } else { total(&lines, |half| half.quantity) };
-    let declared = |halves: &[&Half]| halves.iter().filter_map(|half| half.days).max();
-    let days_declared = declared(&prescribed).or_else(|| declared(&lines));
+    let of = |prescribed: bool| halves.iter().copied().filter(move |half| half.prescribed == prescribed);
+    let (prescribed, dispensed) = (of(true).next().is_some(), of(false).next().is_some());
+    // Quantities come from what was handed out, where that is known.
+    let total = |value: fn(&Half) -> Option<i64>| of(!dispensed).map(value).sum::<Option<i64>>();
+    let declared = |prescribed: bool| of(prescribed).filter_map(|half| half.days).max();
     let mut joined = Supply {
         anchor,
         visit,
         time,
-        prescribed: !prescribed.is_empty(),
-        dispensed: lines.iter().any(|half| half.quantity.is_none_or(|quantity| quantity > 0)),
-        circulated: lines.iter().any(|half| half.circulated),
+        prescribed,
+        dispensed: of(false).any(|half| half.quantity.is_none_or(|quantity| quantity > 0)),
+        circulated: of(false).any(|half| half.circulated),
         discharge: halves.iter().any(|half| half.discharge),
         packs: None,
-        amount: if lines.is_empty() { total(&prescribed, |half| half.amount) } else { total(&lines, |half| half.amount) },
+        amount: total(|half| half.amount),
         daily_dose: None,
-        days_declared,
+        days_declared: declared(true).or_else(|| declared(false)),
         days_computed: None,
         days_pack: None,
         halves: Vec::new(),
     };
-    if let Some(first) = prescribed.first()
-        && prescribed.iter().all(|half| (half.unit, half.dose, half.dose_unit, half.frequency) == (first.unit, first.dose, first.dose_unit, first.frequency))
+    let dosing = |half: &Half| (half.unit, half.dose, half.dose_unit, half.frequency);
+    if let Some(first) = of(true).next()
+        && of(true).all(|half| dosing(half) == dosing(first))
     {
-        compute_days(tables, &mut joined, first, quantity, pack(first.code));
+        compute_days(tables, &mut joined, first, total(|half| half.quantity), pack(first));
     }
     joined.halves = halves;
     Some(joined)
 }
 
-fn total(halves: &[&Half], of: impl Fn(&Half) -> Option<i64>) -> Option<i64> {
-    halves.iter().map(|half| of(half)).sum()
-}
-
 /// Days = quantity in dose units over dose times doses a day. Unknown where
 /// a unit is not the drug master's, a frequency is not in the national list
 /// or means "when needed", or the form has no countable dose.
-fn compute_days(tables: Tables<'_>, joined: &mut Supply, half: &Half, quantity: Option<i64>, pack: Option<Pack>) {
-    let text = |sym| tables.symbols.text(sym).unwrap_or_default();
+fn compute_days(tables: Tables<'_>, joined: &mut Supply<'_>, half: &Half, quantity: Option<i64>, pack: Option<Pack<'_>>) {
     let Some(pack) = pack.filter(|pack| pack.doses_per_pack > 0) else { return };
     let per_pack = i128::from(pack.doses_per_pack);
-    let in_packs = text(half.unit) == pack.pack_unit;
-    let in_doses = text(half.unit) == pack.dose_unit;
-    let Some(quantity) = quantity.map(i128::from).filter(|_| in_packs || in_doses) else { return };
+    let unit = tables.text(half.unit);
+    let in_packs = unit == pack.pack_unit;
+    let Some(quantity) = quantity.map(i128::from).filter(|_| in_packs || unit == pack.dose_unit) else { return };
     let doses = if in_packs { quantity * per_pack } else { quantity };
     joined.packs = i64::try_from(divide_round(doses, per_pack)).ok();
-    if uncountable(text(half.form)) || text(half.dose_unit) != pack.dose_unit {
+    if uncountable(tables.text(half.form)) || tables.text(half.dose_unit) != pack.dose_unit {
         return;
     }
-    let Some((times, cycle)) = times_per_cycle(text(half.frequency)) else { return };
+    let Some((times, cycle)) = times_per_cycle(tables.text(half.frequency)) else { return };
     let Some(dose) = half.dose.map(i128::from).filter(|dose| *dose > 0) else { return };
     joined.daily_dose = i64::try_from(dose * times / cycle).ok();
     let days = |doses: i128| i64::try_from(divide_round(doses * ONE * cycle, dose * times)).ok();

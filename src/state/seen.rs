@@ -2,7 +2,6 @@
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
-use xxhash_rust::xxh3::xxh3_64;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::events::InputId;
@@ -24,9 +23,8 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Notes the event, unless its business id is known.
-    pub fn note(&mut self, input: InputId, business_id: &[u8], message: &[u8]) -> Sight {
-        let content = xxh3_64(message);
+    /// Notes the event, unless its business id is known. `content`: a hash of its bytes.
+    pub fn note(&mut self, input: InputId, business_id: &[u8], content: u64) -> Sight {
         match self.contents[input].entry(xxh3_128(business_id)) {
             Entry::Vacant(vacant) => {
                 vacant.insert(content);

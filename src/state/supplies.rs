@@ -28,6 +28,8 @@ pub struct Half {
     pub line: TextRef,
     /// `hosp_rxno`, or the bill's `rx_drord_no`.
     pub rx_no: TextRef,
+    /// Number of the item in the shard's item table.
+    pub item: u32,
     pub code: Sym,
     pub name: Sym,
     pub spec: Sym,
@@ -57,6 +59,7 @@ impl Half {
             discharge: false,
             line: TextRef::default(),
             rx_no: TextRef::default(),
+            item: 0,
             code: Sym::NONE,
             name: Sym::NONE,
             spec: Sym::NONE,
@@ -92,11 +95,17 @@ impl Supplies {
 
     /// The key's halves, latest arrival first.
     pub fn of(&self, key: SupplyKey) -> impl Iterator<Item = &Half> {
+        self.numbered(key).map(|(_, half)| half)
+    }
+
+    /// The key's halves with their numbers, latest arrival first.
+    pub fn numbered(&self, key: SupplyKey) -> impl Iterator<Item = (usize, &Half)> {
         let mut at = self.heads.get(&key).copied().unwrap_or(END);
         std::iter::from_fn(move || {
-            let half = self.halves.get(at as usize)?;
+            let number = at as usize;
+            let half = self.halves.get(number)?;
             at = half.next;
-            Some(half)
+            Some((number, half))
         })
     }
 

@@ -3,3 +3,4 @@
 pub mod broker;
 pub mod effective;
 pub mod feed;
+pub mod oracle;

@@ -139,9 +139,11 @@ impl KafkaSettings {
         ])
     }
 
-    /// The consumer that reads given ranges and never joins.
+    /// The consumer that reads given ranges and never joins. It turns from one
+    /// partition to the next at their ends, where a request in flight would
+    /// hold the next one back for the default half second.
     pub(super) fn reader(&self) -> ClientConfig {
-        self.fetching(&[("queued.max.messages.kbytes", "16384")])
+        self.fetching(&[("queued.max.messages.kbytes", "16384"), ("fetch.wait.max.ms", "10")])
     }
 
     /// The client that asks about topics, and sees open transactions.
