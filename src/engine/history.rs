@@ -113,17 +113,18 @@ impl Shard {
             complete_from: engine.settings.inputs[SETTLEMENT_INPUT].complete_from,
             covered_areas: &engine.settings.covered_areas,
         };
-        let area = self.memory.events.consultations(person).first().and_then(|event| self.memory.symbols.text(self.memory.events.row(*event).area));
-        let days = |number: &Number| setting(&rule.doc, number, area) / 10_000;
-        let settings = ContactSettings {
-            wait_seconds: doc.wait_seconds,
-            lookback_days: days(&doc.lookback_days),
-            min_history_days: days(&doc.min_history_days),
-            icd_characters: doc.same_disease.icd_characters as usize,
-            same_group: doc.same_disease.groups,
-            same_chronic_list: doc.same_disease.chronic_list,
-            same_substance: doc.same_disease.substance,
-            initial_prescription: doc.same_disease.init_rxno,
+        let settings = |area: Option<&str>| {
+            let days = |number: &Number| setting(&rule.doc, number, area) / 10_000;
+            ContactSettings {
+                wait_seconds: doc.wait_seconds,
+                lookback_days: days(&doc.lookback_days),
+                min_history_days: days(&doc.min_history_days),
+                icd_characters: doc.same_disease.icd_characters as usize,
+                same_group: doc.same_disease.groups,
+                same_chronic_list: doc.same_disease.chronic_list,
+                same_substance: doc.same_disease.substance,
+                initial_prescription: doc.same_disease.init_rxno,
+            }
         };
         let tally = tallies.entry(rule.doc.id.clone()).or_default();
         let mut found = FoundClues::new();

@@ -78,7 +78,13 @@ pub enum Verdict {
 }
 
 /// Judges every online consultation of a person at the given watermark.
-pub fn judge(tables: ContactTables<'_>, settings: &ContactSettings, person: PersonIdx, watermark: Civil) -> Vec<Consultation> {
+/// `settings` are those of the area in which it took place.
+pub fn judge(
+    tables: ContactTables<'_>,
+    settings: &dyn Fn(Option<&str>) -> ContactSettings,
+    person: PersonIdx,
+    watermark: Civil,
+) -> Vec<Consultation> {
     let mut groups: BTreeMap<(String, String), Vec<EventIdx>> = BTreeMap::new();
     for event in tables.events.consultations(person) {
         groups.entry(anchor(tables, *event)).or_default().push(*event);
@@ -94,10 +100,11 @@ pub fn judge(tables: ContactTables<'_>, settings: &ContactSettings, person: Pers
             let time = Civil(times.min().unwrap_or_default());
             let flags = || events.iter().map(|event| tables.events.row(*event).first_visit);
             let first_visit = if flags().any(|flag| flag == Some(true)) { Some(true) } else { flags().flatten().next() };
+            let settings = settings(tables.symbols.text(tables.events.row(events[0]).area));
             let verdict = if time.plus_seconds(settings.wait_seconds) > watermark {
                 Verdict::Waiting
             } else {
-                verdict(tables, settings, person, &events, time, first_visit)
+                verdict(tables, &settings, person, &events, time, first_visit)
             };
             Consultation { anchor, events, time, first_visit, verdict }
         })

@@ -24,17 +24,24 @@ impl Breaker {
         Self { limit: REJECT_WINDOW * u64::from(limit_percent) / 100, epochs: VecDeque::new(), messages: 0, rejected: 0 }
     }
 
-    /// Counts an epoch, and says whether the limit is now passed.
+    /// Counts a run or an epoch, and says whether the limit is now passed.
+    ///
+    /// Of the oldest one that reaches into the window, its share counts: a
+    /// restored journal knows whole epochs, which may be longer than the window.
     pub fn count(&mut self, messages: u64, rejected: u64) -> bool {
         self.epochs.push_back((messages, rejected));
         self.messages += messages;
         self.rejected += rejected;
-        while let Some((oldest, its_rejects)) = self.epochs.front().copied()
-            && self.messages - oldest >= REJECT_WINDOW
+        while self.messages > REJECT_WINDOW
+            && let Some((oldest, its_rejects)) = self.epochs.pop_front()
         {
-            self.epochs.pop_front();
-            self.messages -= oldest;
-            self.rejected -= its_rejects;
+            let gone = oldest.min(self.messages - REJECT_WINDOW);
+            let gone_rejects = (its_rejects * gone).div_ceil(oldest.max(1));
+            self.messages -= gone;
+            self.rejected -= gone_rejects;
+            if gone < oldest {
+                self.epochs.push_front((oldest - gone, its_rejects - gone_rejects));
+            }
         }
         self.rejected > self.limit
     }
@@ -49,6 +56,18 @@ mod tests {
         let mut breaker = Breaker::new(5);
         assert!(!breaker.count(500, 500));
         assert!(breaker.count(1, 1));
+    }
+
+    #[test]
+    fn a_rate_below_the_limit_never_stops_however_it_is_counted() {
+        for size in [7, 1000, 4096, 32_768, 100_000] {
+            let mut breaker = Breaker::new(5);
+            for at in 0..300_000 / size {
+                // 4 %, evenly spread.
+                let rejected = (at + 1) * size / 25 - at * size / 25;
+                assert!(!breaker.count(size, rejected), "runs of {size}");
+            }
+        }
     }
 
     #[test]

@@ -89,7 +89,10 @@ pub(super) fn three_institutions(s: &mut Stage) -> Option<TruthKey> {
     let dosage = four_weeks(s, drug, 1, FREQUENCIES[0]);
     // Eleven days left each time: only both together are too much.
     let after = dosage.days - 11;
-    let begin = start(s, 2 * after);
+    // The refill in between lies in the live month, too: one shortly before a
+    // holiday of the month before would be excused.
+    let earliest = Civil(s.live_first() * 86_400 + 10 * 3600).plus_days(-after);
+    let begin = start(s, 2 * after).max(earliest);
     let step = |after, place| Step { after, place, dosage, dispensed: true, circulated: false };
     act(s, HYPERTENSION, begin, vec![step(0, 0), step(after, 1), step(2 * after, 2)])
 }

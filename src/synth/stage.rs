@@ -112,6 +112,10 @@ impl<'c> Stage<'c> {
         }
     }
 
+    pub(super) fn live_first(&self) -> i64 {
+        self.live.0
+    }
+
     pub(super) fn live_last(&self) -> i64 {
         self.live.1
     }

@@ -38,6 +38,8 @@ use claimsift::synth::Truth;
 pub const GROUP: &str = "test";
 /// Messages that may wait in the log before a feeder pauses.
 const BACKLOG_MAX: usize = 20_000;
+/// Seconds.
+const HOUR: i64 = 3600;
 /// A worker that dies more often than this will never come to an end.
 const RESTARTS_MAX: usize = 500;
 
@@ -101,6 +103,13 @@ pub fn send(cluster: &MemoryCluster, message: &Generated) {
     let into = partition(message, cluster.partitions());
     let key = Some(message.person.clone().into_bytes());
     cluster.feed(message.input, into, key, value(message).map(<[u8]>::to_vec), message.timestamp_ms, None);
+}
+
+/// States in every partition of every input that nothing earlier follows.
+pub fn state(cluster: &MemoryCluster, until: Civil, timestamp_ms: i64) {
+    for input in 0..EVENT_TYPES.len() {
+        cluster.state_watermark(input, &until.to_string(), timestamp_ms);
+    }
 }
 
 /// States the end in every partition of every input.
@@ -194,26 +203,39 @@ pub fn run_over(engine: &Arc<Engine>, feed: &[Generated], cut: &Cut, prepare: im
 }
 
 /// Generates a feed into the log while workers read it; `each` sees every message.
-pub fn run_generated(world: &World, settings: &SynthSettings, cut: &Cut, mut each: impl FnMut(&Generated)) -> (Run, Vec<Truth>) {
+/// In the live month the feed states every hour how far it has come, but for
+/// what is late; returns how many such messages there were.
+pub fn run_generated(world: &World, settings: &SynthSettings, cut: &Cut, mut each: impl FnMut(&Generated)) -> (Run, Vec<Truth>, u64) {
     let engine = world.engine(settings, cut.partitions);
     let cluster = MemoryCluster::new(cut.partitions);
     cluster.retain(false);
     cluster.set_feeding(true);
     let mut generator = synth::generate(settings, &world.city);
+    let per_statement = cut.partitions as u64 * EVENT_TYPES.len() as u64;
+    let mut statements = 0;
     let run = run_while(&engine, &cluster, cut, || {
         let mut message = Generated::default();
         let (mut fed, mut last_ms) = (0_u64, 0);
+        let mut hour = Civil::from_date(settings.live_first()).0 / HOUR;
         while generator.next_into(&mut message) {
             if fed % 512 == 0 {
                 cluster.wait_for_room(BACKLOG_MAX);
             }
             fed += 1;
             last_ms = message.timestamp_ms;
+            let now = settings.zone.civil(last_ms).0 / HOUR;
+            if now > hour {
+                // What is not late takes less than an hour.
+                state(&cluster, Civil((now - 1) * HOUR), last_ms);
+                statements += per_statement;
+                hour = now;
+            }
             each(&message);
             send(&cluster, &message);
         }
         state_end(&cluster, last_ms);
+        statements += per_statement;
         cluster.end();
     });
-    (run, generator.truths().to_vec())
+    (run, generator.truths().to_vec(), statements)
 }

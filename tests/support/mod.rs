@@ -4,3 +4,6 @@ pub mod broker;
 pub mod oracle;
 pub mod effective;
 pub mod feed;
+pub mod effective;
+pub mod feed;
+pub mod oracle;

@@ -1,0 +1,274 @@
+//! Effective clues are the same however the input is cut, shared, ordered
+//! within what may come late, and interrupted.
+
+#[path = "support/effective.rs"]
+mod effective;
+#[path = "support/feed.rs"]
+mod feed;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::LazyLock;
+
+use claimsift::base::record::Message;
+use claimsift::engine::Engine;
+use claimsift::engine::effects::Counts;
+use claimsift::engine::shard::Shard;
+use claimsift::events::EVENT_TYPES;
+use claimsift::events::InputId;
+use claimsift::events::PRESCRIPTION_INPUT;
+use claimsift::events::SETTLEMENT_INPUT;
+use claimsift::io::log::Record;
+use claimsift::io::memory::CrashPoint;
+use claimsift::io::memory::Faults;
+use claimsift::io::memory::Mishap;
+use claimsift::runtime::recover::OwnedMessages;
+use claimsift::synth::Generated;
+use claimsift::synth::Planted;
+use claimsift::synth::SynthSettings;
+use claimsift::synth::Truth;
+use effective::Word;
+use effective::differences;
+use effective::effective;
+use effective::word;
+use effective::words;
+use feed::Cut;
+use feed::Run;
+use feed::World;
+use feed::run_over;
+use proptest::prelude::*;
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_pcg::Pcg64;
+
+/// One feed for all laws: each planted pattern a few times in a small city,
+/// with traps, rejects and repeats.
+struct Base {
+    world: World,
+    settings: SynthSettings,
+    feed: Vec<Generated>,
+    truths: Vec<Truth>,
+    /// What the plainest way comes to.
+    clues: BTreeMap<String, Word>,
+    counts: Counts,
+}
+
+static BASE: LazyLock<Base> = LazyLock::new(|| {
+    let world = World::read();
+    let settings = SynthSettings {
+        seed: 5,
+        settlements: 3_000,
+        prescriptions: 900,
+        persons: 500,
+        planted: Planted { violations: 2, missed: 1, withdrawn: 2, near_misses: 1, innocents: 2 },
+        duplicates: 0.01,
+        traps: 0.01,
+        rejects: 0.01,
+        ..SynthSettings::default()
+    };
+    let (feed, truths) = world.feed(&settings);
+    let mut base = Base { world, settings, feed, truths, clues: BTreeMap::new(), counts: Counts::default() };
+    let order: Vec<usize> = (0..base.feed.len()).collect();
+    (base.clues, base.counts) = base.shards(&order, 1, 64);
+    assert!(base.clues.len() > base.truths.len() / 5, "{} clues", base.clues.len());
+    base
+});
+
+impl Base {
+    fn engine(&self, partitions: i32) -> Arc<Engine> {
+        self.world.engine(&self.settings, partitions)
+    }
+
+    /// Steps bare shards over the feed in `order`; a run ends where the input
+    /// changes or `run` messages are full.
+    fn shards(&self, order: &[usize], partitions: i32, run: usize) -> (BTreeMap<String, Word>, Counts) {
+        let engine = self.engine(partitions);
+        let mut all = Vec::new();
+        let mut counts = Counts::default();
+        for id in 0..partitions {
+            let mut bare = Bare { shard: Shard::new(Arc::clone(&engine), id), offsets: [0; 2], records: Vec::new(), counts: Counts::default() };
+            let own: Vec<&Generated> = order.iter().map(|idx| &self.feed[*idx]).filter(|message| feed::partition(message, partitions) == id).collect();
+            for of_input in own.chunk_by(|one, other| one.input == other.input) {
+                of_input.chunks(run).for_each(|messages| bare.step(messages));
+            }
+            bare.end();
+            all.extend(bare.records.iter().map(word));
+            counts.add(&bare.counts);
+        }
+        (effective(&all), counts)
+    }
+
+    fn check(&self, what: &str, clues: &BTreeMap<String, Word>) {
+        let differing = differences(&self.clues, clues);
+        assert!(differing.is_empty(), "{what}: {} differ:\n{}", differing.len(), differing.join("\n"));
+    }
+
+    /// Counts of messages are the same, too, whatever the order of arrival.
+    fn check_counts(&self, what: &str, counts: &Counts) {
+        let told = |counts: &Counts| (counts.evaluated, counts.duplicate, counts.correction, counts.rejected.clone(), counts.lines, counts.lines_unjudged);
+        assert_eq!(told(&self.counts), told(counts), "{what}");
+        assert_eq!(self.counts.unknown_codes, counts.unknown_codes, "{what}");
+        assert_eq!(self.counts.unknown_fields, counts.unknown_fields, "{what}");
+    }
+
+    fn check_run(&self, what: &str, run: &Run) {
+        self.check(what, &effective(&words(&run.clues)));
+        assert_eq!(run.rejects.len() as u64, self.counts.rejected_total(), "{what}: rejects");
+    }
+}
+
+struct Bare {
+    shard: Shard,
+    offsets: [i64; 2],
+    records: Vec<Record>,
+    counts: Counts,
+}
+
+impl Bare {
+    fn step(&mut self, messages: &[&Generated]) {
+        let Some(input) = messages.first().map(|message| message.input) else { return };
+        let mut run = OwnedMessages::default();
+        for message in messages {
+            run.push(feed::as_message(message, self.offsets[input]));
+            self.offsets[input] += 1;
+        }
+        self.take(input, &run);
+    }
+
+    fn end(&mut self) {
+        for input in 0..EVENT_TYPES.len() {
+            let mut run = OwnedMessages::default();
+            run.push(Message { offset: self.offsets[input], timestamp_ms: 0, key: None, value: None, watermark: Some(b"end") });
+            self.take(input, &run);
+        }
+    }
+
+    fn take(&mut self, input: InputId, run: &OwnedMessages) {
+        let effects = self.shard.step(input, run, 1, false);
+        assert_eq!(effects.stop, None);
+        assert!(effects.counts.balance());
+        self.counts.add(&effects.counts);
+        self.records.extend(effects.records.into_iter().filter(|record| record.output != claimsift::io::log::Output::Rejects));
+    }
+}
+
+/// Epochs of a few runs, so that there is a journal to recover from.
+fn cut(partitions: i32, workers: usize, run_messages_max: usize) -> Cut {
+    Cut { partitions, workers, run_messages_max, epoch_messages_max: 1024 }
+}
+
+#[test]
+fn run_sizes_partitions_and_workers_change_nothing() {
+    for (partitions, workers) in [(1, 1), (4, 1), (4, 2)] {
+        let engine = BASE.engine(partitions);
+        for run in [1, 7, 8192] {
+            let what = format!("{partitions} partitions, {workers} workers, runs of {run}");
+            BASE.check_run(&what, &run_over(&engine, &BASE.feed, &cut(partitions, workers, run), |_| {}));
+        }
+    }
+}
+
+#[test]
+fn the_order_of_the_two_inputs_changes_nothing() {
+    for first in [SETTLEMENT_INPUT, PRESCRIPTION_INPUT] {
+        let mut order: Vec<usize> = (0..BASE.feed.len()).collect();
+        order.sort_by_key(|idx| BASE.feed[*idx].input != first);
+        for (partitions, run) in [(1, 8192), (4, 64)] {
+            let what = format!("all of {} first, {partitions} partitions", EVENT_TYPES[first].name);
+            let (clues, counts) = BASE.shards(&order, partitions, run);
+            BASE.check(&what, &clues);
+            BASE.check_counts(&what, &counts);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Up to an hour is disorder, up to three days is lateness.
+    #[test]
+    fn arrival_within_what_may_be_late_changes_nothing(seed in any::<u64>(), late in prop_oneof![Just(3600_i64), Just(3 * 86_400)], partitions in prop_oneof![Just(1), Just(4)], run in prop_oneof![Just(1_usize), Just(7), Just(300)]) {
+        let mut random = Pcg64::seed_from_u64(seed);
+        let mut order: Vec<(i64, usize)> =
+            BASE.feed.iter().enumerate().map(|(idx, message)| (message.event_time.0 + random.random_range(0..late), idx)).collect();
+        order.sort_unstable();
+        let order: Vec<usize> = order.into_iter().map(|(_, idx)| idx).collect();
+        let (clues, counts) = BASE.shards(&order, partitions, run);
+        BASE.check("shuffled", &clues);
+        BASE.check_counts("shuffled", &counts);
+    }
+
+    #[test]
+    fn mishaps_change_nothing(seed in any::<u64>(), run in prop_oneof![Just(64_usize), Just(300)]) {
+        let faults = Faults { seed, commit_again: 1000, answer_lost: 500, expelled: 100, crash: 30 };
+        let engine = BASE.engine(4);
+        let interrupted = run_over(&engine, &BASE.feed, &cut(4, 2, run), |cluster| cluster.set_faults(Some(faults)));
+        BASE.check_run("with mishaps", &interrupted);
+    }
+}
+
+/// What is told, without where it came from.
+fn told(run: &Run) -> Vec<(String, u32, String, String)> {
+    let mut told: Vec<_> = words(&run.clues).into_iter().map(|word| (word.clue_id, word.revision, word.status, word.finding)).collect();
+    told.sort();
+    told
+}
+
+#[test]
+fn recovery_goes_on_with_the_revisions_that_were_told() {
+    let engine = BASE.engine(1);
+    // The inputs are far from each other in each run, so that halves of
+    // supplies meet late and clues are revised.
+    let cut = cut(1, 1, 128);
+    let whole = run_over(&engine, &BASE.feed, &cut, |_| {});
+    let expect = told(&whole);
+    assert!(expect.iter().any(|(_, revision, ..)| *revision > 1), "something is revised");
+    let mishaps = [
+        Mishap::Crash(CrashPoint::BeforeCommit),
+        Mishap::Crash(CrashPoint::AfterCommit),
+        Mishap::AnswerLost { landed: true },
+        Mishap::AnswerLost { landed: false },
+        Mishap::Crash(CrashPoint::Recovery),
+        Mishap::Expelled,
+        Mishap::CommitAgain,
+        Mishap::Crash(CrashPoint::Take),
+        Mishap::Crash(CrashPoint::Shards),
+    ];
+    let interrupted = run_over(&engine, &BASE.feed, &cut, |cluster| {
+        for (idx, mishap) in mishaps.iter().chain(&mishaps).enumerate() {
+            cluster.inject("worker-0", *mishap);
+            if idx % 2 == 0 {
+                cluster.inject("worker-0", Mishap::Crash(CrashPoint::AfterCommit));
+            }
+        }
+    });
+    BASE.check_run("interrupted", &interrupted);
+    let again = told(&interrupted);
+    let missing: Vec<_> = expect.iter().filter(|word| !again.contains(word)).collect();
+    let extra: Vec<_> = again.iter().filter(|word| !expect.contains(word)).collect();
+    assert!(missing.is_empty() && extra.is_empty(), "not told: {missing:#?}\ntold instead: {extra:#?}");
+}
+
+#[test]
+fn a_muted_replay_comes_to_the_same_state() {
+    let engine = BASE.engine(1);
+    let (history, rest) = BASE.feed.split_at(BASE.feed.len() * 24 / 25);
+    let run = |muted: bool| {
+        let mut bare = Bare { shard: Shard::new(Arc::clone(&engine), 0), offsets: [0; 2], records: Vec::new(), counts: Counts::default() };
+        let mut shuffled: Vec<&Generated> = history.iter().collect();
+        shuffled.shuffle(&mut Pcg64::seed_from_u64(3));
+        for of_input in shuffled.chunk_by(|one, other| one.input == other.input) {
+            let input = of_input[0].input;
+            let mut messages = OwnedMessages::default();
+            for message in of_input {
+                messages.push(feed::as_message(message, bare.offsets[input]));
+                bare.offsets[input] += 1;
+            }
+            bare.shard.step(input, &messages, 1, muted);
+        }
+        rest.chunk_by(|one, other| one.input == other.input).for_each(|messages| bare.step(&messages.iter().collect::<Vec<_>>()));
+        bare.end();
+        bare.records
+    };
+    assert_eq!(run(true), run(false), "what follows a replay is what would have followed the first time");
+}

@@ -1,0 +1,142 @@
+//! A live month with planted violations through the engine on the embedded
+//! log: everything planted is found with its grade, nothing else is raised,
+//! rejects are kept byte for byte, and traps change no clue.
+
+#[path = "support/effective.rs"]
+mod effective;
+#[path = "support/feed.rs"]
+mod feed;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use claimsift::engine::journal::JournalEntry;
+use claimsift::synth::SynthSettings;
+use claimsift::synth::Truth;
+use claimsift::synth::TruthKind;
+use claimsift::io::log::Record;
+use effective::Word;
+use effective::differences;
+use effective::effective;
+use effective::name_of;
+use effective::result_of;
+use effective::words;
+use feed::Cut;
+use feed::Run;
+use feed::World;
+use feed::run_generated;
+
+/// Runs so short that none holds the statements and the late bill of a day
+/// together: the clue of a withdrawn first visit is told before its bill comes.
+const CUT: Cut = Cut { partitions: 4, workers: 2, run_messages_max: 8, epoch_messages_max: 4096 };
+
+fn settings(seed: u64) -> SynthSettings {
+    SynthSettings { seed, settlements: 27_000, prescriptions: 3_000, persons: 5_400, ..SynthSettings::default() }
+}
+
+/// A reject as it must be kept: class, key and payload.
+type Kept = (String, Option<Vec<u8>>, Option<Vec<u8>>);
+
+fn kept(record: &Record) -> Kept {
+    let class = record.headers.iter().find(|(name, _)| *name == "class").map(|(_, class)| class.clone());
+    (class.unwrap_or_default(), record.key.clone(), record.value.clone())
+}
+
+/// What a planted case came to, where it is not what it should.
+fn mistakes(truths: &[Truth], words: &[Word]) -> Vec<String> {
+    let effective = effective(words);
+    let mut found = Vec::new();
+    let mut planted: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for truth in truths {
+        let name = name_of(&truth.key);
+        let mut tell = |what: &str| found.push(format!("{} {} {name} of {}: {what}", truth.rule, truth.pattern, truth.time));
+        let of_rule = |word: &&Word| word.rule == truth.rule && word.names.contains(&name);
+        let clues: Vec<&Word> = effective.values().filter(of_rule).collect();
+        match truth.kind {
+            TruthKind::Violation { grade } => {
+                if clues.is_empty() {
+                    tell("not found");
+                }
+                for clue in clues.iter().filter(|clue| clue.result != result_of(grade)) {
+                    tell(&format!("found as {}", clue.result));
+                }
+                planted.entry(truth.rule).or_default().insert(name.clone());
+            }
+            TruthKind::Missed { .. } if !clues.is_empty() => tell("an honest miss was found"),
+            TruthKind::Withdrawn => {
+                let statuses: Vec<&str> = words.iter().filter(of_rule).map(|word| word.status.as_str()).collect();
+                if statuses != ["NEW", "RETRACTED"] {
+                    tell(&format!("told as {statuses:?}"));
+                }
+            }
+            TruthKind::NearMiss | TruthKind::Innocent if !clues.is_empty() => tell("raised"),
+            TruthKind::Missed { .. } | TruthKind::NearMiss | TruthKind::Innocent => {}
+        }
+    }
+    for clue in effective.values() {
+        if planted.get(clue.rule.as_str()).is_none_or(|names| names.is_disjoint(&clue.names)) {
+            found.push(format!("{} raised what nobody planted: {}", clue.rule, clue.finding));
+        }
+    }
+    found
+}
+
+fn check_journal(run: &Run, fed: u64, statements: u64, duplicates: u64) {
+    let (mut n_in, mut duplicate) = (0, 0);
+    for record in &run.journal {
+        let entry: JournalEntry = serde_json::from_slice(record.record.value.as_deref().unwrap()).unwrap();
+        let rejected: u64 = entry.rejected.values().sum();
+        assert_eq!(entry.n_in, entry.evaluated + entry.duplicate + entry.correction + entry.statement + rejected, "{entry:?}");
+        assert_eq!(entry.n_in, entry.runs.iter().map(|run| run.messages).sum::<u64>(), "{entry:?}");
+        assert_eq!(entry.correction, 0, "{entry:?}");
+        n_in += entry.n_in;
+        duplicate += entry.duplicate;
+    }
+    assert_eq!(n_in, fed + statements, "every message is counted once");
+    assert_eq!(duplicate, duplicates, "every repeat is counted as one");
+}
+
+fn check(seed: u64) {
+    let world = World::read();
+    let clean_settings = settings(seed);
+    let (clean, truths, _) = run_generated(&world, &clean_settings, &CUT, |_| {});
+    let clean_words = words(&clean.clues);
+    let found = mistakes(&truths, &clean_words);
+    assert!(found.is_empty(), "seed {seed}:\n{}", found.join("\n"));
+    assert!(clean.rejects.is_empty());
+    assert!(truths.iter().any(|truth| truth.kind == TruthKind::Withdrawn));
+
+    let mixed_settings = SynthSettings { traps: 0.01, rejects: 0.01, duplicates: 0.01, ..clean_settings };
+    let (mut expected, mut fed, mut traps, mut duplicates) = (Vec::new(), 0_u64, 0_u64, 0_u64);
+    let (mixed, _, statements) = run_generated(&world, &mixed_settings, &CUT, |message| {
+        fed += 1;
+        traps += u64::from(message.trap.is_some());
+        duplicates += u64::from(message.duplicate);
+        if let Some(class) = message.reject {
+            expected.push((class.name().to_owned(), Some(message.person.clone().into_bytes()), feed::value(message).map(<[u8]>::to_vec)));
+        }
+    });
+    assert!(traps * 200 > fed && expected.len() as u64 * 200 > fed, "{traps} traps and {} rejects of {fed}", expected.len());
+    let differing = differences(&effective(&clean_words), &effective(&words(&mixed.clues)));
+    assert!(differing.is_empty(), "seed {seed}, clean and with traps:\n{}", differing.join("\n"));
+    let mut rejects: Vec<Kept> = mixed.rejects.iter().map(|record| kept(&record.record)).collect();
+    rejects.sort();
+    expected.sort();
+    for (one, other) in rejects.iter().zip(&expected) {
+        let text = |kept: &Kept| format!("{} {}", kept.0, String::from_utf8_lossy(kept.2.as_deref().unwrap_or_default()));
+        assert_eq!(one, other, "seed {seed}\nkept {}\nsent {}", text(one), text(other));
+    }
+    assert_eq!(rejects.len(), expected.len());
+    check_journal(&mixed, fed, statements, duplicates);
+    assert!(mixed.totals.counts.field_faults.is_empty(), "{:?}", mixed.totals.counts.field_faults);
+}
+
+#[test]
+fn what_is_planted_is_found_and_nothing_else() {
+    check(1);
+}
+
+#[test]
+fn what_is_planted_is_found_at_another_seed() {
+    check(20_260_301);
+}
