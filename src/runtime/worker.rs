@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::base::fault::Fault;
 use crate::base::fault::Remedy;
+use crate::base::fault::chain;
 use crate::base::ids::ShardId;
 use crate::base::limits::RUNS_PER_EPOCH_MAX;
 use crate::codecs::json::peek_event_time;
@@ -78,10 +79,15 @@ impl Default for WorkerSettings {
 
 /// What a worker tells while it runs. Called on the worker's thread.
 pub trait Observer {
+    /// The assignment changed; the shards are not yet rebuilt.
     fn shards(&mut self, _shards: &[ShardId]) {}
+    /// The shards are rebuilt and read on.
+    fn ready(&mut self, _shards: &[ShardId]) {}
     fn step(&mut self, _shard: ShardId, _effects: &Effects) {}
     fn watermark(&mut self, _shard: ShardId, _input: InputId, _watermark: crate::base::time::Civil) {}
     fn committed(&mut self, _messages: u64, _took: Duration) {}
+    /// A commit was refused and is sent again, or its shards were lost.
+    fn refused(&mut self, _lost: bool) {}
     fn alive(&mut self) {}
 }
 
@@ -137,15 +143,35 @@ impl<'a> Worker<'a> {
                 let shards = std::mem::take(&mut self.lost);
                 self.adopt(&shards, observer)?;
             }
-            let epoch = self.gather(observer)?;
+            if !self.lost.is_empty() {
+                idle = true;
+                continue;
+            }
+            let epoch = match self.gather(observer) {
+                Ok(epoch) => epoch,
+                // A shard has gone or may go. What was stepped of this epoch is
+                // not committed: state is rebuilt to where the journal ends.
+                Err(fault) if fault.remedy == Remedy::Retry => {
+                    tracing::info!(error = chain(&fault), "epoch given up, the group is asked again");
+                    self.lost = std::mem::take(&mut self.owned).into_keys().collect();
+                    idle = true;
+                    continue;
+                }
+                Err(fault) => return Err(fault),
+            };
             if wish.aborting() {
                 return self.log.leave();
             }
             idle = epoch.messages == 0;
             if !idle {
                 self.commit(epoch, wish, observer)?;
-            } else if self.settings.until_end && !self.owned.is_empty() && self.at_end()? {
-                return self.log.leave();
+            } else if self.settings.until_end && !self.owned.is_empty() {
+                match self.at_end() {
+                    Ok(true) => return self.log.leave(),
+                    Ok(false) => {}
+                    Err(fault) if fault.remedy == Remedy::Retry => {}
+                    Err(fault) => return Err(fault),
+                }
             }
         }
     }
@@ -154,9 +180,22 @@ impl<'a> Worker<'a> {
         self.owned.clear();
         observer.shards(shards);
         for shard in shards {
-            let owned = recover(&self.engine, self.log, *shard, self.settings.reject_limit_percent)?;
-            self.owned.insert(*shard, owned);
+            let recovered = recover(&self.engine, self.log, *shard, self.settings.reject_limit_percent, &mut || observer.alive());
+            match recovered {
+                Ok(owned) => {
+                    self.owned.insert(*shard, owned);
+                }
+                // The shard has gone or may go: what the group says next decides.
+                Err(fault) if fault.remedy == Remedy::Retry => {
+                    tracing::info!(shard, error = chain(&fault), "recovery given up, the group is asked again");
+                    self.owned.clear();
+                    self.lost = shards.to_vec();
+                    return Ok(());
+                }
+                Err(fault) => return Err(fault),
+            }
         }
+        observer.ready(shards);
         Ok(())
     }
 
@@ -294,14 +333,16 @@ impl<'a> Worker<'a> {
                     return Ok(());
                 }
                 Err(CommitFailure::Again(fault)) => {
-                    tracing::warn!(error = crate::base::fault::chain(&fault), "commit failed, the same write is sent again");
+                    observer.refused(false);
+                    tracing::warn!(error = chain(&fault), "commit failed, the same write is sent again");
                     if wish.aborting() {
                         return self.log.leave();
                     }
                 }
                 // The journal decides at the next assignment what landed.
                 Err(CommitFailure::Lost(fault)) if fault.remedy != Remedy::Stop => {
-                    tracing::warn!(error = crate::base::fault::chain(&fault), "shards lost, their state is rebuilt when they come back");
+                    observer.refused(true);
+                    tracing::warn!(error = chain(&fault), "shards lost, their state is rebuilt when they come back");
                     self.lost = std::mem::take(&mut self.owned).into_keys().collect();
                     return Ok(());
                 }
