@@ -24,7 +24,6 @@ use claimsift::io::kafka::admin;
 use claimsift::io::kafka::feed::Feed;
 use claimsift::io::partition::Partitioner;
 use claimsift::synth;
-use claimsift::synth::City;
 use claimsift::synth::SynthSettings;
 use rdkafka::ClientConfig;
 use rdkafka::Offset;
@@ -37,34 +36,19 @@ use support::oracle::Clue;
 use support::oracle::Effective;
 use support::oracle::Oracle;
 use support::oracle::check_equal;
+use support::site;
+use support::site::Tune;
+use support::site::city;
+use support::site::root;
 
 const PARTITIONS: i32 = 4;
 /// Looks at the broker before a test gives up; each takes some milliseconds at least.
 const LOOKS_MAX: usize = 200_000;
 const ANSWER: Duration = Duration::from_secs(20);
-/// The person of every message that a test adds by hand.
-const FORMER: &str = "2020-01-01";
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
 
 fn broker() -> &'static Broker {
     static BROKER: OnceLock<Broker> = OnceLock::new();
     BROKER.get_or_init(Broker::start)
-}
-
-fn city(on: NaiveDate) -> City {
-    let mut tables = Vec::new();
-    for folder in ["rules/reference", "demo/reference"] {
-        for name in ["institutions", "drug_master", "special_drug", "knowledge_points", "ceilings"] {
-            if let Ok(bytes) = std::fs::read(root().join(folder).join(format!("{name}.csv"))) {
-                tables.push((name, bytes));
-            }
-        }
-    }
-    let views: Vec<(&str, &[u8])> = tables.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
-    City::read(&views, on).unwrap()
 }
 
 /// A feed with everything in it: repeats, hard spellings, late messages, and
@@ -93,14 +77,6 @@ struct Site {
     started: std::cell::Cell<u32>,
 }
 
-/// What a test changes in the configuration.
-struct Tune<'a> {
-    instance: &'a str,
-    workers: u32,
-    epoch: u32,
-    more: &'a str,
-}
-
 const PLAIN: Tune<'static> = Tune { instance: "a", workers: 2, epoch: 3000, more: "" };
 
 impl Site {
@@ -115,23 +91,7 @@ impl Site {
 
     /// Writes the configuration of one worker process.
     fn config(&self, tune: &Tune<'_>) -> PathBuf {
-        let (kafka, root) = (&self.kafka, root().display());
-        let [settlement, prescription] = &kafka.inputs;
-        let (since, live) = self.dates;
-        let input = format!("{{ partitioner: murmur2, complete_from: {since} }}");
-        let text = format!(
-            "kafka: {{ bootstrap: \"{}\", group: {}, instance: {}, workers: {} }}\n\
-             topics: {{ settlement: {settlement}, prescription: {prescription}, clues: {}, shadow: {}, rejects: {}, journal: {} }}\n\
-             inputs: {{ settlement: {input}, prescription: {input} }}\n\
-             rules: \"{root}/rules\"\n\
-             reference: [\"{root}/rules/reference\", \"{root}/demo/reference\"]\n\
-             clues_from: {live}\n\
-             covered_areas: [\"9901\"]\n\
-             epoch: {{ messages_max: {} }}\n\
-             http: {{ listen: \"off\" }}\n\
-             log: {{ level: warn }}\n{}",
-            kafka.bootstrap, kafka.group, tune.instance, tune.workers, kafka.clues, kafka.shadow, kafka.rejects, kafka.journal, tune.epoch, tune.more
-        );
+        let text = site::config(&self.kafka, self.dates.0, self.dates.1, tune);
         let path = self.dir.path().join(format!("{}.yaml", tune.instance));
         std::fs::write(&path, text).unwrap();
         path
@@ -619,10 +579,9 @@ fn real_discharges_come_out_the_same_through_files_and_topics() {
         println!("no real discharges beside this checkout: nothing is compared");
         return;
     }
-    let since = NaiveDate::parse_from_str(FORMER, "%Y-%m-%d").unwrap();
+    let since = NaiveDate::from_ymd_opt(2020, 1, 1).unwrap();
     let site = Site::new("discharges", (since, since));
-    let tune = Tune { more: "", ..PLAIN };
-    let config = site.config(&tune);
+    let config = site.config(&PLAIN);
     let out = |name: &str| site.dir.path().join(name);
     let told = Command::new(env!("CARGO_BIN_EXE_claimsift"))
         .args(["run", "--config"])

@@ -4,3 +4,4 @@ pub mod broker;
 pub mod oracle;
 pub mod effective;
 pub mod feed;
+pub mod site;
