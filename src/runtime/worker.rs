@@ -1,10 +1,13 @@
 //! One worker: a thread that owns shards, and commits their epochs together.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::base::fault::Fault;
 use crate::base::fault::Remedy;
@@ -28,24 +31,43 @@ use crate::io::log::Record;
 use crate::runtime::recover::Owned;
 use crate::runtime::recover::recover;
 
-/// What a worker is asked to do, shared with whoever asks.
+/// What workers are asked to do, shared with whoever asks; and how far those
+/// of one process are that stop at the end.
 #[derive(Debug, Default)]
-pub struct Wish(AtomicU8);
+pub struct Wish {
+    asked: AtomicU8,
+    /// By slot: its shards, and whether they are at their end.
+    ends: Mutex<BTreeMap<usize, (Vec<ShardId>, bool)>>,
+}
 
 impl Wish {
     /// Finish the epoch, commit, leave.
     pub fn stop(&self) {
-        self.0.fetch_max(1, Ordering::Relaxed);
+        self.asked.fetch_max(1, Ordering::Relaxed);
     }
     /// Leave at once; what is not committed is done again by the next owner.
     pub fn abort(&self) {
-        self.0.fetch_max(2, Ordering::Relaxed);
+        self.asked.fetch_max(2, Ordering::Relaxed);
     }
     pub fn stopping(&self) -> bool {
-        self.0.load(Ordering::Relaxed) >= 1
+        self.asked.load(Ordering::Relaxed) >= 1
     }
     pub fn aborting(&self) -> bool {
-        self.0.load(Ordering::Relaxed) >= 2
+        self.asked.load(Ordering::Relaxed) >= 2
+    }
+
+    /// A worker tells how far it is. Returns whether it may leave: it is at its
+    /// end, and so are the others, if this process has all `partitions`. One
+    /// that left earlier would hand its shards over to be rebuilt for nothing.
+    fn may_leave(&self, slot: usize, shards: Vec<ShardId>, at_end: bool, partitions: i32) -> bool {
+        let mut ends = self.ends.lock();
+        ends.insert(slot, (shards, at_end));
+        let here: BTreeSet<ShardId> = ends.values().flat_map(|end| end.0.iter().copied()).collect();
+        at_end && (here.len() < usize::try_from(partitions).unwrap_or_default() || ends.values().all(|end| end.1 || end.0.is_empty()))
+    }
+
+    fn left(&self, slot: usize) {
+        self.ends.lock().remove(&slot);
     }
 }
 
@@ -60,6 +82,8 @@ pub struct WorkerSettings {
     pub accept_rejects_to: Option<i64>,
     /// Stop when every input of every shard is at its end.
     pub until_end: bool,
+    /// Tells workers apart that share a wish.
+    pub slot: usize,
     /// How long to wait for something to do.
     pub idle_wait: Duration,
 }
@@ -72,6 +96,7 @@ impl Default for WorkerSettings {
             reject_limit_percent: 5,
             accept_rejects_to: None,
             until_end: false,
+            slot: 0,
             idle_wait: Duration::from_millis(20),
         }
     }
@@ -128,6 +153,12 @@ impl<'a> Worker<'a> {
 
     /// Runs until asked to stop, until the end (if so set), or until a fault.
     pub fn run(&mut self, wish: &Wish, observer: &mut dyn Observer) -> Result<(), Fault> {
+        let result = self.work(wish, observer);
+        wish.left(self.settings.slot);
+        result
+    }
+
+    fn work(&mut self, wish: &Wish, observer: &mut dyn Observer) -> Result<(), Fault> {
         let mut idle = false;
         loop {
             observer.alive();
@@ -137,6 +168,7 @@ impl<'a> Worker<'a> {
             let wait = if idle { self.settings.idle_wait } else { Duration::ZERO };
             if let Some(shards) = self.log.shards(wait)? {
                 self.lost.clear();
+                wish.may_leave(self.settings.slot, shards.clone(), false, self.engine.settings.partitions);
                 self.adopt(&shards, observer)?;
             } else if !self.lost.is_empty() {
                 // Still ours: the journal says what landed.
@@ -165,12 +197,12 @@ impl<'a> Worker<'a> {
             idle = epoch.messages == 0;
             if !idle {
                 self.commit(epoch, wish, observer)?;
-            } else if self.settings.until_end && !self.owned.is_empty() {
-                match self.at_end() {
-                    Ok(true) => return self.log.leave(),
-                    Ok(false) => {}
-                    Err(fault) if fault.remedy == Remedy::Retry => {}
-                    Err(fault) => return Err(fault),
+            }
+            if self.settings.until_end {
+                let at_end = idle && !self.owned.is_empty() && self.at_end_or_gone()?;
+                let shards = self.owned.keys().copied().collect();
+                if wish.may_leave(self.settings.slot, shards, at_end, self.engine.settings.partitions) {
+                    return self.log.leave();
                 }
             }
         }
@@ -197,6 +229,14 @@ impl<'a> Worker<'a> {
         }
         observer.ready(shards);
         Ok(())
+    }
+
+    /// A shard that goes while it is asked is not at its end here.
+    fn at_end_or_gone(&mut self) -> Result<bool, Fault> {
+        match self.at_end() {
+            Err(fault) if fault.remedy == Remedy::Retry => Ok(false),
+            other => other,
+        }
     }
 
     fn at_end(&mut self) -> Result<bool, Fault> {
