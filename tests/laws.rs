@@ -10,7 +10,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::LazyLock;
 
+use claimsift::base::diagnostic;
+use claimsift::base::diagnostic::SourceText;
+use claimsift::base::pseudonym::IdentityKey;
 use claimsift::base::record::Message;
+use claimsift::base::time::Civil;
 use claimsift::engine::Engine;
 use claimsift::engine::effects::Counts;
 use claimsift::engine::shard::Shard;
@@ -22,6 +26,9 @@ use claimsift::io::log::Record;
 use claimsift::io::memory::CrashPoint;
 use claimsift::io::memory::Faults;
 use claimsift::io::memory::Mishap;
+use claimsift::ruleset::compile::EVALUATED;
+use claimsift::ruleset::compile::compile;
+use claimsift::ruleset::read;
 use claimsift::runtime::recover::OwnedMessages;
 use claimsift::synth::Generated;
 use claimsift::synth::Planted;
@@ -271,4 +278,78 @@ fn a_muted_replay_comes_to_the_same_state() {
         bare.records
     };
     assert_eq!(run(true), run(false), "what follows a replay is what would have followed the first time");
+}
+
+/// Numbers of orders are often counted by visit.
+#[test]
+fn one_order_number_of_two_persons_is_two_clues() {
+    let engine = BASE.engine(1);
+    let truth = BASE.truths.iter().find(|truth| truth.pattern == "class_two_over_7_days_bill_only").unwrap();
+    let planted = BASE.feed.iter().find(|message| message.truth.is_some_and(|idx| BASE.truths[idx] == *truth)).unwrap();
+    let text = String::from_utf8(planted.json.clone()).unwrap();
+    let setl_id = EVENT_TYPES[SETTLEMENT_INPUT].header.columns.iter().find(|column| column.name == "setl_id").unwrap().spellings();
+    let setl_id = setl_id.iter().find_map(|name| text.split(&format!("\"{name}\":\"")).nth(1)?.split('"').next()).unwrap().to_owned();
+    let other = format!("{}X", &truth.person[..truth.person.len() - 1]);
+    let json = text.replace(&setl_id, &format!("{setl_id}9")).replace(&truth.person, &other).into_bytes();
+    let twin = Generated { person: other, json, ..planted.clone() };
+    let mut bare = Bare { shard: Shard::new(engine, 0), offsets: [0; 2], records: Vec::new(), counts: Counts::default() };
+    bare.step(&[planted, &twin]);
+    bare.end();
+    assert_eq!(bare.counts.evaluated, 2, "{:?}", bare.counts);
+    let clues = effective(&bare.records.iter().map(word).collect::<Vec<_>>());
+    assert_eq!(clues.values().filter(|clue| clue.rule == truth.rule).count(), 2, "{clues:#?}");
+}
+
+fn by_hand(input: InputId, time: &str, json: serde_json::Value) -> Generated {
+    let event_time = Civil::parse(time).unwrap();
+    let timestamp_ms = SynthSettings::default().zone.utc_ms(event_time);
+    let person = json["psn_no"].as_str().unwrap().to_owned();
+    Generated { input, event_time, timestamp_ms, person, json: serde_json::to_vec(&json).unwrap(), ..Generated::default() }
+}
+
+fn consultation(area: &str, time: &str) -> Generated {
+    by_hand(PRESCRIPTION_INPUT, time, serde_json::json!({
+        "hosp_rxno": format!("RX{area}"), "mdtrt_id": format!("MR{area}"), "biz_type_code": "02", "psn_no": "P1", "gend": "2", "brdy": "1986-01-15",
+        "insu_plc_no": "990101", "mdtrtarea_no": area, "fixmedins_code": format!("H{area}00002"), "med_type": "11", "otp_ipt_flag": "1",
+        "prsc_time": time, "diseinfo": [{ "diag_code": "J06.9" }],
+        "rxdrugdetail": [{ "med_list_codg": "XJ01CAA027E001010199901", "drug_genname": "阿莫西林胶囊", "medc_days": 3, "drug_cnt": 1 }],
+    }))
+}
+
+fn visit(time: &str) -> Generated {
+    by_hand(SETTLEMENT_INPUT, time, serde_json::json!({
+        "setl_id": "S1", "mdtrt_id": "M1", "psn_no": "P1", "gend": "2", "brdy": "1986-01-15", "insu_admdvs": "990101", "fix_blng_admdvs": "990101",
+        "fixmedins_code": "H99010100002", "med_type": "11", "setl_time": time, "begntime": time, "medfee_sumamt": 10.0,
+        "diseinfo": [{ "diag_code": "J06.9" }],
+        "feedetl": [{ "feedetl_sn": "1", "med_list_codg": "001102000010000-110200001", "cnt": 1, "pric": 10, "det_item_fee_sumamt": 10, "fee_ocur_time": time }],
+    }))
+}
+
+/// Each consultation is judged by the settings of its own area, whichever of a
+/// person's consultations is heard of first.
+#[test]
+fn settings_of_an_area_hold_for_its_consultations_alone() {
+    let (mut texts, _) = read::load(&feed::path("rules")).unwrap();
+    const LOOKBACK: &str = "revisit_lookback_days: { default: 0,";
+    let rule = texts.iter_mut().find(|source| source.text.contains(LOOKBACK)).unwrap();
+    let text = rule.text.replace(LOOKBACK, &format!("{LOOKBACK} by_area: {{ \"990102\": 30 }},"));
+    *rule = Arc::new(SourceText { name: rule.name.clone(), text });
+    let (book, mut diagnostics) = read::read(&texts);
+    let (rules, more) = compile(&book, EVALUATED);
+    diagnostics.extend(more);
+    assert!(diagnostics.is_empty(), "{}", diagnostic::render(&diagnostics));
+    let base = BASE.engine(1);
+    let key = IdentityKey::from_bytes(&[9; 32]);
+    let engine = Arc::new(Engine::new(Arc::new(rules), Arc::clone(&base.references), base.settings.clone(), key));
+    // Seen in person two months before both: too long ago for the second area alone.
+    let messages = [visit("2026-01-10 09:00:00"), consultation("990101", "2026-03-10 09:00:00"), consultation("990102", "2026-03-11 09:00:00")];
+    for order in [[0, 1, 2], [0, 2, 1], [2, 1, 0], [1, 2, 0], [2, 0, 1], [1, 0, 2]] {
+        let mut bare = Bare { shard: Shard::new(Arc::clone(&engine), 0), offsets: [0; 2], records: Vec::new(), counts: Counts::default() };
+        order.iter().for_each(|idx| bare.step(&[&messages[*idx]]));
+        bare.end();
+        assert_eq!(bare.counts.evaluated, 3, "{:?}", bare.counts);
+        let clues = effective(&bare.records.iter().map(word).collect::<Vec<_>>());
+        let names: Vec<_> = clues.values().flat_map(|clue| clue.names.iter().map(String::as_str)).collect();
+        assert_eq!(names, ["RX990102"], "{order:?}: {clues:#?}");
+    }
 }

@@ -25,7 +25,7 @@ const SUSPECTED_PER_100_000_LINES: u64 = 1;
 fn rules_stay_silent_where_nothing_is_wrong() {
     let world = World::read();
     assert_eq!(patterns_left_out(&world.city), [""; 0], "the demo city can act out every pattern");
-    let settings = SynthSettings::quiet(7, 80_000, 10_000, EACH);
+    let settings = SynthSettings::quiet(7, 100_000, 12_000, EACH);
     let cut = Cut { partitions: 4, workers: 2, run_messages_max: 1024, epoch_messages_max: 32_768 };
     let (mut messages, mut live) = (0_u64, 0_u64);
     let first = settings.live_first();

@@ -569,12 +569,13 @@ fn from_two_institutions(rows: &[SupplyRow<'_>]) -> bool {
     institutions.any(|other| Some(other) != first)
 }
 
+/// The person stands in it because numbers of orders are often counted by
+/// visit: two persons' supplies must never be words about one clue.
 fn supply_anchor(shard: &Shard, row: &SupplyRow<'_>) -> Vec<String> {
     let anchor = &row.supply.anchor;
     let substance = shard.memory.symbols.text(row.key.substance).unwrap_or_default();
-    // Numbers are an institution's own: without one the person tells them apart.
-    let institution = anchor.institution.map(str::to_owned).unwrap_or_else(|| shard.persons.key(row.key.person).to_string());
-    vec!["supply".to_owned(), institution, anchor.number.to_string(), substance.to_owned()]
+    let institution = anchor.institution.unwrap_or_default().to_owned();
+    vec!["supply".to_owned(), shard.persons.key(row.key.person).to_string(), institution, anchor.number.to_string(), substance.to_owned()]
 }
 
 /// What a told finding says that a revision needs.

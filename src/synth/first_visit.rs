@@ -118,13 +118,13 @@ pub(super) fn new_disease_of_known_group(s: &mut Stage) -> Option<TruthKey> {
     put(s, rx)
 }
 
-/// The visit was before the consultation, but its bill is heard of two days
-/// later: after the rule has waited, and still within lateness.
+/// The visit was before the consultation, but its bill is heard of almost three
+/// days later: long after the rule has waited, and still within lateness.
 pub(super) fn bill_arrives_late(s: &mut Stage) -> Option<TruthKey> {
     let (person, time, rx) = hypertension(s)?;
     let (hospital, earlier) = (s.hospital(), Civil(time.0 - 3 * 3600));
     let bill = s.visit(person, hospital, earlier, HYPERTENSION);
-    let delay = time.0 + 40 * 3600 - bill.time.0;
+    let delay = time.0 + 64 * 3600 - bill.time.0;
     s.put_bill(bill);
     if let Some(last) = s.scripted.last_mut() {
         last.delay = Some(delay);
