@@ -17,5 +17,6 @@ pub mod settings;
 pub mod shard;
 pub mod supply_rows;
 pub mod tell;
+pub mod words;
 
 pub use settings::Engine;
