@@ -5,6 +5,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
@@ -24,7 +25,6 @@ use claimsift::io::kafka::admin;
 use claimsift::io::kafka::feed::Feed;
 use claimsift::io::partition::Partitioner;
 use claimsift::synth;
-use claimsift::synth::City;
 use claimsift::synth::SynthSettings;
 use rdkafka::ClientConfig;
 use rdkafka::Offset;
@@ -37,34 +37,19 @@ use support::oracle::Clue;
 use support::oracle::Effective;
 use support::oracle::Oracle;
 use support::oracle::check_equal;
+use support::site;
+use support::site::Tune;
+use support::site::city;
+use support::site::root;
 
 const PARTITIONS: i32 = 4;
 /// Looks at the broker before a test gives up; each takes some milliseconds at least.
 const LOOKS_MAX: usize = 200_000;
 const ANSWER: Duration = Duration::from_secs(20);
-/// The person of every message that a test adds by hand.
-const FORMER: &str = "2020-01-01";
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
 
 fn broker() -> &'static Broker {
     static BROKER: OnceLock<Broker> = OnceLock::new();
     BROKER.get_or_init(Broker::start)
-}
-
-fn city(on: NaiveDate) -> City {
-    let mut tables = Vec::new();
-    for folder in ["rules/reference", "demo/reference"] {
-        for name in ["institutions", "drug_master", "special_drug", "knowledge_points", "ceilings"] {
-            if let Ok(bytes) = std::fs::read(root().join(folder).join(format!("{name}.csv"))) {
-                tables.push((name, bytes));
-            }
-        }
-    }
-    let views: Vec<(&str, &[u8])> = tables.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
-    City::read(&views, on).unwrap()
 }
 
 /// A feed with everything in it: repeats, hard spellings, late messages, and
@@ -93,14 +78,6 @@ struct Site {
     started: std::cell::Cell<u32>,
 }
 
-/// What a test changes in the configuration.
-struct Tune<'a> {
-    instance: &'a str,
-    workers: u32,
-    epoch: u32,
-    more: &'a str,
-}
-
 const PLAIN: Tune<'static> = Tune { instance: "a", workers: 2, epoch: 3000, more: "" };
 
 impl Site {
@@ -115,23 +92,7 @@ impl Site {
 
     /// Writes the configuration of one worker process.
     fn config(&self, tune: &Tune<'_>) -> PathBuf {
-        let (kafka, root) = (&self.kafka, root().display());
-        let [settlement, prescription] = &kafka.inputs;
-        let (since, live) = self.dates;
-        let input = format!("{{ partitioner: murmur2, complete_from: {since} }}");
-        let text = format!(
-            "kafka: {{ bootstrap: \"{}\", group: {}, instance: {}, workers: {} }}\n\
-             topics: {{ settlement: {settlement}, prescription: {prescription}, clues: {}, shadow: {}, rejects: {}, journal: {} }}\n\
-             inputs: {{ settlement: {input}, prescription: {input} }}\n\
-             rules: \"{root}/rules\"\n\
-             reference: [\"{root}/rules/reference\", \"{root}/demo/reference\"]\n\
-             clues_from: {live}\n\
-             covered_areas: [\"9901\"]\n\
-             epoch: {{ messages_max: {} }}\n\
-             http: {{ listen: \"off\" }}\n\
-             log: {{ level: warn }}\n{}",
-            kafka.bootstrap, kafka.group, tune.instance, tune.workers, kafka.clues, kafka.shadow, kafka.rejects, kafka.journal, tune.epoch, tune.more
-        );
+        let text = site::config(&self.kafka, self.dates.0, self.dates.1, tune);
         let path = self.dir.path().join(format!("{}.yaml", tune.instance));
         std::fs::write(&path, text).unwrap();
         path
@@ -197,6 +158,31 @@ impl Site {
             }
         }
         panic!("only {} of {count} messages are journalled", self.journalled());
+    }
+
+    /// Runs over files: what was found, the rejects' lines, and what was told.
+    fn over_files(&self, config: &Path, settlements: &Path, prescriptions: Option<&Path>) -> (Effective, usize, String) {
+        let out = |name: &str| self.dir.path().join(format!("out-{name}.ndjson"));
+        let mut run = Command::new(env!("CARGO_BIN_EXE_claimsift"));
+        run.args(["run", "--config"]).arg(config).arg("--settlement").arg(settlements);
+        if let Some(prescriptions) = prescriptions {
+            run.arg("--prescription").arg(prescriptions);
+        }
+        for name in ["clues", "shadow", "rejects"] {
+            run.arg(format!("--{name}")).arg(out(name));
+        }
+        let output = run.output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{told}");
+        let lines = |name: &str| {
+            let text = std::fs::read(out(name)).unwrap();
+            text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect::<Vec<_>>()
+        };
+        let mut effective = Effective::default();
+        for line in lines("clues").into_iter().chain(lines("shadow")) {
+            effective.add(&line);
+        }
+        (effective, lines("rejects").len(), told)
     }
 
     fn effective(&self) -> Effective {
@@ -374,6 +360,11 @@ struct Fed {
 /// Generates the feed into the topics, ends it with statements, and computes
 /// what is to be found.
 fn fill(kafka: &KafkaSettings, settings: &SynthSettings) -> Fed {
+    fill_and(kafka, settings, &mut |_| {})
+}
+
+/// The same; `each` sees the messages that can be used.
+fn fill_and(kafka: &KafkaSettings, settings: &SynthSettings, each: &mut dyn FnMut(&synth::Generated)) -> Fed {
     let city = city(settings.live_first());
     let mut oracle = Oracle::new(root(), settings.live_first(), settings.first_day(), "9901");
     let mut generator = synth::generate(settings, &city);
@@ -390,7 +381,10 @@ fn fill(kafka: &KafkaSettings, settings: &SynthSettings) -> Fed {
         feed.send(topic, partition, Some(key), value, event.timestamp_ms).unwrap();
         messages += 1;
         match event.reject {
-            None => oracle.add(event.input, &event.json),
+            None => {
+                oracle.add(event.input, &event.json);
+                each(&event);
+            }
             Some(class) => {
                 let message = Refused {
                     topic: topic.clone(),
@@ -496,7 +490,15 @@ fn a_stop_in_good_order_and_a_stop_at_once_lose_nothing() {
     let settings = feed_settings(9, events);
     let site = Site::of("stopped", &settings);
     let config = site.config(&Tune { workers: 1, epoch: 1000, ..PLAIN });
-    let fed = fill(&site.kafka, &settings);
+    let names = ["settlement", "prescription"].map(|name| site.dir.path().join(format!("{name}.ndjson")));
+    let mut files = names.each_ref().map(|name| std::io::BufWriter::new(File::create(name).unwrap()));
+    let fed = fill_and(&site.kafka, &settings, &mut |event| {
+        // A raw line break can only stand between two tokens.
+        let line: Vec<u8> = event.json.iter().map(|byte| if *byte == b'\n' { b' ' } else { *byte }).collect();
+        let file = &mut files[event.input];
+        file.write_all(&line).and_then(|()| file.write_all(b"\n")).unwrap();
+    });
+    files.iter_mut().for_each(|file| file.flush().unwrap());
     let mut worker = site.start(&config, &[]);
     site.until_journalled(1, &mut [&mut worker]);
     worker.signal("TERM");
@@ -515,7 +517,9 @@ fn a_stop_in_good_order_and_a_stop_at_once_lose_nothing() {
     assert!(!told.contains("panicked"), "{told}");
 
     site.finish(&config);
-    check(&site, &fed);
+    let effective = check(&site, &fed);
+    let [settlements, prescriptions] = names;
+    assert_eq!(site.over_files(&config, &settlements, Some(&prescriptions)).0.findings(), effective.findings(), "files give the same bytes");
 }
 
 #[test]
@@ -619,27 +623,10 @@ fn real_discharges_come_out_the_same_through_files_and_topics() {
         println!("no real discharges beside this checkout: nothing is compared");
         return;
     }
-    let since = NaiveDate::parse_from_str(FORMER, "%Y-%m-%d").unwrap();
+    let since = NaiveDate::from_ymd_opt(2020, 1, 1).unwrap();
     let site = Site::new("discharges", (since, since));
-    let tune = Tune { more: "", ..PLAIN };
-    let config = site.config(&tune);
-    let out = |name: &str| site.dir.path().join(name);
-    let told = Command::new(env!("CARGO_BIN_EXE_claimsift"))
-        .args(["run", "--config"])
-        .arg(&config)
-        .arg("--settlement")
-        .arg(&path)
-        .arg("--clues")
-        .arg(out("clues.ndjson"))
-        .arg("--shadow")
-        .arg(out("shadow.ndjson"))
-        .arg("--rejects")
-        .arg(out("rejects.ndjson"))
-        .output()
-        .unwrap();
-    let told_files = String::from_utf8_lossy(&told.stderr).into_owned();
-    assert!(told.status.success(), "{told_files}");
-
+    let config = site.config(&PLAIN);
+    let (from_files, rejected_lines, told_files) = site.over_files(&config, &path, None);
     let mut lines = Vec::new();
     let mut reader = std::io::BufReader::new(flate2::read::MultiGzDecoder::new(File::open(&path).unwrap()));
     std::io::Read::read_to_end(&mut reader, &mut lines).unwrap();
@@ -659,11 +646,6 @@ fn real_discharges_come_out_the_same_through_files_and_topics() {
     assert_eq!(messages, 36_631);
     site.check_journal(messages + 2 * u64::try_from(PARTITIONS).unwrap());
 
-    let mut from_files = Effective::default();
-    for name in ["clues.ndjson", "shadow.ndjson"] {
-        let text = std::fs::read(out(name)).unwrap();
-        text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).for_each(|line| from_files.add(line));
-    }
     let effective = site.effective();
     assert_eq!(from_files.findings(), effective.findings());
     for clue in effective.clues() {
@@ -674,7 +656,6 @@ fn real_discharges_come_out_the_same_through_files_and_topics() {
         assert!(record.headers.iter().any(|header| header.0 == "reason" && header.1.as_ref().is_some_and(|text| !text.is_empty())));
         rejects += 1;
     });
-    let lines = std::fs::read(out("rejects.ndjson")).unwrap();
-    assert_eq!(lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count(), rejects);
+    assert_eq!(rejected_lines, rejects);
     println!("{} clues, {rejects} rejects; files: {told_files}", effective.clues().len());
 }

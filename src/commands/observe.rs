@@ -138,8 +138,16 @@ impl Observer for Reporter {
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         self.shards = shards.iter().map(|shard| (*shard, self.metrics.shard(&names, *shard))).collect();
         self.worker.shards.set(i64::try_from(shards.len()).unwrap_or(i64::MAX));
-        self.health.set_ready(self.slot, true);
+        self.health.set_ready(self.slot, false);
         tracing::info!(slot = self.slot, shards = ?shards, "shards assigned");
+    }
+
+    fn ready(&mut self, _: &[ShardId]) {
+        self.health.set_ready(self.slot, true);
+    }
+
+    fn refused(&mut self, lost: bool) {
+        if lost { self.epochs.lost.inc() } else { self.epochs.again.inc() }
     }
 
     fn step(&mut self, shard: ShardId, effects: &Effects) {

@@ -108,12 +108,13 @@ impl Run {
         }
     }
 
-    fn worker_settings(&self, settings: &Settings, until_end: bool) -> WorkerSettings {
+    fn worker_settings(&self, settings: &Settings, until_end: bool, slot: usize) -> WorkerSettings {
         WorkerSettings {
             epoch_messages_max: settings.epoch.messages_max,
             reject_limit_percent: settings.rejects.rate_limit_percent,
             accept_rejects_to: self.accept_rejects_to,
             until_end,
+            slot,
             ..WorkerSettings::default()
         }
     }
@@ -142,7 +143,7 @@ impl Run {
         let mut totals = Totals::default();
         let wish = Arc::new(Wish::default());
         listen_for_signals(Arc::clone(&wish));
-        Worker::new(engine, &mut log, self.worker_settings(settings, true), &clock).run(&wish, &mut totals)?;
+        Worker::new(engine, &mut log, self.worker_settings(settings, true, 0), &clock).run(&wish, &mut totals)?;
         say(&summary(&totals));
         if !log.complete() {
             return Err(Failure::Plain("stopped before the end of the input, no output was kept".to_owned()));
@@ -229,7 +230,7 @@ impl Run {
                 Failure::Mistakes(text) | Failure::Plain(text) => Fault::stop("read Kafka settings", text),
             })?;
             let result = KafkaLog::connect(own).and_then(|mut log| {
-                let worker_settings = self.worker_settings(settings, self.until_end);
+                let worker_settings = self.worker_settings(settings, self.until_end, slot);
                 Worker::new(Arc::clone(engine), &mut log, worker_settings, clock).run(wish, observer)
             });
             match result {

@@ -26,7 +26,14 @@ pub struct Owned {
 }
 
 /// Rebuilds the shard and puts the log at the offsets where the journal ends.
-pub fn recover(engine: &Arc<Engine>, log: &mut dyn Log, shard: ShardId, reject_limit_percent: u32) -> Result<Owned, Fault> {
+/// `alive` is called before each epoch, because a long history takes its time.
+pub fn recover(
+    engine: &Arc<Engine>,
+    log: &mut dyn Log,
+    shard: ShardId,
+    reject_limit_percent: u32,
+    alive: &mut dyn FnMut(),
+) -> Result<Owned, Fault> {
     let committed = log.committed(shard)?;
     let values = log.journal(shard)?;
     let entries = JournalEntry::decode_all(&values).map_err(|fault| Fault::stop(format!("read journal of shard {shard}"), fault))?;
@@ -71,6 +78,7 @@ pub fn recover(engine: &Arc<Engine>, log: &mut dyn Log, shard: ShardId, reject_l
         breakers: EVENT_TYPES.iter().map(|_| Breaker::new(reject_limit_percent)).collect(),
     };
     for entry in &entries {
+        alive();
         replay(log, &mut owned, shard, entry)?;
     }
     log.seek(shard, &owned.offsets)?;

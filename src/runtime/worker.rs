@@ -1,13 +1,17 @@
 //! One worker: a thread that owns shards, and commits their epochs together.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use crate::base::fault::Fault;
 use crate::base::fault::Remedy;
+use crate::base::fault::chain;
 use crate::base::ids::ShardId;
 use crate::base::limits::RUNS_PER_EPOCH_MAX;
 use crate::codecs::json::peek_event_time;
@@ -27,24 +31,43 @@ use crate::io::log::Record;
 use crate::runtime::recover::Owned;
 use crate::runtime::recover::recover;
 
-/// What a worker is asked to do, shared with whoever asks.
+/// What workers are asked to do, shared with whoever asks; and how far those
+/// of one process are that stop at the end.
 #[derive(Debug, Default)]
-pub struct Wish(AtomicU8);
+pub struct Wish {
+    asked: AtomicU8,
+    /// By slot: its shards, and whether they are at their end.
+    ends: Mutex<BTreeMap<usize, (Vec<ShardId>, bool)>>,
+}
 
 impl Wish {
     /// Finish the epoch, commit, leave.
     pub fn stop(&self) {
-        self.0.fetch_max(1, Ordering::Relaxed);
+        self.asked.fetch_max(1, Ordering::Relaxed);
     }
     /// Leave at once; what is not committed is done again by the next owner.
     pub fn abort(&self) {
-        self.0.fetch_max(2, Ordering::Relaxed);
+        self.asked.fetch_max(2, Ordering::Relaxed);
     }
     pub fn stopping(&self) -> bool {
-        self.0.load(Ordering::Relaxed) >= 1
+        self.asked.load(Ordering::Relaxed) >= 1
     }
     pub fn aborting(&self) -> bool {
-        self.0.load(Ordering::Relaxed) >= 2
+        self.asked.load(Ordering::Relaxed) >= 2
+    }
+
+    /// A worker tells how far it is. Returns whether it may leave: it is at its
+    /// end, and so are the others, if this process has all `partitions`. One
+    /// that left earlier would hand its shards over to be rebuilt for nothing.
+    fn may_leave(&self, slot: usize, shards: Vec<ShardId>, at_end: bool, partitions: i32) -> bool {
+        let mut ends = self.ends.lock();
+        ends.insert(slot, (shards, at_end));
+        let here: BTreeSet<ShardId> = ends.values().flat_map(|end| end.0.iter().copied()).collect();
+        at_end && (here.len() < usize::try_from(partitions).unwrap_or_default() || ends.values().all(|end| end.1 || end.0.is_empty()))
+    }
+
+    fn left(&self, slot: usize) {
+        self.ends.lock().remove(&slot);
     }
 }
 
@@ -59,6 +82,8 @@ pub struct WorkerSettings {
     pub accept_rejects_to: Option<i64>,
     /// Stop when every input of every shard is at its end.
     pub until_end: bool,
+    /// Tells workers apart that share a wish.
+    pub slot: usize,
     /// How long to wait for something to do.
     pub idle_wait: Duration,
 }
@@ -71,6 +96,7 @@ impl Default for WorkerSettings {
             reject_limit_percent: 5,
             accept_rejects_to: None,
             until_end: false,
+            slot: 0,
             idle_wait: Duration::from_millis(20),
         }
     }
@@ -78,10 +104,15 @@ impl Default for WorkerSettings {
 
 /// What a worker tells while it runs. Called on the worker's thread.
 pub trait Observer {
+    /// The assignment changed; the shards are not yet rebuilt.
     fn shards(&mut self, _shards: &[ShardId]) {}
+    /// The shards are rebuilt and read on.
+    fn ready(&mut self, _shards: &[ShardId]) {}
     fn step(&mut self, _shard: ShardId, _effects: &Effects) {}
     fn watermark(&mut self, _shard: ShardId, _input: InputId, _watermark: crate::base::time::Civil) {}
     fn committed(&mut self, _messages: u64, _took: Duration) {}
+    /// A commit was refused and is sent again, or its shards were lost.
+    fn refused(&mut self, _lost: bool) {}
     fn alive(&mut self) {}
 }
 
@@ -122,6 +153,12 @@ impl<'a> Worker<'a> {
 
     /// Runs until asked to stop, until the end (if so set), or until a fault.
     pub fn run(&mut self, wish: &Wish, observer: &mut dyn Observer) -> Result<(), Fault> {
+        let result = self.work(wish, observer);
+        wish.left(self.settings.slot);
+        result
+    }
+
+    fn work(&mut self, wish: &Wish, observer: &mut dyn Observer) -> Result<(), Fault> {
         let mut idle = false;
         loop {
             observer.alive();
@@ -131,21 +168,42 @@ impl<'a> Worker<'a> {
             let wait = if idle { self.settings.idle_wait } else { Duration::ZERO };
             if let Some(shards) = self.log.shards(wait)? {
                 self.lost.clear();
+                wish.may_leave(self.settings.slot, shards.clone(), false, self.engine.settings.partitions);
                 self.adopt(&shards, observer)?;
             } else if !self.lost.is_empty() {
                 // Still ours: the journal says what landed.
                 let shards = std::mem::take(&mut self.lost);
                 self.adopt(&shards, observer)?;
             }
-            let epoch = self.gather(observer)?;
+            if !self.lost.is_empty() {
+                idle = true;
+                continue;
+            }
+            let epoch = match self.gather(observer) {
+                Ok(epoch) => epoch,
+                // A shard has gone or may go. What was stepped of this epoch is
+                // not committed: state is rebuilt to where the journal ends.
+                Err(fault) if fault.remedy == Remedy::Retry => {
+                    tracing::info!(error = chain(&fault), "epoch given up, the group is asked again");
+                    self.lost = std::mem::take(&mut self.owned).into_keys().collect();
+                    idle = true;
+                    continue;
+                }
+                Err(fault) => return Err(fault),
+            };
             if wish.aborting() {
                 return self.log.leave();
             }
             idle = epoch.messages == 0;
             if !idle {
                 self.commit(epoch, wish, observer)?;
-            } else if self.settings.until_end && !self.owned.is_empty() && self.at_end()? {
-                return self.log.leave();
+            }
+            if self.settings.until_end {
+                let at_end = idle && !self.owned.is_empty() && self.at_end_or_gone()?;
+                let shards = self.owned.keys().copied().collect();
+                if wish.may_leave(self.settings.slot, shards, at_end, self.engine.settings.partitions) {
+                    return self.log.leave();
+                }
             }
         }
     }
@@ -154,10 +212,31 @@ impl<'a> Worker<'a> {
         self.owned.clear();
         observer.shards(shards);
         for shard in shards {
-            let owned = recover(&self.engine, self.log, *shard, self.settings.reject_limit_percent)?;
-            self.owned.insert(*shard, owned);
+            let recovered = recover(&self.engine, self.log, *shard, self.settings.reject_limit_percent, &mut || observer.alive());
+            match recovered {
+                Ok(owned) => {
+                    self.owned.insert(*shard, owned);
+                }
+                // The shard has gone or may go: what the group says next decides.
+                Err(fault) if fault.remedy == Remedy::Retry => {
+                    tracing::info!(shard, error = chain(&fault), "recovery given up, the group is asked again");
+                    self.owned.clear();
+                    self.lost = shards.to_vec();
+                    return Ok(());
+                }
+                Err(fault) => return Err(fault),
+            }
         }
+        observer.ready(shards);
         Ok(())
+    }
+
+    /// A shard that goes while it is asked is not at its end here.
+    fn at_end_or_gone(&mut self) -> Result<bool, Fault> {
+        match self.at_end() {
+            Err(fault) if fault.remedy == Remedy::Retry => Ok(false),
+            other => other,
+        }
     }
 
     fn at_end(&mut self) -> Result<bool, Fault> {
@@ -294,14 +373,16 @@ impl<'a> Worker<'a> {
                     return Ok(());
                 }
                 Err(CommitFailure::Again(fault)) => {
-                    tracing::warn!(error = crate::base::fault::chain(&fault), "commit failed, the same write is sent again");
+                    observer.refused(false);
+                    tracing::warn!(error = chain(&fault), "commit failed, the same write is sent again");
                     if wish.aborting() {
                         return self.log.leave();
                     }
                 }
                 // The journal decides at the next assignment what landed.
                 Err(CommitFailure::Lost(fault)) if fault.remedy != Remedy::Stop => {
-                    tracing::warn!(error = crate::base::fault::chain(&fault), "shards lost, their state is rebuilt when they come back");
+                    observer.refused(true);
+                    tracing::warn!(error = chain(&fault), "shards lost, their state is rebuilt when they come back");
                     self.lost = std::mem::take(&mut self.owned).into_keys().collect();
                     return Ok(());
                 }

@@ -54,6 +54,14 @@ impl Broker {
         assert_eq!(created.len(), 6);
         settings
     }
+
+    /// The inputs of `from` with outputs of another name, which are made.
+    pub fn with_outputs(&self, from: &KafkaSettings, name: &str, partitions: i32) -> KafkaSettings {
+        let settings = KafkaSettings { inputs: from.inputs.clone(), ..self.settings(name, "unused") };
+        let created = admin::create_topics(&settings, partitions, 1).expect("topics");
+        assert_eq!(created.len(), 4);
+        settings
+    }
 }
 
 impl Drop for Broker {

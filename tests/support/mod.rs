@@ -4,3 +4,4 @@ pub mod broker;
 pub mod effective;
 pub mod feed;
 pub mod oracle;
+pub mod site;
