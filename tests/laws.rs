@@ -12,6 +12,8 @@ use std::sync::LazyLock;
 
 use claimsift::base::diagnostic;
 use claimsift::base::diagnostic::SourceText;
+use claimsift::base::fault::Remedy;
+use claimsift::base::fault::chain;
 use claimsift::base::pseudonym::IdentityKey;
 use claimsift::base::record::Message;
 use claimsift::base::time::Civil;
@@ -22,14 +24,20 @@ use claimsift::events::EVENT_TYPES;
 use claimsift::events::InputId;
 use claimsift::events::PRESCRIPTION_INPUT;
 use claimsift::events::SETTLEMENT_INPUT;
+use claimsift::io::log::Output;
 use claimsift::io::log::Record;
 use claimsift::io::memory::CrashPoint;
 use claimsift::io::memory::Faults;
+use claimsift::io::memory::MemoryCluster;
 use claimsift::io::memory::Mishap;
 use claimsift::ruleset::compile::EVALUATED;
 use claimsift::ruleset::compile::compile;
 use claimsift::ruleset::read;
 use claimsift::runtime::recover::OwnedMessages;
+use claimsift::runtime::worker::Silent;
+use claimsift::runtime::worker::Wish;
+use claimsift::runtime::worker::Worker;
+use claimsift::runtime::worker::WorkerSettings;
 use claimsift::synth::Generated;
 use claimsift::synth::Planted;
 use claimsift::synth::SynthSettings;
@@ -155,7 +163,7 @@ impl Bare {
         assert_eq!(effects.stop, None);
         assert!(effects.counts.balance());
         self.counts.add(&effects.counts);
-        self.records.extend(effects.records.into_iter().filter(|record| record.output != claimsift::io::log::Output::Rejects));
+        self.records.extend(effects.records.into_iter().filter(|record| record.output != Output::Rejects));
     }
 }
 
@@ -278,6 +286,26 @@ fn a_muted_replay_comes_to_the_same_state() {
         bare.records
     };
     assert_eq!(run(true), run(false), "what follows a replay is what would have followed the first time");
+}
+
+/// A message in a partition that its person does not hash to says that the feed
+/// is partitioned otherwise than configured: whatever came of it would be wrong.
+#[test]
+fn a_message_in_the_wrong_partition_stops_the_worker_and_nothing_is_committed() {
+    let cluster = MemoryCluster::new(4);
+    BASE.feed[..100].iter().for_each(|message| feed::send(&cluster, message));
+    let message = BASE.feed[100..].iter().find(|message| message.reject.is_none()).unwrap();
+    let wrong = (feed::partition(message, 4) + 1) % 4;
+    cluster.feed(message.input, wrong, Some(message.person.clone().into_bytes()), Some(message.json.clone()), message.timestamp_ms, None);
+    cluster.end();
+    let mut log = cluster.worker("worker-0", feed::GROUP);
+    let settings = WorkerSettings { until_end: true, ..WorkerSettings::default() };
+    let fault = Worker::new(BASE.engine(4), &mut log, settings, &feed::NoClock).run(&Wish::default(), &mut Silent).unwrap_err();
+    assert_eq!(fault.remedy, Remedy::Stop);
+    assert!(chain(&fault).contains("wrong_partition") && !chain(&fault).contains(&message.person), "{}", chain(&fault));
+    for output in [Output::Clues, Output::Rejects, Output::Journal] {
+        assert_eq!(cluster.output(output), [], "{output:?}");
+    }
 }
 
 /// Numbers of orders are often counted by visit.

@@ -10,11 +10,13 @@ mod feed;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use claimsift::codecs::RejectClass;
 use claimsift::engine::journal::JournalEntry;
+use claimsift::io::log::Record;
 use claimsift::synth::SynthSettings;
+use claimsift::synth::TrapKind;
 use claimsift::synth::Truth;
 use claimsift::synth::TruthKind;
-use claimsift::io::log::Record;
 use effective::Word;
 use effective::differences;
 use effective::effective;
@@ -108,15 +110,20 @@ fn check(seed: u64) {
 
     let mixed_settings = SynthSettings { traps: 0.01, rejects: 0.01, duplicates: 0.01, ..clean_settings };
     let (mut expected, mut fed, mut traps, mut duplicates) = (Vec::new(), 0_u64, 0_u64, 0_u64);
+    let (mut classes, mut kinds) = (BTreeSet::new(), BTreeSet::new());
     let (mixed, _, statements) = run_generated(&world, &mixed_settings, &CUT, |message| {
         fed += 1;
         traps += u64::from(message.trap.is_some());
         duplicates += u64::from(message.duplicate);
+        kinds.extend(message.trap.map(|kind| format!("{kind:?}")));
         if let Some(class) = message.reject {
+            classes.insert(class);
             expected.push((class.name().to_owned(), Some(message.person.clone().into_bytes()), feed::value(message).map(<[u8]>::to_vec)));
         }
     });
     assert!(traps * 200 > fed && expected.len() as u64 * 200 > fed, "{traps} traps and {} rejects of {fed}", expected.len());
+    assert_eq!(classes.len(), RejectClass::ALL.len() - 1, "all but wrong_partition, which stops: {classes:?}");
+    assert_eq!(kinds.len(), TrapKind::SAME.len(), "{kinds:?}");
     let differing = differences(&effective(&clean_words), &effective(&words(&mixed.clues)));
     assert!(differing.is_empty(), "seed {seed}, clean and with traps:\n{}", differing.join("\n"));
     let mut rejects: Vec<Kept> = mixed.rejects.iter().map(|record| kept(&record.record)).collect();

@@ -139,7 +139,7 @@ pub struct Run {
 }
 
 /// No wall time: what is committed shall repeat exactly.
-struct NoClock;
+pub struct NoClock;
 impl Clock for NoClock {
     fn wall_ms(&self) -> i64 {
         0
