@@ -10,6 +10,8 @@ use std::task::Wake;
 use std::task::Waker;
 use std::thread;
 use std::thread::Thread;
+use std::time::Duration;
+use std::time::Instant;
 
 use rdkafka::admin::AdminClient;
 use rdkafka::admin::AdminOptions;
@@ -36,6 +38,9 @@ use super::trouble;
 
 /// A reject is the message itself and some headers about it.
 const REJECT_BYTES_MAX: usize = MESSAGE_BYTES_MAX + 1024 * 1024;
+/// For transactions that are open before the end of a topic that is read.
+const DECISION_WAIT: Duration = Duration::from_secs(10);
+const DECISION_STEP: Duration = Duration::from_millis(10);
 const REJECT_RETENTION_MS: &str = "2592000000";
 
 /// A record as [`read_topic`] shows it.
@@ -49,7 +54,8 @@ pub struct TopicRecord<'a> {
     pub headers: &'a [(String, Option<Vec<u8>>)],
 }
 
-/// Creates the topics that do not exist yet, and says which it created.
+/// Creates the topics that do not exist yet, waits until they can be used, and
+/// says which it created.
 ///
 /// `partitions` holds for all of them, `replication` is the number of copies.
 ///
@@ -84,6 +90,7 @@ pub fn create_topics(settings: &KafkaSettings, partitions: i32, replication: i32
             Err((name, code)) => return Err(Fault::stop(format!("create topic `{name}`"), KafkaError::AdminOp(code))),
         }
     }
+    Asker::connect(settings)?.until_known(&settings.topics())?;
     Ok(created)
 }
 
@@ -116,6 +123,11 @@ pub fn advance(settings: &KafkaSettings, topics: &[&str], text: &str) -> Result<
 
 /// Reads what is committed in `topic`, partition by partition, up to the end it has now.
 ///
+/// A transaction that is still open there is waited for, for some seconds: a
+/// producer hears of its commit before the broker has marked every partition,
+/// and who asks right after it must not miss what it wrote. What lies beyond a
+/// transaction that stays open is not read, and a warning says so.
+///
 /// # Errors
 /// Stop, if the topic does not exist; what `each` says; what the consumer says.
 pub fn read_topic(
@@ -128,9 +140,10 @@ pub fn read_topic(
         return Err(Fault::stop("read a topic", format!("there is no topic `{topic}`")));
     };
     let mut reader = Reader::connect(settings)?;
+    let deadline = Instant::now() + DECISION_WAIT;
     for partition in 0..count {
-        let from = asker.bounds(topic, partition)?.0;
-        let to = reader.stable_end(topic, partition)?;
+        let (from, end) = asker.bounds(topic, partition)?;
+        let to = decided_end(&reader, topic, partition, end, deadline)?;
         reader.read(topic, partition, from, to, &mut || Ok(()), &mut |batch| {
             (0..batch.len()).try_for_each(|idx| {
                 let message = batch.get(idx);
@@ -148,6 +161,22 @@ pub fn read_topic(
         reader.close(topic, partition)?;
     }
     Ok(())
+}
+
+/// The offset up to which everything is decided, `end` if all transactions
+/// before it are in time.
+fn decided_end(reader: &Reader, topic: &str, partition: i32, end: i64, deadline: Instant) -> Result<i64, Fault> {
+    loop {
+        let stable = reader.stable_end(topic, partition)?;
+        if stable >= end {
+            return Ok(end);
+        }
+        if Instant::now() >= deadline {
+            tracing::warn!(target: "kafka", topic, partition, stable, end, "a transaction is open; what lies beyond it is not read");
+            return Ok(stable);
+        }
+        thread::sleep(DECISION_STEP);
+    }
 }
 
 /// The largest message that any topic of ours takes, in bytes; every input

@@ -1,6 +1,9 @@
 //! Questions about topics: which there are, how many partitions, where they begin and end.
 
 use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
 
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer as _;
@@ -12,6 +15,25 @@ use super::context::Listener;
 use super::settings::ANSWER_WAIT;
 use super::settings::KafkaSettings;
 use super::trouble;
+
+/// Between two questions to a broker that is not ready yet.
+const STEP: Duration = Duration::from_millis(20);
+
+/// First offset held, and the end: the high watermark, or the last stable
+/// offset for a client that reads what is committed. A partition made just now
+/// may have no leader yet, and one that moves none for a moment: asked again.
+pub(super) fn ends(client: &BaseConsumer<Listener>, topic: &str, partition: i32) -> Result<(i64, i64), Fault> {
+    let deadline = Instant::now() + ANSWER_WAIT;
+    loop {
+        match client.fetch_watermarks(topic, partition, ANSWER_WAIT) {
+            Ok(ends) => return Ok(ends),
+            Err(error) if error.rdkafka_error_code().is_some_and(trouble::has_no_leader_yet) && Instant::now() < deadline => {
+                thread::sleep(STEP);
+            }
+            Err(error) => return Err(trouble::fault(format!("ask for the ends of partition {partition} of `{topic}`"), error)),
+        }
+    }
+}
 
 /// A client that never reads messages and sees past open transactions.
 pub(super) struct Asker {
@@ -28,9 +50,33 @@ impl Asker {
 
     /// First offset held, and the offset after the last (high watermark).
     pub(super) fn bounds(&self, topic: &str, partition: i32) -> Result<(i64, i64), Fault> {
-        self.client
-            .fetch_watermarks(topic, partition, ANSWER_WAIT)
-            .map_err(|error| trouble::fault(format!("ask for the ends of partition {partition} of `{topic}`"), error))
+        ends(&self.client, topic, partition)
+    }
+
+    /// Waits until the broker that answers us knows every one of `topics` and a
+    /// leader of each of its partitions: the answer to a request to create them
+    /// comes before that.
+    pub(super) fn until_known(&self, topics: &[&str]) -> Result<(), Fault> {
+        let deadline = Instant::now() + ANSWER_WAIT;
+        for name in topics {
+            while !self.is_led(name)? {
+                if Instant::now() >= deadline {
+                    return Err(Fault::restart(format!("wait for topic `{name}`"), "it was created, and has no leader yet"));
+                }
+                thread::sleep(STEP);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_led(&self, topic: &str) -> Result<bool, Fault> {
+        let metadata = self
+            .client
+            .fetch_metadata(Some(topic), ANSWER_WAIT)
+            .map_err(|error| trouble::fault(format!("ask about topic `{topic}`"), error))?;
+        let Some(topic) = metadata.topics().first() else { return Ok(false) };
+        let partitions = topic.partitions();
+        Ok(topic.error().is_none() && !partitions.is_empty() && partitions.iter().all(|partition| partition.leader() >= 0))
     }
 
     /// Partition counts of those of `topics` that exist.

@@ -16,12 +16,12 @@ use crate::base::fault::Fault;
 use crate::base::limits::RUN_MESSAGES_MAX;
 use crate::base::record::Messages as _;
 
+use super::asker;
 use super::context::Listener;
 use super::member::seek_to;
 use super::native;
 use super::native::Batch;
 use super::native::PartitionQueue;
-use super::settings::ANSWER_WAIT;
 use super::settings::KafkaSettings;
 use super::trouble;
 
@@ -101,10 +101,7 @@ impl Reader {
 
     /// The offset up to which everything is decided: committed or aborted.
     pub(super) fn stable_end(&self, topic: &str, partition: i32) -> Result<i64, Fault> {
-        self.consumer
-            .fetch_watermarks(topic, partition, ANSWER_WAIT)
-            .map(|(_, end)| end)
-            .map_err(|error| trouble::fault(format!("ask for the end of partition {partition} of `{topic}`"), error))
+        asker::ends(&self.consumer, topic, partition).map(|(_, end)| end)
     }
 
     fn open(&mut self, topic: &str, partition: i32, from: i64) -> Result<(), Fault> {

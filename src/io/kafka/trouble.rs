@@ -35,6 +35,12 @@ pub(super) fn membership_changed(code: RDKafkaErrorCode) -> bool {
     )
 }
 
+/// Ends by itself, and soon.
+pub(super) fn has_no_leader_yet(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(code, Code::NotLeaderForPartition | Code::LeaderNotAvailable)
+}
+
 /// A fault for an error that ended `doing`.
 pub(super) fn fault(doing: impl Into<String>, error: KafkaError) -> Fault {
     let doing = doing.into();
