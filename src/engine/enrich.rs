@@ -14,6 +14,7 @@ use arrow::datatypes::DataType;
 use crate::base::time::SECONDS_PER_DAY;
 use crate::codecs::Decoded;
 use crate::engine::facts;
+use crate::engine::facts::Refund;
 use crate::engine::facts::Table;
 use crate::engine::facts::Texts;
 use crate::engine::items::ItemId;
@@ -47,6 +48,8 @@ pub struct LineFacts {
     pub fact_time: i64,
     /// Ten-thousandths, after refunds in the same message.
     pub net_quantity: Option<i64>,
+    /// 分, after the same refunds.
+    pub net_amount: Option<i64>,
 }
 
 /// A run with everything that rules may ask about it.
@@ -55,6 +58,7 @@ pub struct Batch {
     pub decoded: Decoded,
     pub headers: Vec<HeaderFacts>,
     pub lines: Vec<LineFacts>,
+    pub refunds: Vec<Refund>,
     /// Derived and reference columns that are asked for, by qualified name.
     pub derived: BTreeMap<String, ArrayRef>,
     pub lines_unjudged: u64,
@@ -108,12 +112,13 @@ pub fn enrich(input: InputId, decoded: Decoded, snapshot: &Snapshot, items: &mut
         decoded,
         headers: Vec::with_capacity(rows),
         lines: Vec::new(),
+        refunds: Vec::new(),
         derived: BTreeMap::new(),
         lines_unjudged: 0,
         unknown_codes: BTreeMap::new(),
     };
-    let (lines, unjudged) = line_facts(&batch, &line_ranges, snapshot, items);
-    (batch.lines, batch.lines_unjudged) = (lines, unjudged);
+    batch.lines_unjudged = find_refunds(&mut batch, &line_ranges);
+    batch.lines = line_facts(&batch, &line_ranges, snapshot, items);
     batch.headers = header_facts(&batch, line_ranges, diagnosis_ranges, items);
     Columns { snapshot, items, needed }.add(&mut batch);
     batch
@@ -139,42 +144,48 @@ struct Names {
     line_time: Option<&'static str>,
     name: &'static str,
     form: &'static str,
+    quantity: &'static str,
+    amount: &'static str,
 }
 
 fn names(input: InputId) -> Names {
     if input == SETTLEMENT_INPUT {
-        Names { event_time: "setl_time", fact_time: "begntime", line_time: Some("fee_ocur_time"), name: "medins_list_name", form: "dosform_name" }
+        Names { event_time: "setl_time", fact_time: "begntime", line_time: Some("fee_ocur_time"), name: "medins_list_name", form: "dosform_name", quantity: "cnt", amount: "det_item_fee_sumamt" }
     } else {
-        Names { event_time: "prsc_time", fact_time: "prsc_time", line_time: None, name: "drug_genname", form: "drug_dosform" }
+        Names { event_time: "prsc_time", fact_time: "prsc_time", line_time: None, name: "drug_genname", form: "drug_dosform", quantity: "drug_cnt", amount: "drug_sumamt" }
     }
 }
 
-fn line_facts(batch: &Batch, ranges: &[std::ops::Range<usize>], snapshot: &Snapshot, items: &mut Items) -> (Vec<LineFacts>, u64) {
+/// Says how many refund lines cannot be judged.
+fn find_refunds(batch: &mut Batch, ranges: &[std::ops::Range<usize>]) -> u64 {
+    if batch.input != SETTLEMENT_INPUT {
+        return 0;
+    }
+    let mut refunds = Vec::new();
+    let line = batch.line_table();
+    let (keys, originals, quantities) = (line.texts("feedetl_sn"), line.texts("init_feedetl_sn"), line.numbers("cnt"));
+    let unjudged = ranges.iter().map(|range| facts::refunds(range.clone(), keys, originals, quantities, &mut refunds)).sum();
+    batch.refunds = refunds;
+    unjudged
+}
+
+fn line_facts(batch: &Batch, ranges: &[std::ops::Range<usize>], snapshot: &Snapshot, items: &mut Items) -> Vec<LineFacts> {
     let (names, header, line) = (names(batch.input), batch.header(), batch.line_table());
     let (codes, item_names, forms) = (line.texts("med_list_codg"), line.texts(names.name), line.texts(names.form));
     let event_times = header.times(names.event_time);
     let times = names.line_time.map(|name| line.times(name));
-    let mut net = Vec::with_capacity(line.rows());
-    let mut unjudged = 0;
-    if batch.input == SETTLEMENT_INPUT {
-        let (keys, originals, quantities) = (line.texts("feedetl_sn"), line.texts("init_feedetl_sn"), line.numbers("cnt"));
-        for range in ranges {
-            unjudged += facts::net_quantities(range.clone(), keys, originals, quantities, &mut net);
-        }
-    } else {
-        let quantities = line.numbers("drug_cnt");
-        net.extend((0..line.rows()).map(|row| quantities.get(row)));
-    }
+    let net = |name| facts::net(line.rows(), line.numbers(name), &batch.refunds);
+    let (quantities, amounts) = (net(names.quantity), net(names.amount));
     let mut out = Vec::with_capacity(line.rows());
     for (header_row, range) in ranges.iter().enumerate() {
         let event_time = event_times.get(header_row).unwrap_or_default();
         for row in range.clone() {
             let item = items.resolve(snapshot, codes.get(row), item_names.get(row), forms.get(row));
             let fact_time = times.and_then(|times| times.get(row)).unwrap_or(event_time);
-            out.push(LineFacts { item, fact_time, net_quantity: net.get(row).copied().flatten() });
+            out.push(LineFacts { item, fact_time, net_quantity: quantities[row], net_amount: amounts[row] });
         }
     }
-    (out, unjudged)
+    out
 }
 
 fn header_facts(
@@ -291,6 +302,14 @@ impl Columns<'_> {
         if wanted("line.net_cnt") {
             let quantities = batch.lines.iter().map(|line| line.net_quantity.map(i128::from));
             derived.insert("line.net_cnt".to_owned(), decimals(quantities, 18, 4));
+        }
+        for column in derived::REFUNDED {
+            let name = format!("line.{}", column.name);
+            if wanted(&name) {
+                let of_line = column.name.strip_prefix(derived::NET).unwrap_or_default();
+                let amounts = facts::net(batch.lines.len(), batch.line_table().numbers(of_line), &batch.refunds);
+                derived.insert(name, decimals(amounts.into_iter().map(|amount| amount.map(i128::from)), 18, 2));
+            }
         }
     }
 

@@ -152,35 +152,41 @@ pub fn is_care(setting: Option<&str>) -> bool {
     )
 }
 
-/// Net quantities of the lines `rows` of one message, and how many refund
-/// lines name no line of it.
+/// A line of the run and a later one of the same message that refunds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refund {
+    pub original: usize,
+    pub row: usize,
+}
+
+/// Finds the refunds among the lines `rows` of one message, and says how many
+/// refund lines name no line of it.
 ///
 /// A refund line carries a negative quantity and the number of its original.
-pub fn net_quantities(
-    rows: std::ops::Range<usize>,
-    keys: Texts<'_>,
-    originals: Texts<'_>,
-    quantities: Numbers<'_>,
-    net: &mut Vec<Option<i64>>,
-) -> u64 {
-    let start = net.len();
-    net.extend(rows.clone().map(|row| quantities.get(row)));
+pub fn refunds(rows: std::ops::Range<usize>, keys: Texts<'_>, originals: Texts<'_>, quantities: Numbers<'_>, out: &mut Vec<Refund>) -> u64 {
     if rows.clone().all(|row| quantities.get(row).is_none_or(|quantity| quantity >= 0)) {
         return 0;
     }
     let by_key: HashMap<&str, usize> = rows.clone().filter_map(|row| Some((keys.get(row)?, row))).collect();
     let mut unjudged = 0;
-    for row in rows.clone().filter(|row| quantities.get(*row).is_some_and(|quantity| quantity < 0)) {
-        let original = originals.get(row).and_then(|key| by_key.get(key)).filter(|original| **original != row);
-        match original {
-            Some(original) => {
-                let slot = &mut net[start + original - rows.start];
-                *slot = slot.zip(quantities.get(row)).map(|(left, refund)| left + refund);
-            }
+    for row in rows.filter(|row| quantities.get(*row).is_some_and(|quantity| quantity < 0)) {
+        match originals.get(row).and_then(|key| by_key.get(key)).filter(|original| **original != row) {
+            Some(original) => out.push(Refund { original: *original, row }),
             None => unjudged += 1,
         }
     }
     unjudged
+}
+
+/// What is left of each line's value after its refunds; unknown where a refund
+/// does not say its part, or says one of the wrong sign.
+pub fn net(count: usize, values: Numbers<'_>, refunds: &[Refund]) -> Vec<Option<i64>> {
+    let mut net: Vec<Option<i64>> = (0..count).map(|row| values.get(row)).collect();
+    for refund in refunds {
+        let part = values.get(refund.row).filter(|part| *part <= 0);
+        net[refund.original] = net[refund.original].zip(part).map(|(left, part)| left + part);
+    }
+    net
 }
 
 #[cfg(test)]
@@ -230,9 +236,13 @@ mod tests {
         let keys = text(vec![Some("1"), Some("2"), Some("3"), Some("4")]);
         let originals = text(vec![None, None, Some("1"), Some("9")]);
         let quantities = Decimal128Array::from(vec![Some(30_000), Some(10_000), Some(-30_000), Some(-10_000)]);
-        let mut net = Vec::new();
-        let unjudged = net_quantities(0..4, Texts(Some(&keys)), Texts(Some(&originals)), Numbers(Some(&quantities)), &mut net);
-        assert_eq!(net, [Some(0), Some(10_000), Some(-30_000), Some(-10_000)]);
-        assert_eq!(unjudged, 1);
+        let mut found = Vec::new();
+        let unjudged = refunds(0..4, Texts(Some(&keys)), Texts(Some(&originals)), Numbers(Some(&quantities)), &mut found);
+        assert_eq!((found.as_slice(), unjudged), ([Refund { original: 0, row: 2 }].as_slice(), 1));
+        assert_eq!(net(4, Numbers(Some(&quantities)), &found), [Some(0), Some(10_000), Some(-30_000), Some(-10_000)]);
+        for (refunded, left) in [(Some(-500), Some(1_000)), (None, None), (Some(500), None)] {
+            let amounts = Decimal128Array::from(vec![Some(1_500), Some(700), refunded, Some(-700)]);
+            assert_eq!(net(4, Numbers(Some(&amounts)), &found)[0], left, "{refunded:?}");
+        }
     }
 }

@@ -159,6 +159,7 @@ impl Memory {
             let mut half = Half::new(event, !bill);
             half.time = if bill { fact.fact_time } else { batch.headers[row].fact_time };
             half.quantity = fact.net_quantity;
+            half.amount = fact.net_amount;
             half.item = fact.item.0;
             half.rx_no = if bill { self.texts.keep(line.rx_no.get(at)) } else { rx_no };
             half.line = match line.key.get(at) {
@@ -184,7 +185,6 @@ impl Memory {
         half.frequency = self.symbols.intern(line.frequency.get(at));
         half.days = line.days.get(at).filter(|days| *days > 0);
         half.price = line.price.get(at);
-        half.amount = line.amount.get(at);
         let item = half.item as usize;
         if self.item_names.len() <= item {
             self.item_names.resize(item + 1, None);
@@ -273,7 +273,6 @@ struct LineColumns<'a> {
     dose: Numbers<'a>,
     days: Numbers<'a>,
     price: Numbers<'a>,
-    amount: Numbers<'a>,
 }
 
 impl<'a> LineColumns<'a> {
@@ -297,7 +296,6 @@ impl<'a> LineColumns<'a> {
             dose: line.numbers("sin_doscnt"),
             days: line.numbers(name("prd_days", "medc_days")),
             price: line.numbers(name("pric", "drug_pric")),
-            amount: line.numbers(name("det_item_fee_sumamt", "drug_sumamt")),
         }
     }
 }

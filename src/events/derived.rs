@@ -3,6 +3,7 @@
 
 use super::Column;
 use super::EventType;
+use super::Kind::Amount;
 use super::Kind::Flag;
 use super::Kind::Price;
 use super::Kind::Quantity;
@@ -20,9 +21,25 @@ pub const HEADER: &[Column] = &[
     col("insured_area", Text, "参保地", "area of insurance, 6 digits"),
 ];
 
+/// Begins the name of a field's value after refunds.
+pub const NET: &str = "net_";
+
 /// `line.*` beside the fields of the line.
 pub const LINE: &[Column] =
     &[col("net_cnt", Quantity, "净数量", "quantity after the refunds in the same message that name the line")];
+
+/// `line.*` where lines name the line that they refund.
+pub const REFUNDED: &[Column] = &[
+    col("net_det_item_fee_sumamt", Amount, "净明细项目费用总额", "amount after the same refunds; NULL where one of them says none"),
+    col("net_inscp_scp_amt", Amount, "净符合政策范围金额", "amount within the scope of insurance after the same refunds"),
+    col("net_overlmt_amt", Amount, "净超限价自费金额", "the person's own share above the ceiling after the same refunds"),
+];
+
+/// Computed columns of an event's lines.
+pub fn of_line(event: &EventType) -> [&'static [Column]; 2] {
+    let names_originals = event.lines().table.columns.iter().any(|column| column.name == "init_feedetl_sn");
+    [LINE, if names_originals { REFUNDED } else { &[] }]
+}
 
 /// `ref.*` at header grain.
 pub const REF_HEADER: &[Column] = &[
@@ -49,11 +66,12 @@ pub const REF_LINE: &[Column] = &[
 /// expressions over `event`.
 pub fn find(event: &EventType, name: &str) -> Option<Column> {
     let (table, column) = name.split_once('.')?;
-    let lists: [&[Column]; 2] = match table {
-        "header" => [event.header.columns, HEADER],
-        "line" => [event.lines().table.columns, LINE],
-        "ref" => [REF_HEADER, REF_LINE],
-        "supply" => [SUPPLY.columns, &[]],
+    let [both, refunded] = of_line(event);
+    let lists: [&[Column]; 3] = match table {
+        "header" => [event.header.columns, HEADER, &[]],
+        "line" => [event.lines().table.columns, both, refunded],
+        "ref" => [REF_HEADER, REF_LINE, &[]],
+        "supply" => [SUPPLY.columns, &[], &[]],
         _ => return None,
     };
     lists.into_iter().flatten().find(|known| known.name == column).copied()

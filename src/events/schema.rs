@@ -139,10 +139,12 @@ pub fn columns_page() -> String {
     let computed = [
         ("header.", derived::HEADER),
         ("line.", derived::LINE),
+        ("line.", derived::REFUNDED),
         ("ref.", derived::REF_HEADER),
         ("ref.", derived::REF_LINE),
     ];
-    for ((qualifier, columns), grain) in computed.into_iter().zip(["header", "line", "header", "line"]) {
+    let grains = ["header", "line", "line of a settlement", "header", "line"];
+    for ((qualifier, columns), grain) in computed.into_iter().zip(grains) {
         let _ = write!(page, "\n### Grain {grain}, `{qualifier}`\n\n");
         write_table(&mut page, columns);
     }

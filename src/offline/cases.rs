@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::decimal as amount;
 use crate::base::pseudonym::IdentityKey;
 use crate::base::record::Message;
 use crate::base::record::Messages;
@@ -19,6 +20,7 @@ use crate::events::PRESCRIPTION_INPUT;
 use crate::events::SETTLEMENT_INPUT;
 use crate::reference::snapshot::Snapshot;
 use crate::ruleset::compile::RuleSet;
+use crate::ruleset::decimal::Decimal;
 use crate::ruleset::doc::CaseDoc;
 use crate::ruleset::doc::CaseEvent;
 use crate::ruleset::doc::Row;
@@ -31,6 +33,8 @@ use crate::ruleset::words::Expect;
 pub struct Outcome {
     pub said: Expect,
     pub grades: Vec<String>,
+    /// `vola_amt` of the clues together, in 分; `None` if one has none.
+    pub money: Option<i64>,
     /// Why it was unknown, or which rejects there were: for the message.
     pub notes: Vec<String>,
 }
@@ -55,6 +59,11 @@ pub fn run(rule: &RuleDoc, rules: &Arc<RuleSet>, references: &Arc<Snapshot>) -> 
             && outcome.grades.iter().any(|told| told != grade.name())
         {
             message = Some(format!("expected grade {grade}, the rule said {}", outcome.grades.join(", ")));
+        } else if let Some(money) = case.money
+            && outcome.money != money.scaled(2)
+        {
+            let told = outcome.money.map_or_else(|| "none".to_owned(), |fen| amount::Decimal::yuan(fen).to_string());
+            message = Some(format!("expected money {money}, the rule said {told}"));
         }
         if let Some(mut message) = message {
             if !outcome.notes.is_empty() {
@@ -88,11 +97,19 @@ pub fn run_case(rule: &RuleDoc, case: &CaseDoc, rules: &Arc<RuleSet>, references
     seen.outcome()
 }
 
+/// One word about a clue.
+struct Word {
+    status: String,
+    grade: String,
+    /// `vola_amt` in 分.
+    money: Option<i64>,
+}
+
 /// What the steps of a case told about its rule.
 #[derive(Default)]
 struct Seen {
-    /// Status and grade by clue id: the last word counts.
-    clues: BTreeMap<Vec<u8>, (String, String)>,
+    /// By clue id: the last word counts.
+    clues: BTreeMap<Vec<u8>, Word>,
     unknown: BTreeMap<String, u64>,
     notes: Vec<String>,
 }
@@ -102,7 +119,8 @@ impl Seen {
         for record in &effects.records {
             let header = |name: &str| record.headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.clone()).unwrap_or_default();
             if header("rule") == rule.id {
-                self.clues.insert(record.key.clone().unwrap_or_default(), (header("status"), header("grade")));
+                let word = Word { status: header("status"), grade: header("grade"), money: vola_amt(record.value.as_deref()) };
+                self.clues.insert(record.key.clone().unwrap_or_default(), word);
             } else if !header("class").is_empty() {
                 self.notes.push(format!("rejected as {}: {}", header("class"), header("reason")));
             }
@@ -118,15 +136,22 @@ impl Seen {
     }
 
     fn outcome(mut self) -> Outcome {
-        let grades: Vec<String> = self.clues.values().filter(|(status, _)| status != "RETRACTED").map(|(_, grade)| grade.clone()).collect();
+        let effective: Vec<&Word> = self.clues.values().filter(|word| word.status != "RETRACTED").collect();
+        let grades: Vec<String> = effective.iter().map(|word| word.grade.clone()).collect();
+        let money = effective.iter().map(|word| word.money).sum();
         let said = match (grades.is_empty(), self.unknown.is_empty()) {
             (false, _) => Expect::Clue,
             (true, false) => Expect::Unknown,
             (true, true) => Expect::Quiet,
         };
         self.notes.extend(self.unknown.into_iter().map(|(reason, count)| format!("unknown {reason} x{count}")));
-        Outcome { said, grades, notes: self.notes }
+        Outcome { said, grades, money, notes: self.notes }
     }
+}
+
+fn vola_amt(clue: Option<&[u8]>) -> Option<i64> {
+    let amount = sonic_rs::get_from_slice(clue?, ["finding", "money", "vola_amt"]).ok()?;
+    Decimal::parse(amount.as_raw_str()).and_then(|amount| amount.scaled(2))
 }
 
 /// A message on the end of each input.

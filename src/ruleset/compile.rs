@@ -124,7 +124,7 @@ pub fn columns_of(table: usize) -> Columns {
     let columns = add(columns, "header", event.header.columns, expr::Grain::Header);
     let columns = add(columns, "header", derived::HEADER, expr::Grain::Header);
     let columns = add(columns, "line", event.lines().table.columns, expr::Grain::Line);
-    let columns = add(columns, "line", derived::LINE, expr::Grain::Line);
+    let columns = derived::of_line(event).into_iter().fold(columns, |columns, list| add(columns, "line", list, expr::Grain::Line));
     let columns = add(columns, "ref", derived::REF_HEADER, expr::Grain::Header);
     add(columns, "ref", derived::REF_LINE, expr::Grain::Line)
 }
@@ -416,7 +416,10 @@ fn projection(input: InputId, kept: &[(&str, &str)], named: &BTreeSet<String>) -
     for name in named {
         match name.split_once('.') {
             Some(("header", column)) => projection.keep(event, event.header.name, column),
-            Some(("line", column)) => projection.keep(event, event.lines().table.name, column),
+            Some(("line", column)) => {
+                // A net column is computed from the field it is named after.
+                projection.keep(event, event.lines().table.name, column.strip_prefix(derived::NET).unwrap_or(column))
+            }
             _ => false,
         };
     }

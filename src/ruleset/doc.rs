@@ -262,6 +262,8 @@ pub struct CaseDoc {
     pub events: Vec<CaseEvent>,
     pub expect: Expect,
     pub grade: Option<Grade>,
+    /// `vola_amt` of the clues together, in 元.
+    pub money: Option<Decimal>,
 }
 
 /// What the case's feed is like, where it differs from the test's default.

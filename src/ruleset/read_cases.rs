@@ -41,10 +41,13 @@ pub(super) fn read(rule: &View<'_>, event: RuleEvent) -> (Vec<CaseDoc>, Vec<Diag
             events,
             expect: view.choice("expect"),
             grade: view.maybe_choice("grade"),
+            money: view.maybe_decimal("money"),
         });
-        if view.get("grade").is_some() && view.choice::<Expect>("expect") != Expect::Clue {
-            let diagnostic = Diagnostic::new(view.source, view.node.at("grade"), "a grade is expected of no clue");
-            diagnostics.push(diagnostic.help("Remove `grade`, or expect a clue."));
+        for (key, message) in [("grade", "a grade is expected of no clue"), ("money", "money is expected of no clue")] {
+            if view.get(key).is_some() && view.choice::<Expect>("expect") != Expect::Clue {
+                let diagnostic = Diagnostic::new(view.source, view.node.at(key), message);
+                diagnostics.push(diagnostic.help(format!("Remove `{key}`, or expect a clue.")));
+            }
         }
     }
     (cases, diagnostics)

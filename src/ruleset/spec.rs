@@ -247,6 +247,7 @@ pub static CASE: Object = Object {
         ),
         required("expect", Shape::Choice(Expect::CHOICES), "期望", "what the rule says"),
         optional("grade", Shape::Choice(Grade::CHOICES), "期望等级", "the grade of the expected clue"),
+        optional("money", Shape::Decimal, "期望金额", "vola_amt of the expected clues together, in yuan"),
     ],
 };
 
