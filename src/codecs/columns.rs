@@ -8,12 +8,13 @@ use arrow::array::Date32Array;
 use arrow::array::Decimal128Array;
 use arrow::array::Int32Array;
 use arrow::array::NullBufferBuilder;
-use arrow::array::StringArray;
 use arrow::array::TimestampSecondArray;
 use arrow::buffer::Buffer;
 use arrow::buffer::OffsetBuffer;
 use arrow::buffer::ScalarBuffer;
 
+use crate::codecs::raw;
+use crate::codecs::raw::CHUNK;
 use crate::codecs::scalar;
 use crate::codecs::scalar::Value;
 use crate::events::Kind;
@@ -47,12 +48,9 @@ struct Texts {
     ends: Vec<i32>,
 }
 
-/// Texts are copied in a chunk of this size and cut, which is quicker than a
-/// copy of the right length.
-const CHUNK: usize = 32;
-
 impl Texts {
-    /// Appends `bytes[start..end]`.
+    /// Appends `bytes[start..end]`, if it is short by copying a whole chunk and
+    /// cutting it, which is quicker than a copy of the right length.
     #[inline(always)]
     fn push(&mut self, bytes: &[u8], start: usize, end: usize) {
         let len = end - start;
@@ -223,8 +221,7 @@ impl ColumnBuilder {
         match &mut self.data {
             Data::Text(texts) => {
                 let (offsets, bytes) = texts.take();
-                let array = StringArray::try_new(offsets, bytes, nulls);
-                Arc::new(array.expect("texts are slices of checked UTF-8"))
+                Arc::new(raw::texts(offsets, bytes, nulls))
             }
             Data::Decimal(values) => {
                 let array = Decimal128Array::new(take(values), nulls).with_data_type(self.kind.arrow());

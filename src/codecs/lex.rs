@@ -4,6 +4,9 @@
 //! surrogates refused, because they have no text that a column could hold.
 
 use crate::base::limits::NESTING_MAX;
+use crate::codecs::raw;
+use crate::codecs::raw::CHUNK;
+use crate::codecs::raw::Marks;
 
 /// Why a text is no JSON value, and at which byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,41 +21,46 @@ pub(crate) struct Lexer<'a> {
     pub pos: usize,
 }
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
-
 /// The first quote, backslash or control byte at or after `pos` (the length of
-/// `bytes` if there is none), and whether all bytes before it are ASCII; a byte
-/// close behind it may make that answer false.
-///
-/// Eight bytes at a time: the borrow of a lane can only reach higher lanes, so
-/// the lowest flag is exact.
+/// `bytes` if there is none), and whether all bytes before it are ASCII.
 #[inline(always)]
 pub(crate) fn string_scan(bytes: &[u8], pos: usize) -> (usize, bool) {
-    let (words, _) = bytes.get(pos..).unwrap_or_default().as_chunks::<8>();
-    let mut seen = 0;
-    for (idx, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        seen |= word;
-        let control = word.wrapping_sub(ONES * 0x20);
-        let quote = (word ^ (ONES * 0x22)).wrapping_sub(ONES);
-        let backslash = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
-        let stops = (control | quote | backslash) & !word & HIGH;
-        if stops != 0 {
-            return (pos + idx * 8 + (stops.trailing_zeros() / 8) as usize, seen & HIGH == 0);
+    match bytes.get(pos..).and_then(<[u8]>::first_chunk) {
+        Some(chunk) => {
+            let Marks { stops, high } = raw::marks(chunk);
+            if stops == 0 {
+                return string_scan_on(bytes, pos + CHUNK, high);
+            }
+            let before = stops ^ (stops - 1);
+            (pos + stops.trailing_zeros() as usize, high & before == 0)
         }
+        None => string_scan_end(bytes, pos, 0),
     }
-    string_scan_end(bytes, pos + words.len() * 8, seen)
 }
 
-/// The bytes that make no whole word.
+/// [`string_scan`] of a long string, from where nothing was found yet.
+#[inline(never)]
+fn string_scan_on(bytes: &[u8], mut pos: usize, mut seen: u32) -> (usize, bool) {
+    while let Some(chunk) = bytes.get(pos..).and_then(<[u8]>::first_chunk) {
+        let Marks { stops, high } = raw::marks(chunk);
+        if stops != 0 {
+            let before = stops ^ (stops - 1);
+            return (pos + stops.trailing_zeros() as usize, (seen | (high & before)) == 0);
+        }
+        seen |= high;
+        pos += CHUNK;
+    }
+    string_scan_end(bytes, pos, seen)
+}
+
+/// The bytes that make no whole chunk.
 #[cold]
-fn string_scan_end(bytes: &[u8], mut pos: usize, mut seen: u64) -> (usize, bool) {
+fn string_scan_end(bytes: &[u8], mut pos: usize, mut seen: u32) -> (usize, bool) {
     while pos < bytes.len() && !matches!(bytes[pos], 0..0x20 | b'"' | b'\\') {
-        seen |= u64::from(bytes[pos]);
+        seen |= u32::from(bytes[pos] >= 0x80);
         pos += 1;
     }
-    (pos.min(bytes.len()), seen & HIGH == 0)
+    (pos.min(bytes.len()), seen == 0)
 }
 
 pub(crate) fn is_space(byte: u8) -> bool {
@@ -314,12 +322,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn string_scan_is_the_naive_search(bytes in proptest::collection::vec(any::<u8>(), 0..64), from in 0usize..8) {
+        fn string_scan_is_the_naive_search(bytes in proptest::collection::vec(any::<u8>(), 0..160), from in 0usize..8) {
             let from = from.min(bytes.len());
             let naive = (from..bytes.len()).find(|at| bytes[*at] < 0x20 || matches!(bytes[*at], b'"' | b'\\')).unwrap_or(bytes.len());
             let (stop, ascii) = string_scan(&bytes, from);
             prop_assert_eq!(stop, naive);
-            prop_assert!(!ascii || bytes[from..stop].is_ascii());
+            prop_assert_eq!(ascii, bytes[from..stop].is_ascii());
         }
 
         /// `serde_json` refuses numbers that no float can hold; the grammar does not.

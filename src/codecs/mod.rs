@@ -8,6 +8,7 @@ pub mod json;
 mod learn;
 mod lex;
 mod plan;
+mod raw;
 mod rows;
 mod scalar;
 mod shape;
