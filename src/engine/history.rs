@@ -281,14 +281,14 @@ impl Shard {
             let mut fresh = 0;
             let mut concerns = told;
             let mut institution = None;
-            for (number, half) in self.memory.supplies.numbered(*key) {
+            for half in self.memory.supplies.of(*key) {
                 let event = self.memory.events.row(half.event);
                 concerns |= !overlap_rules.is_empty() && (half.circulated || *institution.get_or_insert(event.institution) != event.institution);
-                if number >= changed.first_half {
+                if half.number >= changed.first_half {
                     fresh += u64::from(clues_from.is_none_or(|from| event.event_time >= from.0));
-                    let facts = self.items.at(ItemId(half.item), half.time.div_euclid(SECONDS_PER_DAY));
+                    let facts = self.items.at(ItemId(half.profile.item), half.time.div_euclid(SECONDS_PER_DAY));
                     let case = ItemCase {
-                        item: half.item,
+                        item: half.profile.item,
                         substance: key.substance,
                         special_class: facts.special_class.map(|class| class.word()),
                         form_group: facts.form_group.map(|form| form.word()),
@@ -296,7 +296,7 @@ impl Shard {
                     concerns |= table.is_some_and(|table| match self.concerns.get(&case) {
                         Some(known) => *known,
                         None => {
-                            let may = self.memory.may_concern(table, case, half);
+                            let may = self.memory.may_concern(table, case, half.profile);
                             self.concerns.insert(case, may);
                             may
                         }
@@ -399,7 +399,7 @@ impl Shard {
     fn supply_money(&self, supply: &Supply<'_>, amount: Option<Decimal>) -> Money {
         let bill = supply.halves.iter().find(|half| !half.prescribed).map(|half| self.memory.events.row(half.event));
         match bill {
-            Some(bill) => Money::of(amount, bill.fund_pay, bill.within_scope, false),
+            Some(bill) => Money::of(amount, bill.fund_pay.get(), bill.within_scope.get(), false),
             None => Money { vola_amt: amount.map(|amount| amount.rescale(2)), ..Money::NONE },
         }
     }
@@ -414,11 +414,11 @@ impl Shard {
                 time: Civil(half.time).to_string(),
                 line: Some(self.memory.texts.get(half.line).to_owned()),
                 rx_no: Some(self.memory.texts.get(half.rx_no).to_owned()).filter(|number| !number.is_empty()),
-                code: sym(half.code),
-                name: sym(half.name),
-                spec: sym(half.spec),
+                code: sym(half.profile.code),
+                name: sym(half.profile.name),
+                spec: sym(half.profile.spec),
                 vola_item_type,
-                amounts: Amounts { cnt: number(half.quantity, 4), pric: number(half.price, 6), amount: number(half.amount, 2) },
+                amounts: Amounts { cnt: number(half.quantity, 4), pric: number(half.profile.price, 6), amount: number(half.amount, 2) },
                 ..self.event_evidence(half.event)
             })
             .collect()
@@ -455,7 +455,7 @@ impl Shard {
             let row = rows.iter().find(|row| row.supply.anchor == supply.anchor);
             row.and_then(|row| self.items.at(row.item, supply.time.div_euclid(SECONDS_PER_DAY)).form_group)
         };
-        let code_name = |supply: &Supply<'_>| supply.halves.first().and_then(|half| self.memory.symbols.text(half.name)).map(str::to_owned);
+        let code_name = |supply: &Supply<'_>| supply.halves.first().and_then(|half| self.memory.symbols.text(half.profile.name)).map(str::to_owned);
         let excused = |later: &Supply<'_>| {
             let at = rows.iter().position(|row| row.supply.anchor == later.anchor).unwrap_or_default();
             rule.row.as_ref().and_then(|row| rows::excused(row, view.masks, view.start + at))

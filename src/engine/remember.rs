@@ -12,6 +12,7 @@ use crate::engine::facts::Numbers;
 use crate::engine::facts::Table;
 use crate::engine::facts::Texts;
 use crate::engine::facts::is_care;
+use crate::engine::items::ItemId;
 use crate::engine::items::Items;
 use crate::events::InputId;
 use crate::events::SETTLEMENT_INPUT;
@@ -24,7 +25,8 @@ use crate::state::intern::Interner;
 use crate::state::intern::Sym;
 use crate::state::intern::TextRef;
 use crate::state::persons::PersonIdx;
-use crate::state::supplies::Half;
+use crate::state::supplies::HalfLine;
+use crate::state::supplies::LineProfile;
 use crate::state::supplies::Supplies;
 use crate::state::supplies::SupplyKey;
 
@@ -52,7 +54,8 @@ struct ItemNames {
 pub struct Changed {
     /// Number of the first supply line that is new.
     pub first_half: usize,
-    pub supplies: BTreeSet<SupplyKey>,
+    /// In order, each once.
+    pub supplies: Vec<SupplyKey>,
     /// Persons with a consultation that a new fact may bear on.
     pub persons: BTreeSet<PersonIdx>,
     /// New consultations: the fact time from which the wait runs.
@@ -93,6 +96,8 @@ impl Memory {
                 changed.persons.insert(person);
             }
         }
+        changed.supplies.sort_unstable();
+        changed.supplies.dedup();
         changed
     }
 
@@ -123,8 +128,8 @@ impl Memory {
             department: self.symbols.intern(header.department.get(row)),
             diagnoses: (0, 0),
             birth_day: header.brdy.get(row),
-            fund_pay: header.fund_pay.get(row),
-            within_scope: header.within_scope.get(row),
+            fund_pay: header.fund_pay.get(row).into(),
+            within_scope: header.within_scope.get(row).into(),
         };
         self.events.push(row, &diagnoses, roles)
     }
@@ -156,46 +161,53 @@ impl Memory {
             let named = || line.name.get(at).filter(|_| drug);
             let Some(substance) = facts.substance.or_else(named) else { continue };
             let key = SupplyKey { person, substance: self.symbols.intern(Some(substance)) };
-            let mut half = Half::new(event, !bill);
-            half.time = if bill { fact.fact_time } else { batch.headers[row].fact_time };
-            half.quantity = fact.net_quantity;
-            half.amount = fact.net_amount;
-            half.item = fact.item.0;
-            half.rx_no = if bill { self.texts.keep(line.rx_no.get(at)) } else { rx_no };
-            half.line = match line.key.get(at) {
-                Some(key) => self.texts.keep(Some(key)),
-                None => self.texts.keep(Some(&(place + 1).to_string())),
+            let half = HalfLine {
+                event,
+                prescribed: !bill,
+                circulated: line.circulated.is(at, "1"),
+                discharge: line.discharge.is(at, "1"),
+                line: match line.key.get(at) {
+                    Some(key) => self.texts.keep(Some(key)),
+                    None => self.texts.keep(Some(&(place + 1).to_string())),
+                },
+                rx_no: if bill { self.texts.keep(line.rx_no.get(at)) } else { rx_no },
+                time: if bill { fact.fact_time } else { batch.headers[row].fact_time },
+                quantity: fact.net_quantity,
+                amount: fact.net_amount,
             };
-            self.line(line, at, &mut half);
-            self.supplies.push(key, half);
-            changed.supplies.insert(key);
+            let profile = self.profile(line, at, fact.item);
+            self.supplies.push(key, profile, half);
+            changed.supplies.push(key);
             if run.consultation {
                 self.events.add_substance(event, key.substance);
             }
         }
     }
 
-    fn line(&mut self, line: &LineColumns<'_>, at: usize, half: &mut Half) {
-        half.circulated = line.circulated.is(at, "1");
-        half.discharge = line.discharge.is(at, "1");
-        half.spec = self.symbols.intern(line.spec.get(at));
-        half.unit = self.symbols.intern(line.unit.get(at));
-        half.dose = line.dose.get(at);
-        half.dose_unit = self.symbols.intern(line.dose_unit.get(at));
-        half.frequency = self.symbols.intern(line.frequency.get(at));
-        half.days = line.days.get(at).filter(|days| *days > 0);
-        half.price = line.price.get(at);
-        let item = half.item as usize;
-        if self.item_names.len() <= item {
-            self.item_names.resize(item + 1, None);
+    fn profile(&mut self, line: &LineColumns<'_>, at: usize, item: ItemId) -> LineProfile {
+        let place = item.0 as usize;
+        if self.item_names.len() <= place {
+            self.item_names.resize(place + 1, None);
         }
-        let names = self.item_names[item].unwrap_or_else(|| ItemNames {
+        let names = self.item_names[place].unwrap_or_else(|| ItemNames {
             code: self.symbols.intern(line.code.get(at)),
             name: self.symbols.intern(line.name.get(at)),
             form: self.symbols.intern(line.form.get(at)),
         });
-        self.item_names[item] = Some(names);
-        (half.code, half.name, half.form) = (names.code, names.name, names.form);
+        self.item_names[place] = Some(names);
+        LineProfile {
+            item: item.0,
+            code: names.code,
+            name: names.name,
+            spec: self.symbols.intern(line.spec.get(at)),
+            form: names.form,
+            unit: self.symbols.intern(line.unit.get(at)),
+            dose: line.dose.get(at),
+            dose_unit: self.symbols.intern(line.dose_unit.get(at)),
+            frequency: self.symbols.intern(line.frequency.get(at)),
+            days: line.days.get(at).filter(|days| *days > 0),
+            price: line.price.get(at),
+        }
     }
 }
 

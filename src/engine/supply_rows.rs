@@ -28,6 +28,7 @@ use crate::reference::snapshot::Snapshot;
 use crate::ruleset::compile::TablePrograms;
 use crate::state::intern::Sym;
 use crate::state::supplies::Half;
+use crate::state::supplies::LineProfile;
 use crate::state::supplies::SupplyKey;
 
 /// What decides the item-level columns of a supply.
@@ -52,7 +53,7 @@ pub struct SupplyRow<'a> {
 impl Memory {
     /// Whether some supply rule's condition can hold for this kind of item: no
     /// part of it that the item decides is false.
-    pub fn may_concern(&self, table: &TablePrograms, case: ItemCase, half: &Half) -> bool {
+    pub fn may_concern(&self, table: &TablePrograms, case: ItemCase, profile: &LineProfile) -> bool {
         let sym = |sym: Sym| texts(std::iter::once(self.symbols.text(sym)));
         let columns: Vec<ArrayRef> = table
             .items
@@ -62,8 +63,8 @@ impl Memory {
                 "supply.special_class" => texts(std::iter::once(case.special_class)),
                 "supply.form_group" => texts(std::iter::once(case.form_group)),
                 "supply.substance" => sym(case.substance),
-                "supply.med_list_codg" => sym(half.code),
-                _ => sym(half.name),
+                "supply.med_list_codg" => sym(profile.code),
+                _ => sym(profile.name),
             })
             .collect();
         let parents = UInt32Array::from(Vec::<u32>::new());
@@ -82,14 +83,12 @@ impl Memory {
     /// The supplies of one person and substance, joined. `first_half`: number
     /// of the first half that is new.
     pub fn supplies_of<'a>(&'a self, key: SupplyKey, items: &'a Items, first_half: usize) -> impl Iterator<Item = SupplyRow<'a>> {
-        let pack = |half: &Half| crate::engine::items::pack_of(&items.at(ItemId(half.item), half.time.div_euclid(SECONDS_PER_DAY)));
-        let fresh: Vec<*const Half> =
-            self.supplies.numbered(key).take_while(|(number, _)| *number >= first_half).map(|(_, half)| std::ptr::from_ref(half)).collect();
+        let pack = |half: &Half<'_>| crate::engine::items::pack_of(&items.at(ItemId(half.profile.item), half.time.div_euclid(SECONDS_PER_DAY)));
         let supplies = join(self.tables(), self.supplies.of(key), &pack);
         supplies.into_iter().map(move |supply| SupplyRow {
             key,
-            item: ItemId(supply.speaker().map_or(0, |half| half.item)),
-            fresh: supply.halves.iter().any(|half| fresh.contains(&std::ptr::from_ref(*half))),
+            item: ItemId(supply.speaker().map_or(0, |half| half.profile.item)),
+            fresh: supply.halves.iter().any(|half| half.number >= first_half),
             supply,
         })
     }
@@ -98,16 +97,16 @@ impl Memory {
     pub fn supply_column(&self, name: &str, rows: &[SupplyRow<'_>], snapshot: &Snapshot, items: &Items) -> Option<ArrayRef> {
         let visit = |row: &SupplyRow<'_>| *self.events.row(row.supply.visit);
         let sym = |sym: Sym| self.symbols.text(sym);
-        let first = |row: &SupplyRow<'_>| row.supply.speaker().copied();
+        let first = |row: &SupplyRow<'_>| row.supply.speaker().map(|half| *half.profile);
         let facts = |row: &SupplyRow<'_>| items.at(row.item, row.supply.time.div_euclid(SECONDS_PER_DAY));
         let number = |of: &dyn Fn(&SupplyRow<'_>) -> Option<i64>, scale: i8| decimals(rows.iter().map(|row| of(row).map(i128::from)), 18, scale);
         let array: ArrayRef = match name.strip_prefix("supply.")? {
             "fixmedins_code" => texts(rows.iter().map(|row| row.supply.anchor.institution)),
             "rx_no" => texts(rows.iter().map(|row| Some(row.supply.anchor.number.as_ref()))),
             "substance" => texts(rows.iter().map(|row| sym(row.key.substance))),
-            "med_list_codg" => texts(rows.iter().map(|row| first(row).and_then(|half| sym(half.code)))),
-            "drug_name" => texts(rows.iter().map(|row| first(row).and_then(|half| sym(half.name)))),
-            "spec" => texts(rows.iter().map(|row| first(row).and_then(|half| sym(half.spec)))),
+            "med_list_codg" => texts(rows.iter().map(|row| first(row).and_then(|profile| sym(profile.code)))),
+            "drug_name" => texts(rows.iter().map(|row| first(row).and_then(|profile| sym(profile.name)))),
+            "spec" => texts(rows.iter().map(|row| first(row).and_then(|profile| sym(profile.spec)))),
             "special_class" => texts(rows.iter().map(|row| facts(row).special_class.map(|class| class.word()))),
             "form_group" => texts(rows.iter().map(|row| facts(row).form_group.map(|form| form.word()))),
             "fact_time" => Arc::new(TimestampSecondArray::from_iter_values(rows.iter().map(|row| row.supply.time))),

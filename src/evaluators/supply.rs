@@ -16,6 +16,7 @@ use crate::state::events::Events;
 use crate::state::intern::Arena;
 use crate::state::intern::Interner;
 use crate::state::supplies::Half;
+use crate::state::supplies::LineProfile;
 
 /// Ten-thousandths: the scale of quantities and days.
 const ONE: i128 = 10_000;
@@ -44,7 +45,7 @@ pub struct Anchor<'a> {
 pub struct Supply<'a> {
     pub anchor: Anchor<'a>,
     /// Both kinds of halves, in the order of (time, event id, line).
-    pub halves: Vec<&'a Half>,
+    pub halves: Vec<Half<'a>>,
     /// The event that speaks for the visit: the prescription if known.
     pub visit: EventIdx,
     /// Issued, else dispensed at.
@@ -74,7 +75,7 @@ impl<'a> Supply<'a> {
     }
 
     /// The half that speaks for the supply: the prescription's if known.
-    pub fn speaker(&self) -> Option<&'a Half> {
+    pub fn speaker(&self) -> Option<Half<'a>> {
         self.halves.iter().find(|half| half.prescribed).or(self.halves.first()).copied()
     }
 }
@@ -90,9 +91,9 @@ pub struct Tables<'a> {
 impl<'a> Tables<'a> {
     /// The order in which equal times are told apart: by business id and
     /// line, never by arrival.
-    fn order(&self, a: &Half, b: &Half) -> Ordering {
-        let id = |half: &Half| self.texts.get(self.events.row(half.event).id);
-        let line = |half: &Half| self.texts.get(half.line);
+    fn order(&self, a: &Half<'_>, b: &Half<'_>) -> Ordering {
+        let id = |half: &Half<'_>| self.texts.get(self.events.row(half.event).id);
+        let line = |half: &Half<'_>| self.texts.get(half.line);
         a.time.cmp(&b.time).then_with(|| id(a).cmp(id(b))).then_with(|| line(a).cmp(line(b)))
     }
 
@@ -107,19 +108,19 @@ impl<'a> Tables<'a> {
 
 /// Joins all halves of one person and substance into supplies, in the order
 /// of their time and anchor. `pack` answers for a half's item at its time.
-pub fn join<'a>(tables: Tables<'a>, halves: impl Iterator<Item = &'a Half>, pack: &dyn Fn(&Half) -> Option<Pack<'a>>) -> Vec<Supply<'a>> {
-    let mut sorted: Vec<&'a Half> = halves.collect();
+pub fn join<'a>(tables: Tables<'a>, halves: impl Iterator<Item = Half<'a>>, pack: &dyn Fn(&Half<'a>) -> Option<Pack<'a>>) -> Vec<Supply<'a>> {
+    let mut sorted: Vec<Half<'a>> = halves.collect();
     sorted.sort_by(|a, b| tables.order(a, b));
-    let prescribed: Vec<&'a Half> = sorted.iter().copied().filter(|half| half.prescribed).collect();
-    let mut anchored: Vec<(Anchor<'a>, &'a Half)> = sorted
+    let prescribed: Vec<Half<'a>> = sorted.iter().copied().filter(|half| half.prescribed).collect();
+    let mut anchored: Vec<(Anchor<'a>, Half<'a>)> = sorted
         .into_iter()
         .map(|half| {
-            let of_prescription = |other: &Half| prescription_anchor(tables, other);
+            let of_prescription = |other: &Half<'a>| prescription_anchor(tables, other);
             let anchor = if half.prescribed {
-                of_prescription(half)
+                of_prescription(&half)
             } else {
-                let owners = prescribed.iter().filter(|other| belongs(tables, half, other));
-                owners.map(|other| of_prescription(other)).min().unwrap_or_else(|| line_anchor(tables, half))
+                let owners = prescribed.iter().filter(|other| belongs(tables, &half, other));
+                owners.map(|other| of_prescription(other)).min().unwrap_or_else(|| line_anchor(tables, &half))
             };
             (anchor, half)
         })
@@ -134,11 +135,11 @@ pub fn join<'a>(tables: Tables<'a>, halves: impl Iterator<Item = &'a Half>, pack
     supplies
 }
 
-fn prescription_anchor<'a>(tables: Tables<'a>, half: &Half) -> Anchor<'a> {
+fn prescription_anchor<'a>(tables: Tables<'a>, half: &Half<'_>) -> Anchor<'a> {
     Anchor { institution: tables.institution(half.event), number: Cow::Borrowed(tables.texts.get(half.rx_no)) }
 }
 
-fn line_anchor<'a>(tables: Tables<'a>, half: &Half) -> Anchor<'a> {
+fn line_anchor<'a>(tables: Tables<'a>, half: &Half<'_>) -> Anchor<'a> {
     let number = if half.rx_no.is_empty() {
         let row = tables.events.row(half.event);
         Cow::Owned(format!("{}#{}", tables.texts.get(row.mdtrt_id), tables.texts.get(half.line)))
@@ -149,7 +150,7 @@ fn line_anchor<'a>(tables: Tables<'a>, half: &Half) -> Anchor<'a> {
     Anchor { institution, number }
 }
 
-fn belongs(tables: Tables<'_>, line: &Half, prescribed: &Half) -> bool {
+fn belongs(tables: Tables<'_>, line: &Half<'_>, prescribed: &Half<'_>) -> bool {
     let number = tables.texts.get(line.rx_no);
     if number.is_empty() {
         return false;
@@ -166,16 +167,16 @@ fn belongs(tables: Tables<'_>, line: &Half, prescribed: &Half) -> bool {
 fn supply<'a>(
     tables: Tables<'a>,
     anchor: Anchor<'a>,
-    halves: Vec<&'a Half>,
-    pack: &dyn Fn(&Half) -> Option<Pack<'a>>,
+    halves: Vec<Half<'a>>,
+    pack: &dyn Fn(&Half<'a>) -> Option<Pack<'a>>,
 ) -> Option<Supply<'a>> {
     let speaker = halves.iter().find(|half| half.prescribed).or(halves.first())?;
     let (visit, time) = (speaker.event, speaker.time);
     let of = |prescribed: bool| halves.iter().copied().filter(move |half| half.prescribed == prescribed);
     let (prescribed, dispensed) = (of(true).next().is_some(), of(false).next().is_some());
     // Quantities come from what was handed out, where that is known.
-    let total = |value: fn(&Half) -> Option<i64>| of(!dispensed).map(value).sum::<Option<i64>>();
-    let declared = |prescribed: bool| of(prescribed).filter_map(|half| half.days).max();
+    let total = |value: fn(Half<'_>) -> Option<i64>| of(!dispensed).map(value).sum::<Option<i64>>();
+    let declared = |prescribed: bool| of(prescribed).filter_map(|half| half.profile.days).max();
     let mut joined = Supply {
         anchor,
         visit,
@@ -192,11 +193,11 @@ fn supply<'a>(
         days_pack: None,
         halves: Vec::new(),
     };
-    let dosing = |half: &Half| (half.unit, half.dose, half.dose_unit, half.frequency);
+    let dosing = |half: Half<'_>| (half.profile.unit, half.profile.dose, half.profile.dose_unit, half.profile.frequency);
     if let Some(first) = of(true).next()
         && of(true).all(|half| dosing(half) == dosing(first))
     {
-        compute_days(tables, &mut joined, first, total(|half| half.quantity), pack(first));
+        compute_days(tables, &mut joined, first.profile, total(|half| half.quantity), pack(&first));
     }
     joined.halves = halves;
     Some(joined)
@@ -205,19 +206,19 @@ fn supply<'a>(
 /// Days = quantity in dose units over dose times doses a day. Unknown where
 /// a unit is not the drug master's, a frequency is not in the national list
 /// or means "when needed", or the form has no countable dose.
-fn compute_days(tables: Tables<'_>, joined: &mut Supply<'_>, half: &Half, quantity: Option<i64>, pack: Option<Pack<'_>>) {
+fn compute_days(tables: Tables<'_>, joined: &mut Supply<'_>, line: &LineProfile, quantity: Option<i64>, pack: Option<Pack<'_>>) {
     let Some(pack) = pack.filter(|pack| pack.doses_per_pack > 0) else { return };
     let per_pack = i128::from(pack.doses_per_pack);
-    let unit = tables.text(half.unit);
+    let unit = tables.text(line.unit);
     let in_packs = unit == pack.pack_unit;
     let Some(quantity) = quantity.map(i128::from).filter(|_| in_packs || unit == pack.dose_unit) else { return };
     let doses = if in_packs { quantity * per_pack } else { quantity };
     joined.packs = i64::try_from(divide_round(doses, per_pack)).ok();
-    if uncountable(tables.text(half.form)) || tables.text(half.dose_unit) != pack.dose_unit {
+    if uncountable(tables.text(line.form)) || tables.text(line.dose_unit) != pack.dose_unit {
         return;
     }
-    let Some((times, cycle)) = times_per_cycle(tables.text(half.frequency)) else { return };
-    let Some(dose) = half.dose.map(i128::from).filter(|dose| *dose > 0) else { return };
+    let Some((times, cycle)) = times_per_cycle(tables.text(line.frequency)) else { return };
+    let Some(dose) = line.dose.map(i128::from).filter(|dose| *dose > 0) else { return };
     joined.daily_dose = i64::try_from(dose * times / cycle).ok();
     let days = |doses: i128| i64::try_from(divide_round(doses * ONE * cycle, dose * times)).ok();
     joined.days_computed = days(doses);

@@ -2,8 +2,10 @@
 
 use hashbrown::HashMap;
 
+use super::chunks::Chunks;
 use super::intern::Sym;
 use super::intern::TextRef;
+use super::packed::MaybeI64;
 use super::persons::PersonIdx;
 
 /// Number of an event within one shard; never output.
@@ -44,14 +46,14 @@ pub struct EventRow {
     /// Days since 1970-01-01.
     pub birth_day: Option<i32>,
     /// 分: fund paid and within scope, for the fund's share of a clue's money.
-    pub fund_pay: Option<i64>,
-    pub within_scope: Option<i64>,
+    pub fund_pay: MaybeI64,
+    pub within_scope: MaybeI64,
 }
 
 /// Events, their diagnoses, and who had which kind of contact.
 #[derive(Debug, Default)]
 pub struct Events {
-    rows: Vec<EventRow>,
+    rows: Chunks<EventRow>,
     diagnoses: Vec<Sym>,
     /// In-person care by person.
     contacts: HashMap<PersonIdx, Vec<EventIdx>>,

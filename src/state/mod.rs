@@ -2,9 +2,11 @@
 //! clues it may have to revise. Only tables; what they mean is the
 //! evaluators' business.
 
+pub mod chunks;
 pub mod clues;
 pub mod events;
 pub mod intern;
+pub mod packed;
 pub mod persons;
 pub mod seen;
 pub mod supplies;

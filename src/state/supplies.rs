@@ -1,11 +1,17 @@
 //! Halves of supplies: prescription lines and settlement drug lines, by person
 //! and substance.
 
-use hashbrown::HashMap;
+use std::hash::BuildHasher as _;
 
+use hashbrown::DefaultHashBuilder;
+use hashbrown::HashMap;
+use hashbrown::HashTable;
+
+use super::chunks::Chunks;
 use super::events::EventIdx;
 use super::intern::Sym;
 use super::intern::TextRef;
+use super::packed::MaybeI64;
 use super::persons::PersonIdx;
 
 /// What supplies are kept and judged by.
@@ -15,10 +21,28 @@ pub struct SupplyKey {
     pub substance: Sym,
 }
 
-/// One drug line of either event. Quantities are in ten-thousandths,
-/// amounts in 分; `None` where the event does not say.
+/// What many lines have in common, kept once. Quantities are in
+/// ten-thousandths, prices in millionths; `None` where the event does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LineProfile {
+    /// Number of the item in the shard's item table.
+    pub item: u32,
+    pub code: Sym,
+    pub name: Sym,
+    pub spec: Sym,
+    pub form: Sym,
+    pub unit: Sym,
+    pub dose: Option<i64>,
+    pub dose_unit: Sym,
+    pub frequency: Sym,
+    pub days: Option<i64>,
+    pub price: Option<i64>,
+}
+
+/// What one drug line of either event says for itself. Quantities are in
+/// ten-thousandths, amounts in 分; `None` where the event does not say.
 #[derive(Clone, Copy, Debug)]
-pub struct Half {
+pub struct HalfLine {
     pub event: EventIdx,
     /// `true`: a prescription line; `false`: a settlement line.
     pub prescribed: bool,
@@ -28,85 +52,118 @@ pub struct Half {
     pub line: TextRef,
     /// `hosp_rxno`, or the bill's `rx_drord_no`.
     pub rx_no: TextRef,
-    /// Number of the item in the shard's item table.
-    pub item: u32,
-    pub code: Sym,
-    pub name: Sym,
-    pub spec: Sym,
-    pub form: Sym,
     /// Issued or dispensed at.
     pub time: i64,
     pub quantity: Option<i64>,
-    pub unit: Sym,
-    pub dose: Option<i64>,
-    pub dose_unit: Sym,
-    pub frequency: Sym,
-    pub days: Option<i64>,
-    pub price: Option<i64>,
     pub amount: Option<i64>,
-    next: u32,
+}
+
+/// A half as it is read: the line and what it shares with others.
+#[derive(Clone, Copy, Debug)]
+pub struct Half<'a> {
+    /// Place among all halves, in order of arrival.
+    pub number: usize,
+    pub event: EventIdx,
+    pub prescribed: bool,
+    pub circulated: bool,
+    pub discharge: bool,
+    pub line: TextRef,
+    pub rx_no: TextRef,
+    pub time: i64,
+    pub quantity: Option<i64>,
+    pub amount: Option<i64>,
+    pub profile: &'a LineProfile,
 }
 
 const END: u32 = u32::MAX;
+const PRESCRIBED: u8 = 1;
+const CIRCULATED: u8 = 2;
+const DISCHARGE: u8 = 4;
 
-impl Half {
-    /// A half that is not yet in the table.
-    pub fn new(event: EventIdx, prescribed: bool) -> Self {
-        Self {
-            event,
-            prescribed,
-            circulated: false,
-            discharge: false,
-            line: TextRef::default(),
-            rx_no: TextRef::default(),
-            item: 0,
-            code: Sym::NONE,
-            name: Sym::NONE,
-            spec: Sym::NONE,
-            form: Sym::NONE,
-            time: 0,
-            quantity: None,
-            unit: Sym::NONE,
-            dose: None,
-            dose_unit: Sym::NONE,
-            frequency: Sym::NONE,
-            days: None,
-            price: None,
-            amount: None,
-            next: END,
-        }
-    }
+/// A half as it is kept: there are more of these than of anything else.
+#[derive(Clone, Copy, Debug)]
+struct Stored {
+    time: i64,
+    quantity: MaybeI64,
+    amount: MaybeI64,
+    event: EventIdx,
+    line: TextRef,
+    rx_no: TextRef,
+    profile: u32,
+    next: u32,
+    flags: u8,
 }
+
+const _: () = assert!(size_of::<Stored>() <= 48);
 
 /// All halves, chained by key.
 #[derive(Debug, Default)]
 pub struct Supplies {
-    halves: Vec<Half>,
+    halves: Chunks<Stored>,
     heads: HashMap<SupplyKey, u32>,
+    profiles: Chunks<LineProfile>,
+    /// Numbers of profiles, by content.
+    by_profile: HashTable<u32>,
+    hasher: DefaultHashBuilder,
 }
 
 impl Supplies {
-    pub fn push(&mut self, key: SupplyKey, mut half: Half) {
+    pub fn push(&mut self, key: SupplyKey, profile: LineProfile, line: HalfLine) {
         let idx = u32::try_from(self.halves.len()).unwrap_or(END);
         assert!(idx != END, "a shard holds fewer than 2^32 supply lines");
-        half.next = self.heads.insert(key, idx).unwrap_or(END);
-        self.halves.push(half);
+        let flag = |holds: bool, flag: u8| if holds { flag } else { 0 };
+        let profile = self.profile(profile);
+        self.halves.push(Stored {
+            time: line.time,
+            quantity: line.quantity.into(),
+            amount: line.amount.into(),
+            event: line.event,
+            line: line.line,
+            rx_no: line.rx_no,
+            profile,
+            next: self.heads.insert(key, idx).unwrap_or(END),
+            flags: flag(line.prescribed, PRESCRIBED) | flag(line.circulated, CIRCULATED) | flag(line.discharge, DISCHARGE),
+        });
+    }
+
+    fn profile(&mut self, profile: LineProfile) -> u32 {
+        let Self { profiles, by_profile, hasher, .. } = self;
+        let hash = hasher.hash_one(profile);
+        let same = |idx: &u32| profiles[*idx as usize] == profile;
+        if let Some(idx) = by_profile.find(hash, same) {
+            return *idx;
+        }
+        let idx = u32::try_from(profiles.len()).unwrap_or(END);
+        profiles.push(profile);
+        by_profile.insert_unique(hash, idx, |idx| hasher.hash_one(profiles[*idx as usize]));
+        idx
     }
 
     /// The key's halves, latest arrival first.
-    pub fn of(&self, key: SupplyKey) -> impl Iterator<Item = &Half> {
-        self.numbered(key).map(|(_, half)| half)
-    }
-
-    /// The key's halves with their numbers, latest arrival first.
-    pub fn numbered(&self, key: SupplyKey) -> impl Iterator<Item = (usize, &Half)> {
+    pub fn of(&self, key: SupplyKey) -> impl Iterator<Item = Half<'_>> {
         let mut at = self.heads.get(&key).copied().unwrap_or(END);
         std::iter::from_fn(move || {
             let number = at as usize;
-            let half = self.halves.get(number)?;
-            at = half.next;
-            Some((number, half))
+            let stored = self.halves.get(number)?;
+            at = stored.next;
+            Some(self.read(number, stored))
         })
+    }
+
+    fn read(&self, number: usize, stored: &Stored) -> Half<'_> {
+        Half {
+            number,
+            event: stored.event,
+            prescribed: stored.flags & PRESCRIBED != 0,
+            circulated: stored.flags & CIRCULATED != 0,
+            discharge: stored.flags & DISCHARGE != 0,
+            line: stored.line,
+            rx_no: stored.rx_no,
+            time: stored.time,
+            quantity: stored.quantity.get(),
+            amount: stored.amount.get(),
+            profile: &self.profiles[stored.profile as usize],
+        }
     }
 
     pub fn len(&self) -> usize {
