@@ -151,10 +151,10 @@ fn line_anchor<'a>(tables: Tables<'a>, half: &Half<'_>) -> Anchor<'a> {
 }
 
 fn belongs(tables: Tables<'_>, line: &Half<'_>, prescribed: &Half<'_>) -> bool {
-    let number = tables.texts.get(line.rx_no);
-    if number.is_empty() {
+    if line.rx_no.is_empty() {
         return false;
     }
+    let number = tables.texts.get(line.rx_no);
     let hosp_rxno = tables.texts.get(prescribed.rx_no);
     let prescription = tables.events.row(prescribed.event);
     if line.circulated {

@@ -92,7 +92,7 @@ impl Default for WorkerSettings {
     fn default() -> Self {
         Self {
             epoch_messages_max: 32_768,
-            run_messages_max: 4096,
+            run_messages_max: 1024,
             reject_limit_percent: 5,
             accept_rejects_to: None,
             until_end: false,
