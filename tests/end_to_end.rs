@@ -592,8 +592,8 @@ fn mistakes_in_files_are_all_told_and_nothing_starts() {
         assert!(list.groups().iter().all(|group| group.members().is_empty()), "nobody joined");
     };
 
-    let config = site.config(&Tune { instance: "typo", more: "covered_area: [\"9901\"]\nzone: Mars/Olympus\nlateness: soon\n", ..PLAIN });
-    untouched(&["covered_area", "Mars/Olympus", "soon", "typo.yaml:11", "typo.yaml:12", "typo.yaml:13"], &config, &[]);
+    let config = site.config(&Tune { instance: "typo", more: "covered_area: [\"9901\"]\nzone: Mars/Olympus\nepoch: { interval_ms: soon }\n", ..PLAIN });
+    untouched(&["covered_area", "Mars/Olympus", "soon", "typo.yaml:12", "typo.yaml:13", "typo.yaml:14"], &config, &[]);
 
     let copied = site.dir.path().join("rules");
     copy(&root().join("rules"), &copied);

@@ -1,13 +1,13 @@
 //! The identity key, and the pseudonym it gives a person.
 //!
 //! One key is made per fleet and never rotated: another key is another person.
-//! Its file is a single line of 64 hexadecimal digits. Where the file itself
-//! is encrypted at rest, whoever deploys unwraps it into a memory-backed file
-//! before the start; the key-encryption key can then change without the
-//! pseudonyms changing.
+//! Its file is a single line: 64 hexadecimal digits, or, wrapped by a
+//! key-encryption key (AES-256 key wrap, RFC 3394), the word `wrapped` and 80
+//! of them. The key-encryption key can change without the pseudonyms changing.
 
 use std::fmt;
 
+use aes_kw::KwAes256;
 use hmac::Hmac;
 use hmac::KeyInit as _;
 use hmac::Mac as _;
@@ -37,6 +37,12 @@ pub enum IdentityKeyError {
     NotHex,
     /// All bytes alike: an empty disk or a placeholder, never a drawn key.
     Trivial,
+    /// The key is wrapped, and there is nothing to unwrap it with.
+    Wrapped,
+    /// The key is not wrapped, though it should be.
+    Plain,
+    /// Another key-encryption key wrapped it, or it was damaged.
+    NotUnwrapped,
 }
 
 impl fmt::Display for IdentityKeyError {
@@ -45,6 +51,9 @@ impl fmt::Display for IdentityKeyError {
             Self::Length => "an identity key has 64 hexadecimal digits",
             Self::NotHex => "an identity key has hexadecimal digits only",
             Self::Trivial => "an identity key must be drawn at random, this one repeats a single byte",
+            Self::Wrapped => "the identity key is wrapped; name the key-encryption key in `identity_kek_file`",
+            Self::Plain => "the identity key is not wrapped, though a key-encryption key is named; wrap it with `claimsift key wrap`",
+            Self::NotUnwrapped => "the identity key was wrapped by another key-encryption key, or it is damaged",
         })
     }
 }
@@ -69,27 +78,17 @@ impl IdentityKey {
     /// # Errors
     /// Anything but 64 hexadecimal digits, or a key of one repeated byte.
     pub fn from_hex(text: &str) -> Result<Self, IdentityKeyError> {
-        let text = text.trim().as_bytes();
-        if text.len() != 2 * IDENTITY_KEY_BYTES {
-            return Err(IdentityKeyError::Length);
-        }
-        let mut bytes = [0; IDENTITY_KEY_BYTES];
-        for (byte, digits) in bytes.iter_mut().zip(text.as_chunks::<2>().0) {
-            let [high, low] = digits.map(|digit| (digit as char).to_digit(16));
-            *byte = match (high, low) {
-                (Some(high), Some(low)) => (high * 16 + low) as u8,
-                _ => return Err(IdentityKeyError::NotHex),
-            };
-        }
-        if bytes.iter().all(|byte| *byte == bytes[0]) {
-            return Err(IdentityKeyError::Trivial);
-        }
-        Ok(Self::from_bytes(&bytes))
+        key_bytes(text).map(|bytes| Self::from_bytes(&bytes))
     }
 
-    /// The text of a key file for these bytes.
-    pub fn to_hex(bytes: &[u8; IDENTITY_KEY_BYTES]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).chain(["\n".to_owned()]).collect()
+    /// Reads the text of a key file that the key-encryption key `kek`, if
+    /// there is one, has wrapped.
+    ///
+    /// # Errors
+    /// As [`from_hex`](Self::from_hex); and where the file is wrapped and
+    /// should not be, or the other way round, or by another key.
+    pub fn from_file(text: &str, kek: Option<&[u8; IDENTITY_KEY_BYTES]>) -> Result<Self, IdentityKeyError> {
+        unwrap(text, kek).map(|bytes| Self::from_bytes(&bytes))
     }
 
     /// The first 128 bits of HMAC-SHA256 over the person number as it came.
@@ -110,6 +109,69 @@ impl IdentityKey {
 impl fmt::Debug for IdentityKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "IdentityKey({})", self.id)
+    }
+}
+
+/// Bytes of a wrapped key: the key and eight that vouch for it.
+const WRAPPED_BYTES: usize = IDENTITY_KEY_BYTES + 8;
+const WRAPPED: &str = "wrapped ";
+
+/// The bytes of a key that stands in `text` as 64 hexadecimal digits.
+///
+/// # Errors
+/// See [`IdentityKey::from_hex`].
+pub fn key_bytes(text: &str) -> Result<[u8; IDENTITY_KEY_BYTES], IdentityKeyError> {
+    let bytes: [u8; IDENTITY_KEY_BYTES] = hex_bytes(text.trim())?;
+    if bytes.iter().all(|byte| *byte == bytes[0]) {
+        return Err(IdentityKeyError::Trivial);
+    }
+    Ok(bytes)
+}
+
+fn hex_bytes<const N: usize>(text: &str) -> Result<[u8; N], IdentityKeyError> {
+    if text.len() != 2 * N {
+        return Err(IdentityKeyError::Length);
+    }
+    let mut bytes = [0; N];
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
+        let [high, low] = digits.map(|digit| (digit as char).to_digit(16));
+        *byte = match (high, low) {
+            (Some(high), Some(low)) => (high * 16 + low) as u8,
+            _ => return Err(IdentityKeyError::NotHex),
+        };
+    }
+    Ok(bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The text of a key file: plain, or wrapped by `kek`.
+pub fn wrap(key: &[u8; IDENTITY_KEY_BYTES], kek: Option<&[u8; IDENTITY_KEY_BYTES]>) -> String {
+    let Some(kek) = kek else { return format!("{}\n", hex(key)) };
+    let mut wrapped = [0; WRAPPED_BYTES];
+    let done = KwAes256::new(kek.into()).wrap_key(key, &mut wrapped);
+    assert!(done.is_ok_and(|text| text.len() == WRAPPED_BYTES), "the room is that of one wrapped key");
+    format!("{WRAPPED}{}\n", hex(&wrapped))
+}
+
+/// The key's bytes from the text of its file.
+///
+/// # Errors
+/// See [`IdentityKey::from_file`].
+pub fn unwrap(text: &str, kek: Option<&[u8; IDENTITY_KEY_BYTES]>) -> Result<[u8; IDENTITY_KEY_BYTES], IdentityKeyError> {
+    let (wrapped, kek) = match (text.trim().strip_prefix(WRAPPED), kek) {
+        (Some(wrapped), Some(kek)) => (wrapped, kek),
+        (Some(_), None) => return Err(IdentityKeyError::Wrapped),
+        (None, Some(_)) => return key_bytes(text).and(Err(IdentityKeyError::Plain)),
+        (None, None) => return key_bytes(text),
+    };
+    let wrapped: [u8; WRAPPED_BYTES] = hex_bytes(wrapped.trim())?;
+    let mut key = [0; IDENTITY_KEY_BYTES];
+    match KwAes256::new(kek.into()).unwrap_key(&wrapped, &mut key) {
+        Ok(_) => Ok(key),
+        Err(_) => Err(IdentityKeyError::NotUnwrapped),
     }
 }
 
@@ -140,7 +202,7 @@ mod tests {
     #[test]
     fn a_key_file_is_read_back_and_its_id_is_fixed() {
         let bytes: [u8; 32] = std::array::from_fn(|idx| idx as u8);
-        let file = IdentityKey::to_hex(&bytes);
+        let file = wrap(&bytes, None);
         assert_eq!(file, format!("{HEX}\n"));
         let key = IdentityKey::from_hex(&file).unwrap();
         assert_eq!(key.id(), IdentityKey::from_bytes(&bytes).id());
@@ -148,6 +210,23 @@ mod tests {
         assert_eq!(key.id().len(), 16);
         assert_eq!(IdentityKey::from_hex(&HEX.to_uppercase()).unwrap().id(), key.id());
         assert_eq!(format!("{key:?}"), format!("IdentityKey({})", key.id()));
+    }
+
+    #[test]
+    fn a_wrapped_key_opens_with_its_own_kek_alone() {
+        // RFC 3394, section 4.6: 256 bits of key data with a 256-bit KEK.
+        let kek: [u8; 32] = std::array::from_fn(|idx| idx as u8);
+        let key: [u8; 32] = key_bytes("00112233445566778899aabbccddeeff000102030405060708090a0b0c0d0e0f").unwrap();
+        let file = wrap(&key, Some(&kek));
+        assert_eq!(file, "wrapped 28c9f404c4b810f4cbccb35cfb87f8263f5786e2d80ed326cbc7f0e71a99f43bfb988b9b7a02dd21\n");
+        assert_eq!(unwrap(&file, Some(&kek)), Ok(key));
+        assert_eq!(IdentityKey::from_file(&file, Some(&kek)).unwrap().id(), IdentityKey::from_bytes(&key).id());
+        assert_eq!(unwrap(&file, None), Err(IdentityKeyError::Wrapped));
+        assert_eq!(unwrap(&file, Some(&key)), Err(IdentityKeyError::NotUnwrapped));
+        assert_eq!(unwrap(&file.replace("28c9", "28c8"), Some(&kek)), Err(IdentityKeyError::NotUnwrapped));
+        assert_eq!(unwrap(&file[..40], Some(&kek)), Err(IdentityKeyError::Length));
+        assert_eq!(unwrap(HEX, Some(&kek)), Err(IdentityKeyError::Plain));
+        assert_eq!(unwrap("", Some(&kek)), Err(IdentityKeyError::Length));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 pub mod demo;
+pub mod key;
 pub mod load;
 pub mod observe;
 pub mod rejects;
@@ -37,6 +38,8 @@ enum Command {
     Rules(rules::Rules),
     /// Create topics, and state how far a feed has come.
     Topics(topics::Topics),
+    /// Make and wrap the key of the persons' pseudonyms.
+    Key(key::Key),
     /// Put rejected messages back through after a fix.
     Rejects(rejects::Rejects),
 }
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Synth(synth) => synth.execute(),
         Command::Rules(rules) => rules.execute(),
         Command::Topics(topics) => topics.execute(),
+        Command::Key(key) => key.execute(),
         Command::Rejects(rejects) => rejects.execute(),
     };
     match result {

@@ -20,6 +20,7 @@ use crate::commands::load::Loaded;
 use crate::commands::observe::Reporter;
 use crate::commands::observe::SystemClock;
 use crate::commands::observe::Totals;
+use crate::commands::key;
 use crate::commands::say;
 use crate::config;
 use crate::config::settings::Policy;
@@ -111,6 +112,7 @@ impl Run {
     fn worker_settings(&self, settings: &Settings, until_end: bool, slot: usize) -> WorkerSettings {
         WorkerSettings {
             epoch_messages_max: settings.epoch.messages_max,
+            epoch_interval: Duration::from_millis(settings.epoch.interval_ms),
             reject_limit_percent: settings.rejects.rate_limit_percent,
             accept_rejects_to: self.accept_rejects_to,
             until_end,
@@ -293,11 +295,12 @@ fn log_format(configured: config::settings::LogFormat) -> LogFormat {
 
 fn identity_key(settings: &Settings) -> Result<IdentityKey, Failure> {
     let Some(path) = &settings.identity_key_file else {
-        say("no identity_key_file is configured: pseudonyms are made with a key that anybody can make, fit for made-up data only\n");
+        if !settings.made_up_data {
+            say("no identity_key_file is configured: pseudonyms are made with a key that anybody can make, fit for made-up data only\n");
+        }
         return Ok(IdentityKey::from_bytes(&[0; 32]));
     };
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::Plain(format!("read identity key {}: {error}", path.display())))?;
-    IdentityKey::from_hex(&text).map_err(|error| Failure::Plain(format!("read identity key {}: {error}", path.display())))
+    key::identity_key(path, settings.identity_kek_file.as_deref())
 }
 
 fn summary(totals: &Totals) -> String {

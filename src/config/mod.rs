@@ -56,6 +56,7 @@ pub fn read(source: &Arc<SourceText>) -> (Option<Settings>, Vec<Diagnostic>) {
     diagnostics.extend(shape::check(source, &node, &Shape::Object(&spec::CONFIG), "the file"));
     let view = View::new(source, &node, &spec::CONFIG);
     diagnostics.extend(own_properties(&view));
+    diagnostics.extend(missing_key(&view));
     let settings = fill(&view);
     diagnostics.extend(shared_topics(&view, &settings.topics));
     (Some(settings).filter(|_| diagnostics.is_empty()), diagnostics)
@@ -80,6 +81,15 @@ pub fn config_page() -> String {
     page::document("Configuration", "claimsift.yaml; `deploy/claimsift.yaml` is a commented example.", &spec::CONFIG)
 }
 
+/// A broker's feed is of real persons unless the file says otherwise.
+fn missing_key(view: &View<'_>) -> Option<Diagnostic> {
+    let missing = view.get("kafka").is_some() && view.get("identity_key_file").is_none() && !view.bool("made_up_data");
+    missing.then(|| {
+        Diagnostic::new(view.source, view.node.at("kafka"), "`identity_key_file` is missing: pseudonyms need a key of your own")
+            .help("Make one with `claimsift key make FILE`, or write `made_up_data: true` if the feed holds no real person.")
+    })
+}
+
 fn fill(view: &View<'_>) -> Settings {
     let folder = Path::new(&view.source.name).parent().unwrap_or(Path::new("")).to_owned();
     let path = |text: &str| folder.join(text);
@@ -99,11 +109,11 @@ fn fill(view: &View<'_>) -> Settings {
         },
         rules: path(&rules),
         zone: view.text("zone").parse().map(Zone).unwrap_or_default(),
-        lateness_seconds: view.seconds("lateness"),
-        reach_seconds: view.seconds("reach"),
         clues_from: view.maybe_date("clues_from"),
         covered_areas: view.texts("covered_areas"),
         identity_key_file: view.maybe_text("identity_key_file").map(|text| path(&text)),
+        identity_kek_file: view.maybe_text("identity_kek_file").map(|text| path(&text)),
+        made_up_data: view.bool("made_up_data"),
         rejects: fill_rejects(&view.within("rejects", &spec::REJECTS)),
         epoch: fill_epoch(&view.within("epoch", &spec::EPOCH)),
         listen: view.within("http", &spec::HTTP).text("listen").parse().ok(),

@@ -25,16 +25,16 @@ pub struct Settings {
     pub reference: Vec<PathBuf>,
     /// Zone of the times in events.
     pub zone: Zone,
-    /// How far behind its topic's watermark an event may arrive.
-    pub lateness_seconds: i64,
-    /// How far before its event time a fact may lie.
-    pub reach_seconds: i64,
     /// Go-live: earlier events build state and tell nothing.
     pub clues_from: Option<NaiveDate>,
     /// Prefixes of the areas whose events the feed holds; empty: all.
     pub covered_areas: Vec<String>,
-    /// Holds the key of the pseudonyms; needed wherever events are read.
+    /// Holds the key of the pseudonyms; needed wherever real events are read.
     pub identity_key_file: Option<PathBuf>,
+    /// Holds the key that wraps that one.
+    pub identity_kek_file: Option<PathBuf>,
+    /// The feed holds no real person.
+    pub made_up_data: bool,
     pub rejects: RejectSettings,
     pub epoch: EpochSettings,
     /// Where metrics and health are served; `None` after `listen: off`.
@@ -166,7 +166,7 @@ impl RejectSettings {
 pub struct EpochSettings {
     /// Messages after which an epoch commits.
     pub messages_max: usize,
-    /// Time after which a smaller epoch commits.
+    /// Least time between two commits of a worker that has caught up.
     pub interval_ms: u64,
 }
 

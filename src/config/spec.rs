@@ -33,8 +33,6 @@ pub static CONFIG: Object = Object {
             "folders of reference tables; absent: `reference` in the rules' folder",
         ),
         optional("zone", Shape::Form(&ZONE), "时区", "zone of the times in events").or("Asia/Shanghai"),
-        optional("lateness", Shape::Duration, "迟到上限", "how far behind the watermark an event may arrive").or("3d"),
-        optional("reach", Shape::Duration, "追溯上限", "how far before its event time a fact may lie").or("184d"),
         optional("clues_from", Shape::Date, "上线日", "earlier events build state and tell nothing"),
         optional(
             "covered_areas",
@@ -43,6 +41,8 @@ pub static CONFIG: Object = Object {
             "area prefixes that the feed holds; absent or empty: all",
         ),
         optional("identity_key_file", Shape::Text, "假名密钥文件", "holds the key of the persons' pseudonyms"),
+        optional("identity_kek_file", Shape::Text, "密钥加密密钥文件", "holds the key that wraps the identity key"),
+        optional("made_up_data", Shape::Bool, "自造数据", "the feed holds no real person: no identity key is needed").or("false"),
         optional("rejects", Shape::Object(&REJECTS), "拒收", "what unusable messages do"),
         optional("epoch", Shape::Object(&EPOCH), "提交批", "how much one transaction holds"),
         optional("http", Shape::Object(&HTTP), "HTTP", "metrics and health"),
@@ -131,7 +131,7 @@ pub static EPOCH: Object = Object {
             "interval_ms",
             Shape::Int { min: 10, max: EPOCH_MS_MAX },
             "间隔（毫秒）",
-            "milliseconds after which a smaller epoch commits",
+            "least time between two commits of a worker that has caught up",
         )
         .or("200"),
     ],

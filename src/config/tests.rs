@@ -55,7 +55,6 @@ fn what_the_example_comments_out_is_the_default() {
     let (with, plain) = (with.unwrap(), read(&source(EXAMPLE)).0.unwrap());
     assert_eq!(with.topics, plain.topics);
     assert_eq!(with.zone, plain.zone);
-    assert_eq!((with.lateness_seconds, with.reach_seconds), (plain.lateness_seconds, plain.reach_seconds));
     assert_eq!(
         (&with.rejects, &with.epoch, with.listen, &with.log),
         (&plain.rejects, &plain.epoch, plain.listen, &plain.log)
@@ -69,7 +68,6 @@ fn an_empty_file_and_no_file_are_the_defaults() {
     let (settings, _) = read(&source("# nothing\n"));
     for settings in [settings.unwrap(), Settings::default()] {
         assert!(settings.kafka.is_none());
-        assert_eq!(settings.lateness_seconds, 3 * 86_400);
         assert_eq!(settings.inputs.len(), EVENT_TYPES.len());
         assert_eq!((settings.inputs[0].partitioner, settings.inputs[0].disorder_seconds), (Partitioner::Murmur2, 3600));
         assert_eq!(settings.rejects.policy(RejectClass::WrongPartition), Policy::Stop);
@@ -91,12 +89,20 @@ kafka:
 topics: { clues: claimsift-rejects }
 inputs: { settlement: { partitioner: murmur3, disorder: 1 hour } }
 zone: Asia/Shanhai
-lateness: 3
+log: { level: loud }
 covered_areas: [510]
 rejects: { policy: { wrong_partion: stop } }
 http: { listen: localhost }
 ",
         r#"
+error: `identity_key_file` is missing: pseudonyms need a key of your own
+ --> deploy/claimsift.yaml:1:1
+  |
+1 | kafka:
+  | ^^^^^
+  |
+  = help: Make one with `claimsift key make FILE`, or write `made_up_data: true` if the feed holds no real person.
+
 error: `bootstrap` is missing in `kafka`
  --> deploy/claimsift.yaml:2:3
   |
@@ -161,13 +167,13 @@ error: "Asia/Shanhai" is no valid `zone`
   |
   = help: Use a zone of the IANA database, like Asia/Shanghai.
 
-error: `lateness` must be a duration, found the number 3
- --> deploy/claimsift.yaml:8:11
+error: `level` cannot be "loud"
+ --> deploy/claimsift.yaml:8:15
   |
-8 | lateness: 3
-  |           ^
+8 | log: { level: loud }
+  |               ^^^^
   |
-  = help: Write a whole number and a unit: 3d, 1h, 30m or 10s.
+  = help: It is one of `error`, `warn`, `info`, `debug`, `trace`.
 
 error: `covered_areas` must be a text, found the number 510
  --> deploy/claimsift.yaml:9:17
@@ -198,7 +204,7 @@ error: "localhost" is no valid `listen`
 
 #[test]
 fn passwords_are_not_printed() {
-    let text = "kafka: { bootstrap: b, properties: { sasl.password: hunter2 } }";
+    let text = "made_up_data: true\nkafka: { bootstrap: b, properties: { sasl.password: hunter2 } }";
     let printed = format!("{:?}", read(&source(text)).0.unwrap());
     assert!(printed.contains("sasl.password") && !printed.contains("hunter2"), "{printed}");
 }

@@ -75,6 +75,8 @@ impl Wish {
 pub struct WorkerSettings {
     /// Messages of one epoch over all shards.
     pub epoch_messages_max: usize,
+    /// Least time between two commits of a worker that has caught up: scheduling only.
+    pub epoch_interval: Duration,
     /// Messages of one run: small enough to keep inputs in step.
     pub run_messages_max: usize,
     pub reject_limit_percent: u32,
@@ -92,6 +94,7 @@ impl Default for WorkerSettings {
     fn default() -> Self {
         Self {
             epoch_messages_max: 32_768,
+            epoch_interval: Duration::ZERO,
             run_messages_max: 1024,
             reject_limit_percent: 5,
             accept_rejects_to: None,
@@ -144,6 +147,16 @@ struct Epoch {
     counts: BTreeMap<ShardId, Counts>,
     rejected_by_input: BTreeMap<(ShardId, InputId), u64>,
     messages: u64,
+    /// Whether every input was at its end when the epoch was closed.
+    caught_up: bool,
+}
+
+/// What a shard has to do next.
+enum Next {
+    Run(InputId),
+    /// Something is on its way that may have to come first.
+    Pending,
+    AtEnd,
 }
 
 impl<'a> Worker<'a> {
@@ -160,12 +173,13 @@ impl<'a> Worker<'a> {
 
     fn work(&mut self, wish: &Wish, observer: &mut dyn Observer) -> Result<(), Fault> {
         let mut idle = false;
+        let mut rest = Duration::ZERO;
         loop {
             observer.alive();
             if wish.stopping() {
                 return self.log.leave();
             }
-            let wait = if idle { self.settings.idle_wait } else { Duration::ZERO };
+            let wait = if idle { self.settings.idle_wait } else { std::mem::take(&mut rest) };
             if let Some(shards) = self.log.shards(wait)? {
                 self.lost.clear();
                 wish.may_leave(self.settings.slot, shards.clone(), false, self.engine.settings.partitions);
@@ -196,7 +210,12 @@ impl<'a> Worker<'a> {
             }
             idle = epoch.messages == 0;
             if !idle {
+                let caught_up = epoch.caught_up;
+                let began = self.clock.monotonic();
                 self.commit(epoch, wish, observer)?;
+                if caught_up {
+                    rest = self.settings.epoch_interval.saturating_sub(self.clock.monotonic().saturating_sub(began));
+                }
             }
             if self.settings.until_end {
                 let at_end = idle && !self.owned.is_empty() && self.at_end_or_gone()?;
@@ -256,14 +275,18 @@ impl<'a> Worker<'a> {
         let shards: Vec<ShardId> = self.owned.keys().copied().collect();
         loop {
             let before = epoch.messages;
+            epoch.caught_up = true;
             for shard in &shards {
                 let room = self.settings.epoch_messages_max as u64;
                 let runs = epoch.runs.get(shard).map_or(0, Vec::len);
                 if epoch.messages >= room || runs >= RUNS_PER_EPOCH_MAX {
+                    epoch.caught_up = false;
                     continue;
                 }
-                if let Some(input) = self.next_input(*shard)? {
-                    self.run_once(*shard, input, &mut epoch, observer)?;
+                match self.next_input(*shard)? {
+                    Next::Run(input) => self.run_once(*shard, input, &mut epoch, observer)?,
+                    Next::Pending => epoch.caught_up = false,
+                    Next::AtEnd => {}
                 }
             }
             if epoch.messages == before {
@@ -274,11 +297,11 @@ impl<'a> Worker<'a> {
 
     /// The input whose head is earliest in event time. An input that is behind
     /// but not at its end is waited for: scheduling only, never correctness.
-    fn next_input(&mut self, shard: ShardId) -> Result<Option<InputId>, Fault> {
+    fn next_input(&mut self, shard: ShardId) -> Result<Next, Fault> {
         let mut best: Option<(i64, InputId)> = None;
         for input in 0..EVENT_TYPES.len() {
             match self.log.head(shard, input)? {
-                Head::Pending => return Ok(None),
+                Head::Pending => return Ok(Next::Pending),
                 Head::AtEnd => {}
                 Head::Ready(_) => {
                     let zone = self.engine.settings.zone;
@@ -293,7 +316,7 @@ impl<'a> Worker<'a> {
                 }
             }
         }
-        Ok(best.map(|(_, input)| input))
+        Ok(best.map_or(Next::AtEnd, |(_, input)| Next::Run(input)))
     }
 
     fn run_once(&mut self, shard: ShardId, input: InputId, epoch: &mut Epoch, observer: &mut dyn Observer) -> Result<(), Fault> {

@@ -43,6 +43,7 @@ pub fn config(kafka: &KafkaSettings, since: NaiveDate, live: NaiveDate, tune: &T
          reference: [\"{root}/rules/reference\", \"{root}/demo/reference\"]\n\
          clues_from: {live}\n\
          covered_areas: [\"9901\"]\n\
+         made_up_data: true\n\
          epoch: {{ messages_max: {} }}\n\
          http: {{ listen: \"off\" }}\n\
          log: {{ level: warn }}\n{}",

@@ -330,6 +330,7 @@ pub fn tune_allocator() {
         const TRIM_THRESHOLD: c_int = -1;
         const TOP_PAD: c_int = -2;
         const MMAP_THRESHOLD: c_int = -3;
+        const ARENA_MAX: c_int = -8;
         // SAFETY: takes two integers and says 0 where it does not like them.
         unsafe {
             // Older libraries refuse more than half an arena.
@@ -337,7 +338,9 @@ pub fn tune_allocator() {
                 mallopt(MMAP_THRESHOLD, 32 << 20);
             }
             mallopt(TRIM_THRESHOLD, c_int::MAX);
-            mallopt(TOP_PAD, 64 << 20);
+            mallopt(TOP_PAD, 16 << 20);
+            // Each thread of librdkafka would keep megabytes of its own.
+            mallopt(ARENA_MAX, 2);
         }
     }
 }
