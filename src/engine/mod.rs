@@ -16,6 +16,7 @@ pub mod scalars;
 pub mod settings;
 pub mod shard;
 pub mod supply_rows;
+pub mod supply_rules;
 pub mod tell;
 pub mod words;
 
