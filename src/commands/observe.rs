@@ -174,6 +174,12 @@ impl Observer for Reporter {
         }
     }
 
+    fn lag(&mut self, shard: ShardId, input: usize, messages: u64) {
+        if let Some(lag) = self.shards.get(&shard).and_then(|shard| shard.inputs.get(input)) {
+            lag.messages.set(i64::try_from(messages).unwrap_or(i64::MAX));
+        }
+    }
+
     fn committed(&mut self, messages: u64, took: Duration) {
         self.totals.epochs += 1;
         self.epochs.committed.inc();

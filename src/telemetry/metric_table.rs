@@ -47,7 +47,7 @@ metrics! {
     EPOCH_COMMIT_SECONDS = "claimsift_epoch_commit_seconds" []
         "Time from the first send of an epoch to its acknowledgement.";
     LAG_MESSAGES = "claimsift_lag_messages" ["input" "partition"]
-        "Messages between the position and the end of a partition.";
+        "Messages between the position and the end of a partition, about once a second; offsets without a message may count.";
     LAG_SECONDS = "claimsift_lag_event_seconds" ["input" "partition"]
         "Seconds of event time that the watermark lies behind the clock.";
     WATERMARK = "claimsift_watermark_seconds" ["input" "partition"]
