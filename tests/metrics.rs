@@ -1,27 +1,38 @@
-//! What an operator sees of a running worker: how far it lags.
+//! What an operator sees of a running worker: how far it lags, and what each
+//! rule costs.
 
 #[path = "support/feed.rs"]
 mod feed;
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use claimsift::base::ids::ShardId;
+use claimsift::base::pseudonym::IdentityKey;
+use claimsift::base::record::Message;
 use claimsift::commands::observe::Reporter;
 use claimsift::commands::observe::SystemClock;
 use claimsift::engine::Engine;
 use claimsift::engine::effects::Effects;
+use claimsift::engine::meter::Meter;
+use claimsift::engine::settings::EngineSettings;
+use claimsift::engine::shard::Shard;
 use claimsift::events::EVENT_TYPES;
 use claimsift::events::InputId;
 use claimsift::events::PRESCRIPTION_INPUT;
 use claimsift::events::SETTLEMENT_INPUT;
 use claimsift::io::memory::MemoryCluster;
+use claimsift::runtime::recover::OwnedMessages;
 use claimsift::runtime::worker::Clock;
 use claimsift::runtime::worker::Observer;
 use claimsift::runtime::worker::Wish;
 use claimsift::runtime::worker::Worker;
 use claimsift::runtime::worker::WorkerSettings;
+use claimsift::synth::Generated;
+use claimsift::synth::Planted;
 use claimsift::synth::SynthSettings;
 use claimsift::telemetry::health::Health;
 use claimsift::telemetry::metrics::Metrics;
@@ -98,4 +109,64 @@ fn the_lag_in_messages_is_what_is_left_to_take() {
     let mut log = cluster.worker("worker-0", feed::GROUP);
     Worker::new(engine, &mut log, settings, &Hasty::default()).run(&Wish::default(), &mut reader).unwrap();
     assert_eq!(reader.lags, [[Some(6.0), Some(3.0)], [Some(2.0), Some(3.0)], [Some(0.0), Some(0.0)]]);
+}
+
+static TICKS: AtomicU64 = AtomicU64::new(0);
+
+/// Some time passes whenever it is read.
+fn ticking() -> u64 {
+    TICKS.fetch_add(1_000_000, Ordering::Relaxed)
+}
+
+fn with_meter(engine: &Engine, meter: Meter) -> Arc<Engine> {
+    let settings = EngineSettings { meter, ..engine.settings.clone() };
+    let key = IdentityKey::from_bytes(&[9; 32]);
+    Arc::new(Engine::new(Arc::clone(&engine.rules), Arc::clone(&engine.references), settings, key))
+}
+
+fn effects(engine: &Arc<Engine>, feed: &[Generated]) -> Vec<Effects> {
+    let mut shard = Shard::new(Arc::clone(engine), 0);
+    let mut offsets = [0; 2];
+    let mut all = Vec::new();
+    for of_input in feed.chunk_by(|one, other| one.input == other.input) {
+        let input = of_input[0].input;
+        let mut run = OwnedMessages::default();
+        for message in of_input {
+            run.push(feed::as_message(message, offsets[input]));
+            offsets[input] += 1;
+        }
+        all.push(shard.step(input, &run, 1, false));
+    }
+    for input in [SETTLEMENT_INPUT, PRESCRIPTION_INPUT] {
+        let mut run = OwnedMessages::default();
+        run.push(Message { offset: offsets[input], timestamp_ms: 0, key: None, value: None, watermark: Some(b"end") });
+        all.push(shard.step(input, &run, 1, false));
+    }
+    all
+}
+
+#[test]
+fn every_rule_tells_its_time_and_nothing_depends_on_the_meter() {
+    let world = World::read();
+    let settings = SynthSettings {
+        settlements: 1_500,
+        prescriptions: 450,
+        persons: 250,
+        planted: Planted { violations: 1, missed: 0, withdrawn: 1, near_misses: 1, innocents: 1 },
+        ..SynthSettings::default()
+    };
+    let (feed, _) = world.feed(&settings);
+    let still = world.engine(&settings, 1);
+    let metrics = Arc::new(Metrics::new());
+    let mut reporter = reporter(&still, &metrics);
+    let mut metered = effects(&with_meter(&still, ticking), &feed);
+    for effects in &mut metered {
+        reporter.step(0, effects);
+        effects.rules.values_mut().for_each(|tally| tally.nanoseconds = 0);
+    }
+    assert_eq!(metered, effects(&still, &feed));
+    for rule in &still.rules.rules {
+        let seconds = shown(&metrics, &format!("claimsift_rule_seconds_total{{rule=\"{}\"}}", rule.doc.id));
+        assert!(seconds.is_some_and(|seconds| seconds > 0.0), "{} took {seconds:?}", rule.doc.id);
+    }
 }

@@ -93,32 +93,36 @@ impl Shard {
         };
         let tally = tallies.entry(rule.doc.id.clone()).or_default();
         let mut found = FoundClues::new();
+        let mut judged = Vec::new();
         for consultation in contact::judge(tables, &settings, person, watermark) {
             let event_time = consultation.events.iter().map(|event| self.memory.events.row(*event).event_time).min().unwrap_or_default();
             if consultation.verdict == Verdict::Waiting || engine.settings.clues_from.is_some_and(|from| event_time < from.0) {
                 continue;
             }
-            tally.evaluated += 1;
+            // Of several events of one visit each may come alone.
+            let known = consultation.events.iter().any(|event| self.judged.contains(&(place, *event)));
+            let first = u64::from(!known);
+            judged.extend(consultation.events.iter().map(|event| (place, *event)));
+            tally.evaluated += first;
             let area = self.memory.symbols.text(self.memory.events.row(consultation.events[0]).area);
             match consultation.verdict {
                 Verdict::Waiting => {}
-                Verdict::Quiet => tally.excused += 1,
+                Verdict::Quiet => tally.excused += first,
                 Verdict::Contradiction => {
-                    tally.excused += 1;
-                    counts.contradictions += 1;
+                    tally.excused += first;
+                    counts.contradictions += first;
                 }
-                Verdict::Unknown(reason) => *tally.unknown.entry(reason.to_owned()).or_default() += 1,
-                Verdict::Clue { .. } if !has_basis(&rule.doc, consultation.time.day(), area) => {
-                    *tally.unknown.entry("no_basis_in_force".to_owned()).or_default() += 1;
-                }
+                Verdict::Unknown(reason) => tally.count_unknown(reason, first),
+                Verdict::Clue { .. } if !has_basis(&rule.doc, consultation.time.day(), area) => tally.count_unknown("no_basis_in_force", first),
                 Verdict::Clue { clear } => {
-                    tally.hits += 1;
+                    tally.hits += first;
                     let sources = consultation.events.iter().map(|event| self.source(*event, teller)).collect();
                     let (id, finding) = teller.finding(rule, self.consultation_found(&consultation, clear, person));
                     found.insert(id, (finding, sources));
                 }
             }
         }
+        self.judged.extend(judged);
         let scope = ClueScope { rule: u16::try_from(place).unwrap_or(u16::MAX), person: person.0, substance: 0 };
         self.tell(engine, place, scope, found, teller, tallies)
     }

@@ -10,6 +10,7 @@ pub mod history;
 pub mod intake;
 pub mod items;
 pub mod journal;
+pub mod meter;
 pub mod remember;
 pub mod rows;
 pub mod scalars;

@@ -19,9 +19,10 @@ use crate::clues::finding::Tested;
 use crate::clues::finding::scene;
 use crate::engine::Engine;
 use crate::engine::effects::RuleTally;
-use crate::engine::history::setting;
 use crate::engine::history::FoundClues;
+use crate::engine::history::setting;
 use crate::engine::items::ItemId;
+use crate::engine::meter::Laps;
 use crate::engine::remember::Changed;
 use crate::engine::rows;
 use crate::engine::rows::RowHit;
@@ -59,6 +60,7 @@ impl Shard {
         engine: &Engine,
         changed: &Changed,
         teller: &Teller<'_>,
+        laps: &mut Laps,
         tallies: &mut BTreeMap<String, RuleTally>,
     ) -> Vec<Record> {
         let overlap_rules: Vec<usize> =
@@ -68,7 +70,11 @@ impl Shard {
             return Vec::new();
         }
         let needed = self.needed_keys(engine, changed, &row_rules, &overlap_rules, tallies);
-        let mut found = self.found_supplies(engine, changed, &needed, (&row_rules, &overlap_rules), teller, tallies);
+        let rows = self.needed_supplies(changed, &needed, (&row_rules, &overlap_rules));
+        if let Some(table) = &engine.rules.tables[SUPPLY_TABLE] {
+            laps.shared(&engine.rules, &table.mask_shares, tallies);
+        }
+        let mut found = self.found_supplies(&rows, &overlap_rules, teller, laps, tallies);
         // What was told about these facts is compared even where nothing is found any more.
         for place in row_rules.iter().chain(&overlap_rules) {
             for key in &changed.supplies {
@@ -79,15 +85,21 @@ impl Shard {
             }
         }
         let mut records = Vec::new();
-        for (scope, clues) in found {
-            records.extend(self.tell(engine, usize::from(scope.rule), scope, clues, teller, tallies));
+        let mut found = found.into_iter().peekable();
+        while let Some((scope, clues)) = found.next() {
+            let place = usize::from(scope.rule);
+            records.extend(self.tell(engine, place, scope, clues, teller, tallies));
+            // Scopes come by rule.
+            if found.peek().is_none_or(|(next, _)| next.rule != scope.rule) {
+                laps.of_rule(&engine.rules, place, tallies);
+            }
         }
         records
     }
 
     /// The changed facts that some rule may hold against: something was told
     /// about them, they come from several institutions, or the kind of item is
-    /// one that a rule is about. The others are counted as evaluated, unjoined.
+    /// one that a rule is about. The new lines of all are counted as evaluated.
     fn needed_keys(
         &mut self,
         engine: &Engine,
@@ -98,18 +110,17 @@ impl Shard {
     ) -> Vec<SupplyKey> {
         let table = engine.rules.tables[SUPPLY_TABLE].as_ref();
         let clues_from = engine.settings.clues_from;
-        let mut skipped = 0;
+        let mut entered = 0;
         let mut needed = Vec::new();
         for key in &changed.supplies {
             let told = row_rules.iter().chain(overlap_rules).any(|place| !self.clues.told(supply_scope(*place, key)).is_empty());
-            let mut fresh = 0;
             let mut concerns = told;
             let mut institution = None;
             for (number, half) in self.memory.supplies.numbered(*key) {
                 let event = self.memory.events.row(half.event);
                 concerns |= !overlap_rules.is_empty() && (half.circulated || *institution.get_or_insert(event.institution) != event.institution);
                 if number >= changed.first_half {
-                    fresh += u64::from(clues_from.is_none_or(|from| event.event_time >= from.0));
+                    entered += u64::from(clues_from.is_none_or(|from| event.event_time >= from.0));
                     let facts = self.items.at(ItemId(half.item), half.time.div_euclid(SECONDS_PER_DAY));
                     let case = ItemCase {
                         item: half.item,
@@ -131,26 +142,16 @@ impl Shard {
             }
             if concerns {
                 needed.push(*key);
-            } else {
-                skipped += fresh;
             }
         }
-        for place in row_rules {
-            tallies.entry(engine.rules.rules[*place].doc.id.clone()).or_default().evaluated += skipped;
+        for place in row_rules.iter().chain(overlap_rules) {
+            tallies.entry(engine.rules.rules[*place].doc.id.clone()).or_default().evaluated += entered;
         }
         needed
     }
 
-    /// What rules on supply find in the changed facts.
-    fn found_supplies(
-        &self,
-        engine: &Engine,
-        changed: &Changed,
-        keys: &[SupplyKey],
-        (row_rules, overlap_rules): (&[usize], &[usize]),
-        teller: &Teller<'_>,
-        tallies: &mut BTreeMap<String, RuleTally>,
-    ) -> BTreeMap<ClueScope, FoundClues> {
+    /// The supplies of the needed facts that have to be judged.
+    fn needed_supplies(&self, changed: &Changed, keys: &[SupplyKey], (row_rules, overlap_rules): (&[usize], &[usize])) -> Vec<SupplyRow<'_>> {
         let mut rows: Vec<SupplyRow<'_>> = Vec::new();
         for key in keys {
             let all: Vec<SupplyRow<'_>> = self.memory.supplies_of(*key, &self.items, changed.first_half).collect();
@@ -160,13 +161,30 @@ impl Shard {
             let compared = !overlap_rules.is_empty() && from_two_institutions(&all);
             rows.extend(all.into_iter().filter(|row| told || compared || row.fresh));
         }
+        rows
+    }
+
+    /// What rules on supply find.
+    fn found_supplies(
+        &self,
+        rows: &[SupplyRow<'_>],
+        overlap_rules: &[usize],
+        teller: &Teller<'_>,
+        laps: &mut Laps,
+        tallies: &mut BTreeMap<String, RuleTally>,
+    ) -> BTreeMap<ClueScope, FoundClues> {
+        let engine = teller.engine;
         let mut found: BTreeMap<ClueScope, FoundClues> = BTreeMap::new();
-        let (hits, masks) = self.supply_hits(engine, &rows, tallies);
-        for hit in hits {
-            let row = &rows[hit.header];
-            let sources = row.supply.halves.iter().map(|half| self.source(half.event, teller)).collect();
-            let (id, finding) = teller.finding(&engine.rules.rules[hit.rule], self.supply_found(engine, row, &hit));
-            found.entry(supply_scope(hit.rule, &row.key)).or_default().insert(id, (finding, sources));
+        let (hits, masks) = self.supply_hits(engine, rows, laps, tallies);
+        for of_rule in hits.chunk_by(|one, other| one.rule == other.rule) {
+            let place = of_rule[0].rule;
+            for hit in of_rule {
+                let row = &rows[hit.header];
+                let sources = row.supply.halves.iter().map(|half| self.source(half.event, teller)).collect();
+                let (id, finding) = teller.finding(&engine.rules.rules[place], self.supply_found(engine, row, hit));
+                found.entry(supply_scope(place, &row.key)).or_default().insert(id, (finding, sources));
+            }
+            laps.of_rule(&engine.rules, place, tallies);
         }
         for place in overlap_rules {
             let EvaluateDoc::OverlappingSupply(doc) = &engine.rules.rules[*place].doc.evaluate else { continue };
@@ -179,11 +197,18 @@ impl Shard {
                     found.entry(supply_scope(*place, &of_key[0].key)).or_default().extend(clues);
                 }
             }
+            laps.of_rule(&engine.rules, *place, tallies);
         }
         found
     }
 
-    fn supply_hits(&self, engine: &Engine, rows: &[SupplyRow<'_>], tallies: &mut BTreeMap<String, RuleTally>) -> (Vec<RowHit>, Vec<ArrayRef>) {
+    fn supply_hits(
+        &self,
+        engine: &Engine,
+        rows: &[SupplyRow<'_>],
+        laps: &mut Laps,
+        tallies: &mut BTreeMap<String, RuleTally>,
+    ) -> (Vec<RowHit>, Vec<ArrayRef>) {
         let Some(table) = engine.rules.tables[SUPPLY_TABLE].as_ref().filter(|_| !rows.is_empty()) else { return (Vec::new(), Vec::new()) };
         let clues_from = engine.settings.clues_from;
         let judged = |row: usize| clues_from.is_none_or(|from| self.memory.events.row(rows[row].supply.visit).event_time >= from.0);
@@ -194,8 +219,8 @@ impl Shard {
         };
         let column = |name: &str| self.memory.supply_column(name, rows, &engine.references, &self.items);
         let parents = UInt32Array::from(Vec::<u32>::new());
-        let view = Rows { header_rows: rows.len(), parents: &parents, column: &column, judged: &judged, in_force: &in_force };
-        rows::judge(&engine.rules, table, &view, tallies)
+        let view = Rows { header_rows: rows.len(), parents: &parents, column: &column, judged: &judged, enters: &|row| rows[row].fresh, in_force: &in_force };
+        rows::judge(&engine.rules, table, &view, laps, tallies)
     }
 
     fn supply_found(&self, engine: &Engine, row: &SupplyRow<'_>, hit: &RowHit) -> Found {
@@ -267,7 +292,6 @@ impl Shard {
         if engine.settings.clues_from.is_some_and(|from| event_time(last) < from.0) {
             return FoundClues::new();
         }
-        tally.evaluated += 1;
         let area = self.memory.symbols.text(self.memory.events.row(supplies[last].visit).area);
         let limits = OverlapLimits {
             remaining_days: setting(&rule.doc, &doc.remaining_days, area),
@@ -294,9 +318,8 @@ impl Shard {
                 && (!code_name(earlier).is_some_and(|name| name.contains("胰岛素")) || code_name(earlier) == code_name(later))
         };
         let result = overlaps(&supplies, &limits, &related);
-        if result.unknown > 0 {
-            *tally.unknown.entry("days_not_computable".to_owned()).or_default() += result.unknown;
-        }
+        let enters = |idx: &&usize| rows[**idx].fresh;
+        tally.count_unknown("days_not_computable", result.unknown.iter().filter(enters).count() as u64);
         let mut found = FoundClues::new();
         for chain in result.chains {
             let last = chain.members.iter().copied().max().unwrap_or(last);
@@ -304,11 +327,12 @@ impl Shard {
                 continue;
             }
             let time = supplies[last].time;
+            let grew = u64::from(chain.members.iter().any(|idx| rows[*idx].fresh));
             if !has_basis(&rule.doc, time.div_euclid(SECONDS_PER_DAY), area) {
-                *tally.unknown.entry("no_basis_in_force".to_owned()).or_default() += 1;
+                tally.count_unknown("no_basis_in_force", grew);
                 continue;
             }
-            tally.hits += 1;
+            tally.hits += grew;
             let members: Vec<&SupplyRow<'_>> = chain.members.iter().map(|idx| &rows[*idx]).collect();
             let carried = self.carried(engine, view.place, members[members.len() - 1]);
             let sources = members.iter().flat_map(|row| &row.supply.halves).map(|half| self.source(half.event, teller)).collect();
@@ -346,7 +370,7 @@ impl Shard {
             let rows = std::slice::from_ref(row);
             let column = |name: &str| self.memory.supply_column(name, rows, &engine.references, &self.items);
             let parents = UInt32Array::from(Vec::<u32>::new());
-            let view = Rows { header_rows: 1, parents: &parents, column: &column, judged: &|_| true, in_force: &|_, _, _| true };
+            let view = Rows { header_rows: 1, parents: &parents, column: &column, judged: &|_| true, enters: &|_| false, in_force: &|_, _, _| true };
             rows::carry(&engine.rules, table, &view, &mut hits);
         }
         let [hit] = hits;

@@ -35,9 +35,9 @@ metrics! {
     UNKNOWN_CODES = "claimsift_unknown_codes_total" ["table"]
         "Codes of events that a reference table does not have.";
     RULE_ROWS = "claimsift_rule_rows_total" ["rule" "outcome"]
-        "Rows that a rule judged (evaluated) and how they came out: hit, quiet, unknown.";
+        "Rows that entered under a rule (evaluated) and how they came out then: hit, quiet, unknown.";
     RULE_SECONDS = "claimsift_rule_seconds_total" ["rule"]
-        "Time that a rule took.";
+        "Time that a rule took: its own, and its share by nodes of the program that rules of a table have in common.";
     CLUES = "claimsift_clues_total" ["rule" "revision"]
         "Clues written: new, revised, withdrawn.";
     EPOCHS = "claimsift_epochs_total" ["outcome"]
