@@ -17,6 +17,7 @@ use claimsift::base::fault::chain;
 use claimsift::base::pseudonym::IdentityKey;
 use claimsift::base::record::Message;
 use claimsift::base::time::Civil;
+use claimsift::codecs::FieldFault;
 use claimsift::engine::Engine;
 use claimsift::engine::effects::Counts;
 use claimsift::engine::shard::Shard;
@@ -41,6 +42,8 @@ use claimsift::runtime::worker::WorkerSettings;
 use claimsift::synth::Generated;
 use claimsift::synth::Planted;
 use claimsift::synth::SynthSettings;
+use claimsift::synth::TrapKind;
+use claimsift::synth::TrapOutcome;
 use claimsift::synth::Truth;
 use effective::Word;
 use effective::differences;
@@ -66,7 +69,11 @@ struct Base {
     /// What the plainest way comes to.
     clues: BTreeMap<String, Word>,
     counts: Counts,
+    evaluated: Evaluated,
 }
+
+/// By rule, what it says to have judged.
+type Evaluated = BTreeMap<String, u64>;
 
 static BASE: LazyLock<Base> = LazyLock::new(|| {
     let world = World::read();
@@ -77,17 +84,32 @@ static BASE: LazyLock<Base> = LazyLock::new(|| {
         persons: 500,
         planted: Planted { violations: 2, missed: 1, withdrawn: 2, near_misses: 1, innocents: 2 },
         duplicates: 0.01,
-        traps: 0.01,
+        traps: 0.007,
+        bad_values: 0.003,
         rejects: 0.01,
         ..SynthSettings::default()
     };
     let (feed, truths) = world.feed(&settings);
-    let mut base = Base { world, settings, feed, truths, clues: BTreeMap::new(), counts: Counts::default() };
+    let mut base = Base { world, settings, feed, truths, clues: BTreeMap::new(), counts: Counts::default(), evaluated: Evaluated::new() };
     let order: Vec<usize> = (0..base.feed.len()).collect();
-    (base.clues, base.counts) = base.shards(&order, 1, 64);
+    (base.clues, base.counts, base.evaluated) = base.shards(&order, 1, 64);
+    assert_eq!(base.counts.field_faults, planted_faults(&base.feed));
     assert!(base.clues.len() > base.truths.len() / 5, "{} clues", base.clues.len());
+    assert!(base.world.loaded.rules.rules.iter().all(|rule| base.evaluated[&rule.doc.id] > 0), "{:?}", base.evaluated);
     base
 });
+
+/// Each message with a value that cannot be read counts, repeats too.
+fn planted_faults(feed: &[Generated]) -> BTreeMap<(&'static str, &'static str, &'static str, FieldFault), u64> {
+    let mut planted = BTreeMap::new();
+    for message in feed.iter().filter(|message| message.reject.is_none()) {
+        if let Some(TrapOutcome::Fault { column, fault }) = message.trap.map(TrapKind::outcome) {
+            let event = EVENT_TYPES[message.input];
+            *planted.entry((event.name, event.header.name, column, fault)).or_default() += 1;
+        }
+    }
+    planted
+}
 
 impl Base {
     fn engine(&self, partitions: i32) -> Arc<Engine> {
@@ -96,12 +118,13 @@ impl Base {
 
     /// Steps bare shards over the feed in `order`; a run ends where the input
     /// changes or `run` messages are full.
-    fn shards(&self, order: &[usize], partitions: i32, run: usize) -> (BTreeMap<String, Word>, Counts) {
+    fn shards(&self, order: &[usize], partitions: i32, run: usize) -> (BTreeMap<String, Word>, Counts, Evaluated) {
         let engine = self.engine(partitions);
         let mut all = Vec::new();
         let mut counts = Counts::default();
+        let mut evaluated = Evaluated::new();
         for id in 0..partitions {
-            let mut bare = Bare { shard: Shard::new(Arc::clone(&engine), id), offsets: [0; 2], records: Vec::new(), counts: Counts::default() };
+            let mut bare = Bare { shard: Shard::new(Arc::clone(&engine), id), offsets: [0; 2], records: Vec::new(), counts: Counts::default(), evaluated: Evaluated::new() };
             let own: Vec<&Generated> = order.iter().map(|idx| &self.feed[*idx]).filter(|message| feed::partition(message, partitions) == id).collect();
             for of_input in own.chunk_by(|one, other| one.input == other.input) {
                 of_input.chunks(run).for_each(|messages| bare.step(messages));
@@ -109,8 +132,11 @@ impl Base {
             bare.end();
             all.extend(bare.records.iter().map(word));
             counts.add(&bare.counts);
+            for (rule, rows) in bare.evaluated {
+                *evaluated.entry(rule).or_default() += rows;
+            }
         }
-        (effective(&all), counts)
+        (effective(&all), counts, evaluated)
     }
 
     fn check(&self, what: &str, clues: &BTreeMap<String, Word>) {
@@ -124,6 +150,7 @@ impl Base {
         assert_eq!(told(&self.counts), told(counts), "{what}");
         assert_eq!(self.counts.unknown_codes, counts.unknown_codes, "{what}");
         assert_eq!(self.counts.unknown_fields, counts.unknown_fields, "{what}");
+        assert_eq!(self.counts.field_faults, counts.field_faults, "{what}");
     }
 
     fn check_run(&self, what: &str, run: &Run) {
@@ -137,6 +164,7 @@ struct Bare {
     offsets: [i64; 2],
     records: Vec<Record>,
     counts: Counts,
+    evaluated: Evaluated,
 }
 
 impl Bare {
@@ -163,6 +191,9 @@ impl Bare {
         assert_eq!(effects.stop, None);
         assert!(effects.counts.balance());
         self.counts.add(&effects.counts);
+        for (rule, tally) in &effects.rules {
+            *self.evaluated.entry(rule.clone()).or_default() += tally.evaluated;
+        }
         self.records.extend(effects.records.into_iter().filter(|record| record.output != Output::Rejects));
     }
 }
@@ -190,9 +221,10 @@ fn the_order_of_the_two_inputs_changes_nothing() {
         order.sort_by_key(|idx| BASE.feed[*idx].input != first);
         for (partitions, run) in [(1, 8192), (4, 64)] {
             let what = format!("all of {} first, {partitions} partitions", EVENT_TYPES[first].name);
-            let (clues, counts) = BASE.shards(&order, partitions, run);
+            let (clues, counts, evaluated) = BASE.shards(&order, partitions, run);
             BASE.check(&what, &clues);
             BASE.check_counts(&what, &counts);
+            assert_eq!(evaluated, BASE.evaluated, "{what}: everything is judged once, however often it is judged again");
         }
     }
 }
@@ -208,9 +240,10 @@ proptest! {
             BASE.feed.iter().enumerate().map(|(idx, message)| (message.event_time.0 + random.random_range(0..late), idx)).collect();
         order.sort_unstable();
         let order: Vec<usize> = order.into_iter().map(|(_, idx)| idx).collect();
-        let (clues, counts) = BASE.shards(&order, partitions, run);
+        let (clues, counts, evaluated) = BASE.shards(&order, partitions, run);
         BASE.check("shuffled", &clues);
         BASE.check_counts("shuffled", &counts);
+        prop_assert_eq!(&evaluated, &BASE.evaluated);
     }
 
     #[test]
@@ -269,7 +302,7 @@ fn a_muted_replay_comes_to_the_same_state() {
     let engine = BASE.engine(1);
     let (history, rest) = BASE.feed.split_at(BASE.feed.len() * 24 / 25);
     let run = |muted: bool| {
-        let mut bare = Bare { shard: Shard::new(Arc::clone(&engine), 0), offsets: [0; 2], records: Vec::new(), counts: Counts::default() };
+        let mut bare = Bare { shard: Shard::new(Arc::clone(&engine), 0), offsets: [0; 2], records: Vec::new(), counts: Counts::default(), evaluated: Evaluated::new() };
         let mut shuffled: Vec<&Generated> = history.iter().collect();
         shuffled.shuffle(&mut Pcg64::seed_from_u64(3));
         for of_input in shuffled.chunk_by(|one, other| one.input == other.input) {
@@ -320,7 +353,7 @@ fn one_order_number_of_two_persons_is_two_clues() {
     let other = format!("{}X", &truth.person[..truth.person.len() - 1]);
     let json = text.replace(&setl_id, &format!("{setl_id}9")).replace(&truth.person, &other).into_bytes();
     let twin = Generated { person: other, json, ..planted.clone() };
-    let mut bare = Bare { shard: Shard::new(engine, 0), offsets: [0; 2], records: Vec::new(), counts: Counts::default() };
+    let mut bare = Bare { shard: Shard::new(engine, 0), offsets: [0; 2], records: Vec::new(), counts: Counts::default(), evaluated: Evaluated::new() };
     bare.step(&[planted, &twin]);
     bare.end();
     assert_eq!(bare.counts.evaluated, 2, "{:?}", bare.counts);
@@ -372,7 +405,7 @@ fn settings_of_an_area_hold_for_its_consultations_alone() {
     // Seen in person two months before both: too long ago for the second area alone.
     let messages = [visit("2026-01-10 09:00:00"), consultation("990101", "2026-03-10 09:00:00"), consultation("990102", "2026-03-11 09:00:00")];
     for order in [[0, 1, 2], [0, 2, 1], [2, 1, 0], [1, 2, 0], [2, 0, 1], [1, 0, 2]] {
-        let mut bare = Bare { shard: Shard::new(Arc::clone(&engine), 0), offsets: [0; 2], records: Vec::new(), counts: Counts::default() };
+        let mut bare = Bare { shard: Shard::new(Arc::clone(&engine), 0), offsets: [0; 2], records: Vec::new(), counts: Counts::default(), evaluated: Evaluated::new() };
         order.iter().for_each(|idx| bare.step(&[&messages[*idx]]));
         bare.end();
         assert_eq!(bare.counts.evaluated, 3, "{:?}", bare.counts);

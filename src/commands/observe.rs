@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::LazyLock;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -41,6 +42,12 @@ impl Clock for SystemClock {
     fn monotonic(&self) -> Duration {
         self.began.elapsed()
     }
+}
+
+/// The meter of rules: nanoseconds since it was first read.
+pub fn nanoseconds() -> u64 {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(BEGAN.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Adds up everything that the steps of a worker counted.
@@ -159,6 +166,7 @@ impl Observer for Reporter {
                 metrics.hits.inc_by(tally.hits);
                 metrics.quiet.inc_by(tally.excused);
                 metrics.unknown.inc_by(tally.unknown.values().sum());
+                metrics.seconds.inc_by(Duration::from_nanos(tally.nanoseconds).as_secs_f64());
                 metrics.clues_new.inc_by(tally.new);
                 metrics.clues_revised.inc_by(tally.updated);
                 metrics.clues_withdrawn.inc_by(tally.retracted);
@@ -171,6 +179,12 @@ impl Observer for Reporter {
             let told = self.zone.utc_ms(watermark) / 1000;
             lag.watermark.set(told);
             lag.seconds.set((self.clock.wall_ms() / 1000 - told).max(0));
+        }
+    }
+
+    fn lag(&mut self, shard: ShardId, input: usize, messages: u64) {
+        if let Some(lag) = self.shards.get(&shard).and_then(|shard| shard.inputs.get(input)) {
+            lag.messages.set(i64::try_from(messages).unwrap_or(i64::MAX));
         }
     }
 

@@ -15,12 +15,13 @@ use crate::base::time::Civil;
 use crate::codecs::RejectClass;
 use crate::codecs::json::peek_head;
 use crate::commands::Failure;
+use crate::commands::key;
 use crate::commands::load;
 use crate::commands::load::Loaded;
 use crate::commands::observe::Reporter;
 use crate::commands::observe::SystemClock;
 use crate::commands::observe::Totals;
-use crate::commands::key;
+use crate::commands::observe::nanoseconds;
 use crate::commands::say;
 use crate::config;
 use crate::config::settings::Policy;
@@ -277,6 +278,7 @@ fn engine(settings: &Settings, loaded: &Loaded, partitions: i32) -> Result<Arc<E
     own.clues_from = settings.clues_from.map(Civil::from_date);
     own.covered_areas.clone_from(&settings.covered_areas);
     own.stop_classes = RejectClass::ALL.iter().copied().filter(|class| settings.rejects.policy(*class) == Policy::Stop).collect();
+    own.meter = nanoseconds;
     let key = identity_key(settings)?;
     Ok(Arc::new(Engine::new(Arc::clone(&loaded.rules), Arc::clone(&loaded.references), own, key)))
 }

@@ -62,9 +62,12 @@ fn add_map<K: Ord + Copy>(into: &mut BTreeMap<K, u64>, from: &BTreeMap<K, u64>) 
     }
 }
 
-/// What a rule made of the rows it looked at.
+/// What a rule made of the rows it looked at. A row counts once, when it
+/// enters, as it came out then: a rule that remembers judges it again and again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleTally {
+    /// Headers or lines; for rules on supply drug lines of bills and
+    /// prescriptions, for rules on earlier contact consultations whose wait is over.
     pub evaluated: u64,
     /// Rows whose condition held and nothing excused.
     pub hits: u64,
@@ -76,9 +79,18 @@ pub struct RuleTally {
     pub new: u64,
     pub updated: u64,
     pub retracted: u64,
+    /// Time by the engine's meter: the rule's own and its shares of what rules
+    /// compute together.
+    pub nanoseconds: u64,
 }
 
 impl RuleTally {
+    pub fn count_unknown(&mut self, reason: &str, rows: u64) {
+        if rows > 0 {
+            *self.unknown.entry(reason.to_owned()).or_default() += rows;
+        }
+    }
+
     pub fn add(&mut self, other: &Self) {
         self.evaluated += other.evaluated;
         self.hits += other.hits;
@@ -86,6 +98,7 @@ impl RuleTally {
         self.new += other.new;
         self.updated += other.updated;
         self.retracted += other.retracted;
+        self.nanoseconds += other.nanoseconds;
         for (reason, count) in &other.unknown {
             *self.unknown.entry(reason.clone()).or_default() += count;
         }
@@ -105,7 +118,7 @@ pub struct RunDone {
 }
 
 /// The outcome of one step.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effects {
     pub run: RunDone,
     /// Clues and rejects, encoded.

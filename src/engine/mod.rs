@@ -10,12 +10,14 @@ pub mod history;
 pub mod intake;
 pub mod items;
 pub mod journal;
+pub mod meter;
 pub mod remember;
 pub mod rows;
 pub mod scalars;
 pub mod settings;
 pub mod shard;
 pub mod supply_rows;
+pub mod supply_rules;
 pub mod tell;
 pub mod words;
 

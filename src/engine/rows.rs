@@ -11,6 +11,7 @@ use arrow::array::UInt32Array;
 use crate::base::decimal::Decimal;
 use crate::clues::finding::Scalar;
 use crate::engine::effects::RuleTally;
+use crate::engine::meter::Laps;
 use crate::engine::scalars::scalar_at;
 use crate::expr::Grain;
 use crate::expr::Input;
@@ -29,6 +30,8 @@ pub struct Rows<'a> {
     pub column: &'a dyn Fn(&str) -> Option<ArrayRef>,
     /// Whether a header row is judged at all (events before go-live are not).
     pub judged: &'a dyn Fn(usize) -> bool,
+    /// Whether a header row is new: one that was judged before does not count again.
+    pub enters: &'a dyn Fn(usize) -> bool,
     /// Whether the rule has a basis in force for this row; `line` is `None`
     /// for rules over headers.
     pub in_force: &'a dyn Fn(usize, usize, Option<usize>) -> bool,
@@ -76,11 +79,18 @@ pub fn excused(rule: &RowRule, masks: &[ArrayRef], row: usize) -> Option<bool> {
     outcomes().all(|holds| holds.is_some()).then_some(false)
 }
 
-/// Judges all rows; hits come in the order of rules, then rows.
-pub fn judge(set: &RuleSet, table: &TablePrograms, rows: &Rows<'_>, tallies: &mut BTreeMap<String, RuleTally>) -> (Vec<RowHit>, Vec<ArrayRef>) {
+/// Judges all rows, and counts how those that enter came out; hits come in the order of rules, then rows.
+pub fn judge(
+    set: &RuleSet,
+    table: &TablePrograms,
+    rows: &Rows<'_>,
+    laps: &mut Laps,
+    tallies: &mut BTreeMap<String, RuleTally>,
+) -> (Vec<RowHit>, Vec<ArrayRef>) {
     let columns = columns_for(&table.masks, rows);
     let input = Input { columns: &columns, header_rows: rows.header_rows, parents: rows.parents };
     let masks = table.masks.evaluate(&input);
+    laps.shared(set, &table.mask_shares, tallies);
     let mut hits = Vec::new();
     for place in &table.rules {
         let rule = &set.rules[*place];
@@ -88,9 +98,11 @@ pub fn judge(set: &RuleSet, table: &TablePrograms, rows: &Rows<'_>, tallies: &mu
             let tally = tallies.entry(rule.doc.id.clone()).or_default();
             let found = Judge { place: *place, rule: row_rule, masks: &masks, rows, tally };
             hits.extend(found.hits());
+            laps.of_rule(set, *place, tallies);
         }
     }
     carry(set, table, rows, &mut hits);
+    laps.shared(set, &table.detail_shares, tallies);
     (hits, masks)
 }
 
@@ -122,15 +134,13 @@ impl Judge<'_> {
         let condition = mask(self.masks, self.rule.condition);
         let parent = |row: usize| if self.rule.line_grain { self.rows.parents.value(row) as usize } else { row };
         let judged = |row: usize| (self.rows.judged)(parent(row));
-        self.tally.evaluated += (0..condition.len()).filter(|row| judged(*row)).count() as u64;
+        let enters = |row: usize| (self.rows.enters)(parent(row));
         let unknown = if condition.null_count() == 0 {
             0
         } else {
-            (0..condition.len()).filter(|row| condition.is_null(*row) && judged(*row)).count() as u64
+            (0..condition.len()).filter(|row| condition.is_null(*row) && judged(*row) && enters(*row)).count() as u64
         };
-        if unknown > 0 {
-            *self.tally.unknown.entry("condition".to_owned()).or_default() += unknown;
-        }
+        self.tally.count_unknown("condition", unknown);
         if condition.true_count() == 0 {
             return Vec::new();
         }
@@ -140,19 +150,19 @@ impl Judge<'_> {
             let excuses: Vec<Option<bool>> = self.rule.excuses.iter().map(|excuse| at(mask(self.masks, excuse.output), row)).collect();
             let quiets = || self.rule.excuses.iter().zip(&excuses).filter(|(excuse, _)| excuse.quiet);
             if quiets().any(|(_, holds)| *holds == Some(true)) {
-                self.tally.excused += 1;
+                self.tally.excused += u64::from(enters(row));
                 continue;
             }
             if let Some((excuse, _)) = quiets().find(|(_, holds)| holds.is_none()) {
-                *self.tally.unknown.entry(excuse.id.clone()).or_default() += 1;
+                self.tally.count_unknown(&excuse.id, u64::from(enters(row)));
                 continue;
             }
             let (header, line) = if self.rule.line_grain { (parent(row), Some(row)) } else { (row, None) };
             if !(self.rows.in_force)(self.place, header, line) {
-                *self.tally.unknown.entry("no_basis_in_force".to_owned()).or_default() += 1;
+                self.tally.count_unknown("no_basis_in_force", u64::from(enters(row)));
                 continue;
             }
-            self.tally.hits += 1;
+            self.tally.hits += u64::from(enters(row));
             let clear = self.rule.clear_when.is_none_or(|output| at(mask(self.masks, output), row) == Some(true));
             hits.push(RowHit { header, line, clear, excuses, ..RowHit::new(self.place) });
         }

@@ -10,6 +10,8 @@ use crate::base::time::Zone;
 use crate::codecs::RejectClass;
 use crate::engine::journal::SEMANTICS;
 use crate::engine::journal::Versions;
+use crate::engine::meter::Meter;
+use crate::engine::meter::STILL;
 use crate::events::EVENT_TYPES;
 use crate::io::partition::Partitioner;
 use crate::reference::snapshot::Snapshot;
@@ -40,11 +42,13 @@ pub struct EngineSettings {
     pub covered_areas: Vec<String>,
     /// Reject classes that stop the worker.
     pub stop_classes: BTreeSet<RejectClass>,
+    /// Tells how long rules take; changes nothing else.
+    pub meter: Meter,
 }
 
 impl Default for EngineSettings {
-    /// One hour of disorder, nothing stated about completeness, and
-    /// `wrong_partition` stops.
+    /// One hour of disorder, nothing stated about completeness,
+    /// `wrong_partition` stops, and nothing takes time.
     fn default() -> Self {
         let input = |event: &&crate::events::EventType| InputSettings {
             topic: event.name.to_owned(),
@@ -59,6 +63,7 @@ impl Default for EngineSettings {
             clues_from: None,
             covered_areas: Vec::new(),
             stop_classes: BTreeSet::from([RejectClass::WrongPartition]),
+            meter: STILL,
         }
     }
 }

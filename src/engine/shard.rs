@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::array::Array as _;
 use arrow::array::UInt32Array;
 use hashbrown::HashMap;
+use hashbrown::HashSet;
 
 use crate::base::ids::ShardId;
 use crate::base::record::Messages;
@@ -21,6 +22,7 @@ use crate::engine::enrich::Batch;
 use crate::engine::enrich::enrich;
 use crate::engine::intake::Gate;
 use crate::engine::items::Items;
+use crate::engine::meter::Laps;
 use crate::engine::remember::Changed;
 use crate::engine::remember::Marks;
 use crate::engine::remember::Memory;
@@ -36,6 +38,7 @@ use crate::io::log::Record;
 use crate::ruleset::compile::TablePrograms;
 use crate::ruleset::doc::EvaluateDoc;
 use crate::state::clues::ClueTable;
+use crate::state::events::EventIdx;
 use crate::state::persons::PersonIdx;
 use crate::state::persons::Persons;
 use crate::state::seen::Seen;
@@ -55,6 +58,9 @@ pub struct Shard {
     watermarks: Vec<Watermark>,
     /// Consultations that wait: when the wait is over, rule, person.
     waiting: BTreeSet<(i64, usize, PersonIdx)>,
+    /// Events of consultations that a rule has judged: only looked up, so that
+    /// each consultation counts once.
+    pub(super) judged: HashSet<(usize, EventIdx)>,
 }
 
 impl Shard {
@@ -71,6 +77,7 @@ impl Shard {
             concerns: HashMap::new(),
             watermarks: engine.settings.inputs.iter().map(|input| Watermark::new(input.disorder_seconds)).collect(),
             waiting: BTreeSet::new(),
+            judged: HashSet::new(),
             engine,
         }
     }
@@ -137,6 +144,7 @@ impl Shard {
         records: &mut Vec<Record>,
     ) {
         let Some(table) = &engine.rules.tables[batch.input] else { return };
+        let mut laps = Laps::new(engine.settings.meter);
         let parents = UInt32Array::from(batch.parents().to_vec());
         let clues_from = engine.settings.clues_from;
         let areas = batch.header().texts(if batch.input == 0 { "fix_blng_admdvs" } else { "mdtrtarea_no" });
@@ -150,14 +158,22 @@ impl Shard {
             parents: &parents,
             column: &|name| batch.column(name).cloned(),
             judged: &judged,
+            enters: &|_| true,
             in_force: &in_force,
         };
-        let (hits, _) = rows::judge(&engine.rules, table, &rows, tallies);
-        for hit in hits {
-            let person = self.persons.key(people[hit.header]);
-            let tally = tallies.entry(engine.rules.rules[hit.rule].doc.id.clone()).or_default();
-            tally.new += 1;
-            records.push(teller.row_clue(batch, &hit, person, offsets[hit.header]));
+        let headers = (0..batch.headers.len()).filter(|row| judged(*row)).count() as u64;
+        let lines = batch.parents().iter().filter(|header| judged(**header as usize)).count() as u64;
+        for place in &table.rules {
+            let rule = &engine.rules.rules[*place];
+            let by_line = rule.row.as_ref().is_some_and(|row| row.line_grain);
+            tallies.entry(rule.doc.id.clone()).or_default().evaluated += if by_line { lines } else { headers };
+        }
+        let (hits, _) = rows::judge(&engine.rules, table, &rows, &mut laps, tallies);
+        for of_rule in hits.chunk_by(|one, other| one.rule == other.rule) {
+            let place = of_rule[0].rule;
+            tallies.entry(engine.rules.rules[place].doc.id.clone()).or_default().new += of_rule.len() as u64;
+            records.extend(of_rule.iter().map(|hit| teller.row_clue(batch, hit, self.persons.key(people[hit.header]), offsets[hit.header])));
+            laps.of_rule(&engine.rules, place, tallies);
         }
     }
 
@@ -173,6 +189,7 @@ impl Shard {
     ) -> Vec<Record> {
         let mut records = Vec::new();
         let watermark = self.watermark();
+        let mut laps = Laps::new(engine.settings.meter);
         for (place, rule) in engine.rules.rules.iter().enumerate() {
             if let EvaluateDoc::EarlierContact(contact) = &rule.doc.evaluate {
                 self.waiting.extend(changed.consultations.iter().map(|(time, person)| (time + contact.wait_seconds, place, *person)));
@@ -186,9 +203,10 @@ impl Shard {
                 for person in due {
                     records.extend(self.judge_contact(engine, place, contact, person, watermark, teller, tallies, counts));
                 }
+                laps.of_rule(&engine.rules, place, tallies);
             }
         }
-        records.extend(self.judge_supplies(engine, &changed, teller, tallies));
+        records.extend(self.judge_supplies(engine, &changed, teller, &mut laps, tallies));
         records
     }
 }
@@ -201,20 +219,26 @@ impl Shard {
 fn anchors(engine: &Engine, batch: &Batch, mut tallies: Option<&mut BTreeMap<String, RuleTally>>) -> Vec<Option<Option<bool>>> {
     let mut out = vec![None; batch.headers.len()];
     let Some(table) = engine.rules.tables[batch.input].as_ref().filter(|table| !table.anchors.is_empty()) else { return out };
+    let mut laps = Laps::new(engine.settings.meter);
     let values = evaluate_history(table, batch);
+    if let Some(tallies) = tallies.as_deref_mut() {
+        laps.shared(&engine.rules, &table.history_shares, tallies);
+    }
     for anchor in &table.anchors {
         let is_anchor = rows::mask(&values, anchor.anchor);
         let told = anchor.told_by.map(|output| rows::mask(&values, output));
         let live = |row: usize| engine.settings.clues_from.is_none_or(|from| batch.headers[row].event_time >= from.0);
         let unknown = (0..batch.headers.len()).filter(|row| is_anchor.is_null(*row) && live(*row)).count() as u64;
-        if let Some(tallies) = tallies.as_deref_mut().filter(|_| unknown > 0) {
-            let tally = tallies.entry(engine.rules.rules[anchor.rule].doc.id.clone()).or_default();
-            *tally.unknown.entry("condition".to_owned()).or_default() += unknown;
+        if let Some(tallies) = tallies.as_deref_mut() {
+            tallies.entry(engine.rules.rules[anchor.rule].doc.id.clone()).or_default().count_unknown("condition", unknown);
         }
         for (row, slot) in out.iter_mut().enumerate() {
             if slot.is_none() && is_anchor.is_valid(row) && is_anchor.value(row) {
                 *slot = Some(told.filter(|told| told.is_valid(row)).map(|told| told.value(row)));
             }
+        }
+        if let Some(tallies) = tallies.as_deref_mut() {
+            laps.of_rule(&engine.rules, anchor.rule, tallies);
         }
     }
     out

@@ -29,8 +29,8 @@ pub struct Chain {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overlaps {
     pub chains: Vec<Chain>,
-    /// Dispensed supplies whose days cannot be computed.
-    pub unknown: u64,
+    /// Places of dispensed supplies whose days cannot be computed.
+    pub unknown: Vec<usize>,
 }
 
 /// Searches dispensed supplies, given in the order of time. `related` says
@@ -41,7 +41,7 @@ pub fn overlaps(supplies: &[&Supply<'_>], limits: &OverlapLimits, related: &dyn 
     let mut open: Option<(Chain, i64, usize)> = None;
     for (idx, supply) in supplies.iter().enumerate().filter(|(_, supply)| supply.dispensed) {
         let Some(days) = supply.days().filter(|days| *days > 0) else {
-            out.unknown += 1;
+            out.unknown.push(idx);
             continue;
         };
         let end = supply.time * ONE + days * DAY;

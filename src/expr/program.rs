@@ -85,6 +85,18 @@ impl Program {
         self.used
     }
 
+    /// Which part of the program each of some users is, by the nodes that their
+    /// outputs are made of; a node of several users is split evenly. Adds up
+    /// to 1, if anybody uses anything.
+    pub fn shares(&self, users: &[Vec<OutputId>]) -> Vec<f64> {
+        let nodes = |outputs: &Vec<OutputId>| outputs.iter().flat_map(|output| self.below(self.outputs[output.0])).collect::<BTreeSet<NodeId>>();
+        let used: Vec<BTreeSet<NodeId>> = users.iter().map(nodes).collect();
+        let mut count = vec![0_u32; self.nodes.len()];
+        used.iter().flatten().for_each(|node| count[*node] += 1);
+        let all = count.iter().filter(|users| **users > 0).count().max(1) as f64;
+        used.iter().map(|nodes| nodes.iter().map(|node| 1.0 / f64::from(count[*node])).sum::<f64>() / all).collect()
+    }
+
     /// One column per output, in the order they were added, each with the rows
     /// of the grain it was asked for.
     ///

@@ -1,5 +1,6 @@
 //! What expressions mean, case by case, over the sample row.
 
+use super::builder::ProgramBuilder;
 use super::columns::Grain;
 use super::resolve::Want;
 use super::resolve::parse;
@@ -212,4 +213,22 @@ fn long_chains_are_read_within_their_bound() {
     check(&sum, "150");
     let list: Vec<String> = (0..2000).map(|code| format!("'X{code}'")).collect();
     check(&format!("line.med_list_codg in ({})", list.join(", ")), "false");
+}
+
+/// `a` and `b` both need the column and compare it: a comparison is theirs
+/// alone, what is below is split.
+#[test]
+fn a_shared_node_is_split_evenly_among_its_users() {
+    let mut builder = ProgramBuilder::new(&columns());
+    let mut add = |sql: &str| builder.add(&typed(sql), Grain::Header);
+    let outputs = [add("header.ipt_days + 1 > 5"), add("header.ipt_days + 1 > 7"), add("header.area is null")];
+    let program = builder.build();
+    // Users: one of the first output, one of the first two, one of the last, one of nothing.
+    let shares = program.shares(&[vec![outputs[0]], vec![outputs[0], outputs[1]], vec![outputs[2]], Vec::new()]);
+    assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{shares:?}");
+    let of_area = 2.0 / program.nodes() as f64;
+    assert!((shares[2] - of_area).abs() < 1e-9, "the column and the test of it: {shares:?}");
+    let own = shares[1] - shares[0];
+    assert!(own > 0.0 && (own * program.nodes() as f64).fract().abs() < 1e-9, "whole nodes are the second user's alone: {shares:?}");
+    assert_eq!(shares[3], 0.0);
 }

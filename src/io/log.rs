@@ -117,6 +117,11 @@ pub trait Log {
     /// Where the next `take` reads, for every input of the shard.
     fn seek(&mut self, shard: ShardId, offsets: &[i64]) -> Result<(), Fault>;
 
+    /// Messages between the next `take` and the log's end, as far as the log
+    /// knows without asking anybody; offsets that no message has may count.
+    /// `None`: nothing is known.
+    fn lag(&self, shard: ShardId, input: InputId) -> Option<u64>;
+
     /// Offset of the first message that an input still holds.
     fn beginning(&mut self, shard: ShardId, input: InputId) -> Result<i64, Fault>;
 

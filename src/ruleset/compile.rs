@@ -50,6 +50,10 @@ pub struct RuleSet {
     pub projections: Vec<Projection>,
 }
 
+/// Rules, by their places in [`RuleSet::rules`], and which part of something
+/// that they share is each one's.
+pub type Shares = Vec<(usize, f64)>;
+
 /// The programs of one table.
 pub struct TablePrograms {
     /// Conditions, exemptions and grades, over all rows.
@@ -67,6 +71,10 @@ pub struct TablePrograms {
     /// Anchors of history rules: place in `rules`, anchor, and the
     /// institution's own word.
     pub anchors: Vec<AnchorOutputs>,
+    /// Parts of `masks`, `details` and `history`.
+    pub mask_shares: Shares,
+    pub detail_shares: Shares,
+    pub history_shares: Shares,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +99,18 @@ pub struct RowRule {
     pub excuses: Vec<Excuse>,
     pub clear_when: Option<OutputId>,
     pub details: Details,
+}
+
+impl RowRule {
+    fn mask_outputs(&self) -> Vec<OutputId> {
+        let excuses = self.excuses.iter().map(|excuse| excuse.output);
+        std::iter::once(self.condition).chain(excuses).chain(self.clear_when).collect()
+    }
+
+    fn detail_outputs(&self) -> Vec<OutputId> {
+        let Details { values, observed, limit, money } = &self.details;
+        values.iter().map(|(_, output)| *output).chain(*observed).chain(*limit).chain(*money).collect()
+    }
 }
 
 /// A gate or an exemption.
@@ -387,13 +407,24 @@ impl<'a> Compiler<'a> {
             let programs = (masks.build(), details.build(), history.build());
             let (masks, details, history) = programs;
             let used = !masks.columns().is_empty() || !anchors.is_empty();
-            tables.push(used.then_some(TablePrograms { masks,
+            let by_rows = |outputs: fn(&RowRule) -> Vec<OutputId>| {
+                let own = self.rules.iter().enumerate().filter_map(|(place, rule)| Some((place, rule.row.as_ref()?)));
+                own.filter(|(_, row)| row.table == tables.len()).map(|(place, row)| (place, outputs(row))).collect::<Vec<_>>()
+            };
+            let of_anchors = anchors.iter().map(|anchor| (anchor.rule, std::iter::once(anchor.anchor).chain(anchor.told_by).collect()));
+            let (mask_shares, detail_shares) = (shares(&masks, by_rows(RowRule::mask_outputs)), shares(&details, by_rows(RowRule::detail_outputs)));
+            let history_shares = shares(&history, of_anchors.collect());
+            tables.push(used.then_some(TablePrograms {
+                masks,
                 details,
                 history,
                 items: items.build(),
                 item_conditions,
                 rules,
                 anchors,
+                mask_shares,
+                detail_shares,
+                history_shares,
             }));
         }
         let projections = [(SETTLEMENT_INPUT, SETTLEMENT_KEPT), (PRESCRIPTION_INPUT, PRESCRIPTION_KEPT)]
@@ -402,6 +433,11 @@ impl<'a> Compiler<'a> {
             .collect();
         (RuleSet { digest, rules: self.rules, tables, projections }, self.diagnostics)
     }
+}
+
+fn shares(program: &Program, users: Vec<(usize, Vec<OutputId>)>) -> Shares {
+    let (places, outputs): (Vec<usize>, Vec<Vec<OutputId>>) = users.into_iter().unzip();
+    places.into_iter().zip(program.shares(&outputs)).collect()
 }
 
 /// What the decoder keeps: what state and clues need, and what is named.

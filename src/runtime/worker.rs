@@ -14,10 +14,12 @@ use crate::base::fault::Remedy;
 use crate::base::fault::chain;
 use crate::base::ids::ShardId;
 use crate::base::limits::RUNS_PER_EPOCH_MAX;
+use crate::codecs::FieldFault;
 use crate::codecs::json::peek_event_time;
 use crate::engine::Engine;
 use crate::engine::effects::Counts;
 use crate::engine::effects::Effects;
+use crate::engine::journal::FaultCount;
 use crate::engine::journal::JournalEntry;
 use crate::engine::journal::RunRecord;
 use crate::events::EVENT_TYPES;
@@ -113,6 +115,8 @@ pub trait Observer {
     fn ready(&mut self, _shards: &[ShardId]) {}
     fn step(&mut self, _shard: ShardId, _effects: &Effects) {}
     fn watermark(&mut self, _shard: ShardId, _input: InputId, _watermark: crate::base::time::Civil) {}
+    /// Messages of an input that were there about now and not taken yet.
+    fn lag(&mut self, _shard: ShardId, _input: InputId, _messages: u64) {}
     fn committed(&mut self, _messages: u64, _took: Duration) {}
     /// A commit was refused and is sent again, or its shards were lost.
     fn refused(&mut self, _lost: bool) {}
@@ -137,7 +141,12 @@ pub struct Worker<'a> {
     owned: BTreeMap<ShardId, Owned>,
     /// Shards of the last assignment whose state was dropped after a lost commit.
     lost: Vec<ShardId>,
+    /// When lags were told last; `None`: not since the shards changed.
+    lags_told: Option<Duration>,
 }
+
+/// Between two tellings of lags.
+const LAGS_EVERY: Duration = Duration::from_secs(1);
 
 /// The work of one epoch, before it is committed.
 #[derive(Default)]
@@ -161,7 +170,7 @@ enum Next {
 
 impl<'a> Worker<'a> {
     pub fn new(engine: Arc<Engine>, log: &'a mut dyn Log, settings: WorkerSettings, clock: &'a dyn Clock) -> Self {
-        Self { engine, log, settings, clock, owned: BTreeMap::new(), lost: Vec::new() }
+        Self { engine, log, settings, clock, owned: BTreeMap::new(), lost: Vec::new(), lags_told: None }
     }
 
     /// Runs until asked to stop, until the end (if so set), or until a fault.
@@ -208,6 +217,7 @@ impl<'a> Worker<'a> {
             if wish.aborting() {
                 return self.log.leave();
             }
+            self.tell_lags(observer);
             idle = epoch.messages == 0;
             if !idle {
                 let caught_up = epoch.caught_up;
@@ -229,6 +239,7 @@ impl<'a> Worker<'a> {
 
     fn adopt(&mut self, shards: &[ShardId], observer: &mut dyn Observer) -> Result<(), Fault> {
         self.owned.clear();
+        self.lags_told = None;
         observer.shards(shards);
         for shard in shards {
             let recovered = recover(&self.engine, self.log, *shard, self.settings.reject_limit_percent, &mut || observer.alive());
@@ -248,6 +259,21 @@ impl<'a> Worker<'a> {
         }
         observer.ready(shards);
         Ok(())
+    }
+
+    fn tell_lags(&mut self, observer: &mut dyn Observer) {
+        let now = self.clock.monotonic();
+        if self.lags_told.is_some_and(|told| now.saturating_sub(told) < LAGS_EVERY) {
+            return;
+        }
+        self.lags_told = Some(now);
+        for shard in self.owned.keys() {
+            for input in 0..EVENT_TYPES.len() {
+                if let Some(messages) = self.log.lag(*shard, input) {
+                    observer.lag(*shard, input, messages);
+                }
+            }
+        }
     }
 
     /// A shard that goes while it is asked is not at its end here.
@@ -376,6 +402,7 @@ impl<'a> Worker<'a> {
                 rejected_by_input: (0..EVENT_TYPES.len())
                     .map(|input| epoch.rejected_by_input.get(&(shard, input)).copied().unwrap_or_default())
                     .collect(),
+                field_faults: counts.field_faults.iter().map(fault_count).collect(),
                 wall_ms,
             };
             write.records.push(Record {
@@ -413,4 +440,9 @@ impl<'a> Worker<'a> {
             }
         }
     }
+}
+
+fn fault_count((place, count): (&(&'static str, &'static str, &'static str, FieldFault), &u64)) -> FaultCount {
+    let (event, table, column, fault) = *place;
+    FaultCount { event: event.to_owned(), table: table.to_owned(), column: column.to_owned(), fault: fault.name().to_owned(), count: *count }
 }

@@ -35,9 +35,9 @@ metrics! {
     UNKNOWN_CODES = "claimsift_unknown_codes_total" ["table"]
         "Codes of events that a reference table does not have.";
     RULE_ROWS = "claimsift_rule_rows_total" ["rule" "outcome"]
-        "Rows that a rule judged (evaluated) and how they came out: hit, quiet, unknown.";
+        "Rows that entered under a rule (evaluated) and how they came out then: hit, quiet, unknown.";
     RULE_SECONDS = "claimsift_rule_seconds_total" ["rule"]
-        "Time that a rule took.";
+        "Time that a rule took: its own, and its share by nodes of the program that rules of a table have in common.";
     CLUES = "claimsift_clues_total" ["rule" "revision"]
         "Clues written: new, revised, withdrawn.";
     EPOCHS = "claimsift_epochs_total" ["outcome"]
@@ -47,7 +47,7 @@ metrics! {
     EPOCH_COMMIT_SECONDS = "claimsift_epoch_commit_seconds" []
         "Time from the first send of an epoch to its acknowledgement.";
     LAG_MESSAGES = "claimsift_lag_messages" ["input" "partition"]
-        "Messages between the position and the end of a partition.";
+        "Messages between the position and the end of a partition, about once a second; offsets without a message may count.";
     LAG_SECONDS = "claimsift_lag_event_seconds" ["input" "partition"]
         "Seconds of event time that the watermark lies behind the clock.";
     WATERMARK = "claimsift_watermark_seconds" ["input" "partition"]

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use parking_lot::Mutex;
 use prometheus::Counter;
@@ -87,14 +88,26 @@ pub struct RuleMetrics {
 }
 
 /// Gauges of one input of one shard.
-#[derive(Clone)]
 pub struct LagMetrics {
     /// Messages between the position and the end of the partition.
-    pub messages: IntGauge,
+    pub messages: PartitionGauge,
     /// Seconds of event time that the watermark lies behind the clock.
-    pub seconds: IntGauge,
+    pub seconds: PartitionGauge,
     /// Watermark as seconds since the Unix epoch.
-    pub watermark: IntGauge,
+    pub watermark: PartitionGauge,
+}
+
+/// Shows from its first value on: a lag that nobody knows yet is not 0.
+pub struct PartitionGauge {
+    family: IntGaugeVec,
+    labels: [String; 2],
+    gauge: OnceLock<IntGauge>,
+}
+
+impl PartitionGauge {
+    pub fn set(&self, value: i64) {
+        self.gauge.get_or_init(|| self.family.with_label_values(&self.labels)).set(value);
+    }
 }
 
 /// Gauges of a shard, by input; dropping it removes their series, so that a
@@ -233,10 +246,13 @@ impl Metrics {
             *handles.entry(label.clone()).or_default() += 1;
         }
         let text = partition.to_string();
-        let gauges = |input: &&str| LagMetrics {
-            messages: self.lag_messages.with_label_values(&[*input, text.as_str()]),
-            seconds: self.lag_seconds.with_label_values(&[*input, text.as_str()]),
-            watermark: self.watermark.with_label_values(&[*input, text.as_str()]),
+        let gauges = |input: &&str| {
+            let gauge = |family: &IntGaugeVec| PartitionGauge {
+                family: family.clone(),
+                labels: [(*input).to_owned(), text.clone()],
+                gauge: OnceLock::new(),
+            };
+            LagMetrics { messages: gauge(&self.lag_messages), seconds: gauge(&self.lag_seconds), watermark: gauge(&self.watermark) }
         };
         ShardMetrics { inputs: inputs.iter().map(gauges).collect(), labels, metrics: Arc::clone(self) }
     }
@@ -328,7 +344,9 @@ mod tests {
         let old = metrics.shard(&["settlement", "prescription"], 2);
         let other = metrics.shard(&["settlement"], 3);
         let new = metrics.shard(&["settlement", "prescription"], 2);
+        assert!(!metrics.render().contains("partition="), "what nobody knows is not told");
         new.inputs[0].messages.set(5);
+        other.inputs[0].watermark.set(7);
         check(&metrics, line, true);
         drop(old);
         check(&metrics, line, true);
@@ -361,7 +379,10 @@ mod tests {
         metrics.field_fault("i", "t", "c", "f");
         metrics.unknown_codes("t");
         metrics.set_running("v", "r", "r", "k");
-        let _shard = metrics.shard(&["i"], 0);
+        let shard = metrics.shard(&["i"], 0);
+        for gauge in [&shard.inputs[0].messages, &shard.inputs[0].seconds, &shard.inputs[0].watermark] {
+            gauge.set(1);
+        }
         let text = metrics.render();
         for of in table::ALL {
             let help = format!("# HELP {} {}", of.name, of.help);

@@ -54,10 +54,23 @@ impl Inlet {
                 end
             }
         };
-        // The end may still be a control record; only the client has seen that.
-        let position = self.queue.position().map_or(next, |position| position.max(next));
         let end = self.queue.known_end().map_or(asked, |known| known.max(asked));
-        Ok(if position >= end { Head::AtEnd } else { Head::Pending })
+        Ok(if self.passed(next) >= end { Head::AtEnd } else { Head::Pending })
+    }
+
+    /// Offsets from the next message to the end that the client's fetches and
+    /// the one question told: no round trip.
+    pub(super) fn lag(&self) -> Option<u64> {
+        let next = self.next?;
+        let end = self.queue.known_end().max(self.end)?;
+        let from = if self.is_dry() { self.passed(next) } else { next };
+        u64::try_from((end - from).max(0)).ok()
+    }
+
+    /// Where a dry queue stands. What follows the last message may be control
+    /// records; only the client has seen those.
+    fn passed(&self, next: i64) -> i64 {
+        self.queue.position().map_or(next, |position| position.max(next))
     }
 
     pub(super) fn first(&self) -> Option<Message<'_>> {

@@ -171,6 +171,10 @@ impl Log for KafkaLog {
         self.member.seek(shard, offsets)
     }
 
+    fn lag(&self, shard: ShardId, input: InputId) -> Option<u64> {
+        self.member.lag(shard, input)
+    }
+
     fn beginning(&mut self, shard: ShardId, input: InputId) -> Result<i64, Fault> {
         Ok(self.asker.bounds(&self.settings.inputs[input], shard)?.0)
     }

@@ -103,6 +103,10 @@ impl Member {
         self.inlets.get_mut(&(shard, input)).ok_or_else(|| gone(shard))
     }
 
+    pub(super) fn lag(&self, shard: ShardId, input: InputId) -> Option<u64> {
+        self.inlets.get(&(shard, input))?.lag()
+    }
+
     /// Serves the group for at most `wait`: rebalances happen here and only
     /// here. Ends early when the set of shards changed or messages came for a
     /// queue that was empty.

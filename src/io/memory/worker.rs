@@ -281,6 +281,12 @@ impl Log for MemoryLog {
         Ok(())
     }
 
+    fn lag(&self, shard: ShardId, input: InputId) -> Option<u64> {
+        let state = self.cluster.state();
+        let partition = &state.inputs[input][shard as usize];
+        u64::try_from(partition.messages.len() - partition.index(self.position(&state, shard, input))).ok()
+    }
+
     fn beginning(&mut self, shard: ShardId, input: InputId) -> Result<i64, Fault> {
         self.mishap(Call::Recovery)?;
         Ok(self.cluster.state().inputs[input][shard as usize].start)

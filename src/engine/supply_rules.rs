@@ -1,0 +1,398 @@
+//! Judges the supplies of persons and substances whose facts changed: rules
+//! over their rows, and overlaps among them.
+
+use std::collections::BTreeMap;
+
+use arrow::array::ArrayRef;
+use arrow::array::UInt32Array;
+
+use crate::base::decimal::Decimal;
+use crate::base::time::Civil;
+use crate::base::time::SECONDS_PER_DAY;
+use crate::clues::build::Found;
+use crate::clues::finding::Amounts;
+use crate::clues::finding::Evidence;
+use crate::clues::finding::Money;
+use crate::clues::finding::Scalar;
+use crate::clues::finding::Subject;
+use crate::clues::finding::Tested;
+use crate::clues::finding::scene;
+use crate::engine::Engine;
+use crate::engine::effects::RuleTally;
+use crate::engine::history::FoundClues;
+use crate::engine::history::setting;
+use crate::engine::items::ItemId;
+use crate::engine::meter::Laps;
+use crate::engine::remember::Changed;
+use crate::engine::rows;
+use crate::engine::rows::RowHit;
+use crate::engine::rows::Rows;
+use crate::engine::shard::Shard;
+use crate::engine::supply_rows::ItemCase;
+use crate::engine::supply_rows::SupplyRow;
+use crate::engine::tell::Teller;
+use crate::engine::tell::has_basis;
+use crate::engine::tell::tested;
+use crate::evaluators::overlap::OverlapLimits;
+use crate::evaluators::overlap::overlaps;
+use crate::evaluators::supply::Supply;
+use crate::io::log::Record;
+use crate::ruleset::compile::SUPPLY_TABLE;
+use crate::ruleset::doc::EvaluateDoc;
+use crate::ruleset::doc::OverlappingSupplyDoc;
+use crate::state::clues::ClueScope;
+use crate::state::supplies::SupplyKey;
+
+/// The supplies of one person and substance, for one rule.
+struct OverlapView<'a> {
+    place: usize,
+    doc: &'a OverlappingSupplyDoc,
+    rows: &'a [SupplyRow<'a>],
+    /// Place of the first row in the masks.
+    start: usize,
+    masks: &'a [ArrayRef],
+}
+
+impl Shard {
+    /// Rules on supply, for every person and substance whose facts changed.
+    pub(super) fn judge_supplies(
+        &mut self,
+        engine: &Engine,
+        changed: &Changed,
+        teller: &Teller<'_>,
+        laps: &mut Laps,
+        tallies: &mut BTreeMap<String, RuleTally>,
+    ) -> Vec<Record> {
+        let overlap_rules: Vec<usize> =
+            (0..engine.rules.rules.len()).filter(|place| matches!(engine.rules.rules[*place].doc.evaluate, EvaluateDoc::OverlappingSupply(_))).collect();
+        let row_rules = engine.rules.tables[SUPPLY_TABLE].as_ref().map(|table| table.rules.clone()).unwrap_or_default();
+        if changed.supplies.is_empty() || (overlap_rules.is_empty() && row_rules.is_empty()) {
+            return Vec::new();
+        }
+        let needed = self.needed_keys(engine, changed, &row_rules, &overlap_rules, tallies);
+        let rows = self.needed_supplies(changed, &needed, (&row_rules, &overlap_rules));
+        if let Some(table) = &engine.rules.tables[SUPPLY_TABLE] {
+            laps.shared(&engine.rules, &table.mask_shares, tallies);
+        }
+        let mut found = self.found_supplies(&rows, &overlap_rules, teller, laps, tallies);
+        // What was told about these facts is compared even where nothing is found any more.
+        for place in row_rules.iter().chain(&overlap_rules) {
+            for key in &changed.supplies {
+                let scope = supply_scope(*place, key);
+                if !self.clues.told(scope).is_empty() {
+                    found.entry(scope).or_default();
+                }
+            }
+        }
+        let mut records = Vec::new();
+        let mut found = found.into_iter().peekable();
+        while let Some((scope, clues)) = found.next() {
+            let place = usize::from(scope.rule);
+            records.extend(self.tell(engine, place, scope, clues, teller, tallies));
+            // Scopes come by rule.
+            if found.peek().is_none_or(|(next, _)| next.rule != scope.rule) {
+                laps.of_rule(&engine.rules, place, tallies);
+            }
+        }
+        records
+    }
+
+    /// The changed facts that some rule may hold against: something was told
+    /// about them, they come from several institutions, or the kind of item is
+    /// one that a rule is about. The new lines of all are counted as evaluated.
+    fn needed_keys(
+        &mut self,
+        engine: &Engine,
+        changed: &Changed,
+        row_rules: &[usize],
+        overlap_rules: &[usize],
+        tallies: &mut BTreeMap<String, RuleTally>,
+    ) -> Vec<SupplyKey> {
+        let table = engine.rules.tables[SUPPLY_TABLE].as_ref();
+        let clues_from = engine.settings.clues_from;
+        let mut entered = 0;
+        let mut needed = Vec::new();
+        for key in &changed.supplies {
+            let told = row_rules.iter().chain(overlap_rules).any(|place| !self.clues.told(supply_scope(*place, key)).is_empty());
+            let mut concerns = told;
+            let mut institution = None;
+            for half in self.memory.supplies.of(*key) {
+                let event = self.memory.events.row(half.event);
+                concerns |= !overlap_rules.is_empty() && (half.circulated || *institution.get_or_insert(event.institution) != event.institution);
+                if half.number >= changed.first_half {
+                    entered += u64::from(clues_from.is_none_or(|from| event.event_time >= from.0));
+                    let facts = self.items.at(ItemId(half.profile.item), half.time.div_euclid(SECONDS_PER_DAY));
+                    let case = ItemCase {
+                        item: half.profile.item,
+                        substance: key.substance,
+                        special_class: facts.special_class.map(|class| class.word()),
+                        form_group: facts.form_group.map(|form| form.word()),
+                    };
+                    concerns |= table.is_some_and(|table| match self.concerns.get(&case) {
+                        Some(known) => *known,
+                        None => {
+                            let may = self.memory.may_concern(table, case, half.profile);
+                            self.concerns.insert(case, may);
+                            may
+                        }
+                    });
+                } else if concerns {
+                    break;
+                }
+            }
+            if concerns {
+                needed.push(*key);
+            }
+        }
+        for place in row_rules.iter().chain(overlap_rules) {
+            tallies.entry(engine.rules.rules[*place].doc.id.clone()).or_default().evaluated += entered;
+        }
+        needed
+    }
+
+    /// The supplies of the needed facts that have to be judged.
+    fn needed_supplies(&self, changed: &Changed, keys: &[SupplyKey], (row_rules, overlap_rules): (&[usize], &[usize])) -> Vec<SupplyRow<'_>> {
+        let mut rows: Vec<SupplyRow<'_>> = Vec::new();
+        for key in keys {
+            let all: Vec<SupplyRow<'_>> = self.memory.supplies_of(*key, &self.items, changed.first_half).collect();
+            // A row without a new half is judged as it was before: only where
+            // something was told, or supplies are compared, is it needed again.
+            let told = row_rules.iter().chain(overlap_rules).any(|place| !self.clues.told(supply_scope(*place, key)).is_empty());
+            let compared = !overlap_rules.is_empty() && from_two_institutions(&all);
+            rows.extend(all.into_iter().filter(|row| told || compared || row.fresh));
+        }
+        rows
+    }
+
+    /// What rules on supply find.
+    fn found_supplies(
+        &self,
+        rows: &[SupplyRow<'_>],
+        overlap_rules: &[usize],
+        teller: &Teller<'_>,
+        laps: &mut Laps,
+        tallies: &mut BTreeMap<String, RuleTally>,
+    ) -> BTreeMap<ClueScope, FoundClues> {
+        let engine = teller.engine;
+        let mut found: BTreeMap<ClueScope, FoundClues> = BTreeMap::new();
+        let (hits, masks) = self.supply_hits(engine, rows, laps, tallies);
+        for of_rule in hits.chunk_by(|one, other| one.rule == other.rule) {
+            let place = of_rule[0].rule;
+            for hit in of_rule {
+                let row = &rows[hit.header];
+                let sources = row.supply.halves.iter().map(|half| self.source(half.event, teller)).collect();
+                let (id, finding) = teller.finding(&engine.rules.rules[place], self.supply_found(engine, row, hit));
+                found.entry(supply_scope(place, &row.key)).or_default().insert(id, (finding, sources));
+            }
+            laps.of_rule(&engine.rules, place, tallies);
+        }
+        for place in overlap_rules {
+            let EvaluateDoc::OverlappingSupply(doc) = &engine.rules.rules[*place].doc.evaluate else { continue };
+            let mut start = 0;
+            for of_key in rows.chunk_by(|a, b| a.key == b.key) {
+                let view = OverlapView { place: *place, doc, rows: of_key, start, masks: &masks };
+                start += of_key.len();
+                let clues = self.overlap_clues(engine, &view, teller, tallies);
+                if !clues.is_empty() {
+                    found.entry(supply_scope(*place, &of_key[0].key)).or_default().extend(clues);
+                }
+            }
+            laps.of_rule(&engine.rules, *place, tallies);
+        }
+        found
+    }
+
+    fn supply_hits(
+        &self,
+        engine: &Engine,
+        rows: &[SupplyRow<'_>],
+        laps: &mut Laps,
+        tallies: &mut BTreeMap<String, RuleTally>,
+    ) -> (Vec<RowHit>, Vec<ArrayRef>) {
+        let Some(table) = engine.rules.tables[SUPPLY_TABLE].as_ref().filter(|_| !rows.is_empty()) else { return (Vec::new(), Vec::new()) };
+        let clues_from = engine.settings.clues_from;
+        let judged = |row: usize| clues_from.is_none_or(|from| self.memory.events.row(rows[row].supply.visit).event_time >= from.0);
+        let in_force = |rule: usize, header: usize, _: Option<usize>| {
+            let row = &rows[header];
+            let area = self.memory.symbols.text(self.memory.events.row(row.supply.visit).area);
+            has_basis(&engine.rules.rules[rule].doc, row.supply.time.div_euclid(SECONDS_PER_DAY), area)
+        };
+        let column = |name: &str| self.memory.supply_column(name, rows, &engine.references, &self.items);
+        let parents = UInt32Array::from(Vec::<u32>::new());
+        let view = Rows { header_rows: rows.len(), parents: &parents, column: &column, judged: &judged, enters: &|row| rows[row].fresh, in_force: &in_force };
+        rows::judge(&engine.rules, table, &view, laps, tallies)
+    }
+
+    fn supply_found(&self, engine: &Engine, row: &SupplyRow<'_>, hit: &RowHit) -> Found {
+        let visit = self.memory.events.row(row.supply.visit);
+        let rule = &engine.rules.rules[hit.rule];
+        let mut subject = self.subject(row.supply.visit, row.key.person);
+        subject.fixmedins_code = row.supply.anchor.institution.map(str::to_owned);
+        Found {
+            clear: hit.clear,
+            anchor: supply_anchor(self, row),
+            subject,
+            scene: scene(visit.online, self.memory.symbols.text(visit.setting)),
+            event_time: Civil(visit.event_time),
+            fact_time: Civil(row.supply.time),
+            values: hit.values.clone(),
+            observed: hit.observed.clone(),
+            limit: hit.limit.clone(),
+            tested: tested(rule, &hit.excuses),
+            money: self.supply_money(&row.supply, hit.money),
+            evidence: self.supply_evidence(&row.supply, 1),
+        }
+    }
+
+    /// By the bill where there is one; its lines' share of the fund is estimated.
+    fn supply_money(&self, supply: &Supply<'_>, amount: Option<Decimal>) -> Money {
+        let bill = supply.halves.iter().find(|half| !half.prescribed).map(|half| self.memory.events.row(half.event));
+        match bill {
+            Some(bill) => Money::of(amount, bill.fund_pay.get(), bill.within_scope.get(), false),
+            None => Money { vola_amt: amount.map(|amount| amount.rescale(2)), ..Money::NONE },
+        }
+    }
+
+    fn supply_evidence(&self, supply: &Supply<'_>, vola_item_type: u8) -> Vec<Evidence> {
+        let sym = |sym| self.memory.symbols.text(sym).map(str::to_owned);
+        let number = |units: Option<i64>, scale: u8| units.map(|units| Decimal::new(i128::from(units), scale));
+        supply
+            .halves
+            .iter()
+            .map(|half| Evidence {
+                time: Civil(half.time).to_string(),
+                line: Some(self.memory.texts.get(half.line).to_owned()),
+                rx_no: Some(self.memory.texts.get(half.rx_no).to_owned()).filter(|number| !number.is_empty()),
+                code: sym(half.profile.code),
+                name: sym(half.profile.name),
+                spec: sym(half.profile.spec),
+                vola_item_type,
+                amounts: Amounts { cnt: number(half.quantity, 4), pric: number(half.profile.price, 6), amount: number(half.amount, 2) },
+                ..self.event_evidence(half.event)
+            })
+            .collect()
+    }
+
+    fn overlap_clues(
+        &self,
+        engine: &Engine,
+        view: &OverlapView<'_>,
+        teller: &Teller<'_>,
+        tallies: &mut BTreeMap<String, RuleTally>,
+    ) -> FoundClues {
+        let (doc, rows) = (view.doc, view.rows);
+        let rule = &engine.rules.rules[view.place];
+        let tally = tallies.entry(rule.doc.id.clone()).or_default();
+        let supplies: Vec<&Supply<'_>> = rows.iter().map(|row| &row.supply).collect();
+        let event_time = |idx: usize| {
+            let times = supplies[idx].halves.iter().map(|half| self.memory.events.row(half.event).event_time);
+            times.max().unwrap_or_default()
+        };
+        let Some(last) = supplies.iter().rposition(|supply| supply.dispensed) else { return FoundClues::new() };
+        if engine.settings.clues_from.is_some_and(|from| event_time(last) < from.0) {
+            return FoundClues::new();
+        }
+        let area = self.memory.symbols.text(self.memory.events.row(supplies[last].visit).area);
+        let limits = OverlapLimits {
+            remaining_days: setting(&rule.doc, &doc.remaining_days, area),
+            remaining_share: setting(&rule.doc, &doc.remaining_share, area),
+            surplus_days: setting(&rule.doc, &doc.surplus_days, area),
+            institutions_min: doc.institutions_min as usize,
+        };
+        let form = |supply: &Supply<'_>| {
+            let row = rows.iter().find(|row| row.supply.anchor == supply.anchor);
+            row.and_then(|row| self.items.at(row.item, supply.time.div_euclid(SECONDS_PER_DAY)).form_group)
+        };
+        let code_name = |supply: &Supply<'_>| supply.halves.first().and_then(|half| self.memory.symbols.text(half.profile.name)).map(str::to_owned);
+        let excused = |later: &Supply<'_>| {
+            let at = rows.iter().position(|row| row.supply.anchor == later.anchor).unwrap_or_default();
+            rule.row.as_ref().and_then(|row| rows::excused(row, view.masks, view.start + at))
+        };
+        let related = |earlier: &Supply<'_>, later: &Supply<'_>| {
+            excused(later) == Some(false)
+                && earlier.anchor.institution != later.anchor.institution
+                && form(earlier) == form(later)
+                && !(earlier.discharge || later.discharge)
+                && !later.daily_dose.zip(earlier.daily_dose).is_some_and(|(later, earlier)| later > earlier)
+                // Basal and bolus insulin share a substance, not a name.
+                && (!code_name(earlier).is_some_and(|name| name.contains("胰岛素")) || code_name(earlier) == code_name(later))
+        };
+        let result = overlaps(&supplies, &limits, &related);
+        let enters = |idx: &&usize| rows[**idx].fresh;
+        tally.count_unknown("days_not_computable", result.unknown.iter().filter(enters).count() as u64);
+        let mut found = FoundClues::new();
+        for chain in result.chains {
+            let last = chain.members.iter().copied().max().unwrap_or(last);
+            if engine.settings.clues_from.is_some_and(|from| event_time(last) < from.0) {
+                continue;
+            }
+            let time = supplies[last].time;
+            let grew = u64::from(chain.members.iter().any(|idx| rows[*idx].fresh));
+            if !has_basis(&rule.doc, time.div_euclid(SECONDS_PER_DAY), area) {
+                tally.count_unknown("no_basis_in_force", grew);
+                continue;
+            }
+            tally.hits += grew;
+            let members: Vec<&SupplyRow<'_>> = chain.members.iter().map(|idx| &rows[*idx]).collect();
+            let carried = self.carried(engine, view.place, members[members.len() - 1]);
+            let sources = members.iter().flat_map(|row| &row.supply.halves).map(|half| self.source(half.event, teller)).collect();
+            let (id, finding) = teller.finding(rule, self.overlap_found(&members, chain.surplus, &limits, event_time(last), carried));
+            found.insert(id, (finding, sources));
+        }
+        found
+    }
+
+    fn overlap_found(&self, members: &[&SupplyRow<'_>], surplus: i64, limits: &OverlapLimits, event_time: i64, carried: RowHit) -> Found {
+        let last = members[members.len() - 1];
+        let days = |units: i64| Scalar::Number(Decimal::new(i128::from(units), 4).trim_to(1));
+        let mut anchor = vec![self.persons.key(last.key.person).to_string(), self.memory.symbols.text(last.key.substance).unwrap_or_default().to_owned()];
+        anchor.extend(supply_anchor(self, members[0]));
+        Found {
+            clear: false,
+            anchor,
+            subject: Subject { department: None, doctor: None, ..self.subject(last.supply.visit, last.key.person) },
+            scene: "购药",
+            event_time: Civil(event_time),
+            fact_time: Civil(last.supply.time),
+            values: carried.values,
+            observed: Some(days(surplus)),
+            limit: Some(days(limits.surplus_days)),
+            tested: Vec::<Tested>::new(),
+            money: self.supply_money(&last.supply, carried.money),
+            evidence: members.iter().flat_map(|row| self.supply_evidence(&row.supply, 2)).collect(),
+        }
+    }
+
+    /// What a clue of the rule carries about one supply.
+    fn carried(&self, engine: &Engine, place: usize, row: &SupplyRow<'_>) -> RowHit {
+        let mut hits = [RowHit::new(place)];
+        if let Some(table) = &engine.rules.tables[SUPPLY_TABLE] {
+            let rows = std::slice::from_ref(row);
+            let column = |name: &str| self.memory.supply_column(name, rows, &engine.references, &self.items);
+            let parents = UInt32Array::from(Vec::<u32>::new());
+            let view = Rows { header_rows: 1, parents: &parents, column: &column, judged: &|_| true, enters: &|_| false, in_force: &|_, _, _| true };
+            rows::carry(&engine.rules, table, &view, &mut hits);
+        }
+        let [hit] = hits;
+        hit
+    }
+}
+
+fn supply_scope(place: usize, key: &SupplyKey) -> ClueScope {
+    ClueScope { rule: u16::try_from(place).unwrap_or(u16::MAX), person: key.person.0, substance: key.substance.0 }
+}
+
+fn from_two_institutions(rows: &[SupplyRow<'_>]) -> bool {
+    let mut institutions = rows.iter().filter(|row| row.supply.dispensed).filter_map(|row| row.supply.anchor.institution);
+    let first = institutions.next();
+    institutions.any(|other| Some(other) != first)
+}
+
+/// The person stands in it because numbers of orders are often counted by
+/// visit: two persons' supplies must never be words about one clue.
+fn supply_anchor(shard: &Shard, row: &SupplyRow<'_>) -> Vec<String> {
+    let anchor = &row.supply.anchor;
+    let substance = shard.memory.symbols.text(row.key.substance).unwrap_or_default();
+    let institution = anchor.institution.unwrap_or_default().to_owned();
+    vec!["supply".to_owned(), shard.persons.key(row.key.person).to_string(), institution, anchor.number.to_string(), substance.to_owned()]
+}

@@ -1,0 +1,172 @@
+//! What an operator sees of a running worker: how far it lags, and what each
+//! rule costs.
+
+#[path = "support/feed.rs"]
+mod feed;
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use claimsift::base::ids::ShardId;
+use claimsift::base::pseudonym::IdentityKey;
+use claimsift::base::record::Message;
+use claimsift::commands::observe::Reporter;
+use claimsift::commands::observe::SystemClock;
+use claimsift::engine::Engine;
+use claimsift::engine::effects::Effects;
+use claimsift::engine::meter::Meter;
+use claimsift::engine::settings::EngineSettings;
+use claimsift::engine::shard::Shard;
+use claimsift::events::EVENT_TYPES;
+use claimsift::events::InputId;
+use claimsift::events::PRESCRIPTION_INPUT;
+use claimsift::events::SETTLEMENT_INPUT;
+use claimsift::io::memory::MemoryCluster;
+use claimsift::runtime::recover::OwnedMessages;
+use claimsift::runtime::worker::Clock;
+use claimsift::runtime::worker::Observer;
+use claimsift::runtime::worker::Wish;
+use claimsift::runtime::worker::Worker;
+use claimsift::runtime::worker::WorkerSettings;
+use claimsift::synth::Generated;
+use claimsift::synth::Planted;
+use claimsift::synth::SynthSettings;
+use claimsift::telemetry::health::Health;
+use claimsift::telemetry::metrics::Metrics;
+use feed::World;
+
+fn reporter(engine: &Engine, metrics: &Arc<Metrics>) -> Reporter {
+    let health = Arc::new(Health::new(1, Duration::from_secs(30), 0));
+    Reporter::new(engine, Arc::clone(metrics), health, Arc::new(SystemClock::default()), 0)
+}
+
+/// The value of a series, if it is shown.
+fn shown(metrics: &Metrics, series: &str) -> Option<f64> {
+    let text = metrics.render();
+    let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    value.map(|value| value.parse().unwrap())
+}
+
+fn lag(metrics: &Metrics, input: InputId) -> Option<f64> {
+    shown(metrics, &format!("claimsift_lag_messages{{input=\"{}\",partition=\"0\"}}", EVENT_TYPES[input].name))
+}
+
+/// A second passes whenever it is asked.
+#[derive(Default)]
+struct Hasty(Cell<u64>);
+
+impl Clock for Hasty {
+    fn wall_ms(&self) -> i64 {
+        0
+    }
+    fn monotonic(&self) -> Duration {
+        self.0.set(self.0.get() + 1);
+        Duration::from_secs(self.0.get())
+    }
+}
+
+/// Reads the lags that are shown at the commit of each epoch.
+struct Reader {
+    reporter: Reporter,
+    metrics: Arc<Metrics>,
+    lags: Vec<[Option<f64>; 2]>,
+}
+
+impl Observer for Reader {
+    fn shards(&mut self, shards: &[ShardId]) {
+        self.reporter.shards(shards);
+        assert_eq!(lag(&self.metrics, SETTLEMENT_INPUT), None, "a lag that nobody knows is not shown");
+    }
+    fn step(&mut self, shard: ShardId, effects: &Effects) {
+        self.reporter.step(shard, effects);
+    }
+    fn lag(&mut self, shard: ShardId, input: InputId, messages: u64) {
+        self.reporter.lag(shard, input, messages);
+    }
+    fn committed(&mut self, _: u64, _: Duration) {
+        self.lags.push([SETTLEMENT_INPUT, PRESCRIPTION_INPUT].map(|input| lag(&self.metrics, input)));
+    }
+}
+
+#[test]
+fn the_lag_in_messages_is_what_is_left_to_take() {
+    let world = World::read();
+    let engine = world.engine(&SynthSettings::default(), 1);
+    let cluster = MemoryCluster::new(1);
+    // Prescriptions are later, so that all bills come first.
+    for (input, count, timestamp_ms) in [(SETTLEMENT_INPUT, 10, 0), (PRESCRIPTION_INPUT, 3, 1_000)] {
+        for _ in 0..count {
+            cluster.feed(input, 0, None, Some(b"{}".to_vec()), timestamp_ms, None);
+        }
+    }
+    cluster.end();
+    let metrics = Arc::new(Metrics::new());
+    let mut reader = Reader { reporter: reporter(&engine, &metrics), metrics, lags: Vec::new() };
+    let settings = WorkerSettings { run_messages_max: 4, epoch_messages_max: 4, until_end: true, ..WorkerSettings::default() };
+    let mut log = cluster.worker("worker-0", feed::GROUP);
+    Worker::new(engine, &mut log, settings, &Hasty::default()).run(&Wish::default(), &mut reader).unwrap();
+    assert_eq!(reader.lags, [[Some(6.0), Some(3.0)], [Some(2.0), Some(3.0)], [Some(0.0), Some(0.0)]]);
+}
+
+static TICKS: AtomicU64 = AtomicU64::new(0);
+
+/// Some time passes whenever it is read.
+fn ticking() -> u64 {
+    TICKS.fetch_add(1_000_000, Ordering::Relaxed)
+}
+
+fn with_meter(engine: &Engine, meter: Meter) -> Arc<Engine> {
+    let settings = EngineSettings { meter, ..engine.settings.clone() };
+    let key = IdentityKey::from_bytes(&[9; 32]);
+    Arc::new(Engine::new(Arc::clone(&engine.rules), Arc::clone(&engine.references), settings, key))
+}
+
+fn effects(engine: &Arc<Engine>, feed: &[Generated]) -> Vec<Effects> {
+    let mut shard = Shard::new(Arc::clone(engine), 0);
+    let mut offsets = [0; 2];
+    let mut all = Vec::new();
+    for of_input in feed.chunk_by(|one, other| one.input == other.input) {
+        let input = of_input[0].input;
+        let mut run = OwnedMessages::default();
+        for message in of_input {
+            run.push(feed::as_message(message, offsets[input]));
+            offsets[input] += 1;
+        }
+        all.push(shard.step(input, &run, 1, false));
+    }
+    for input in [SETTLEMENT_INPUT, PRESCRIPTION_INPUT] {
+        let mut run = OwnedMessages::default();
+        run.push(Message { offset: offsets[input], timestamp_ms: 0, key: None, value: None, watermark: Some(b"end") });
+        all.push(shard.step(input, &run, 1, false));
+    }
+    all
+}
+
+#[test]
+fn every_rule_tells_its_time_and_nothing_depends_on_the_meter() {
+    let world = World::read();
+    let settings = SynthSettings {
+        settlements: 1_500,
+        prescriptions: 450,
+        persons: 250,
+        planted: Planted { violations: 1, missed: 0, withdrawn: 1, near_misses: 1, innocents: 1 },
+        ..SynthSettings::default()
+    };
+    let (feed, _) = world.feed(&settings);
+    let still = world.engine(&settings, 1);
+    let metrics = Arc::new(Metrics::new());
+    let mut reporter = reporter(&still, &metrics);
+    let mut metered = effects(&with_meter(&still, ticking), &feed);
+    for effects in &mut metered {
+        reporter.step(0, effects);
+        effects.rules.values_mut().for_each(|tally| tally.nanoseconds = 0);
+    }
+    assert_eq!(metered, effects(&still, &feed));
+    for rule in &still.rules.rules {
+        let seconds = shown(&metrics, &format!("claimsift_rule_seconds_total{{rule=\"{}\"}}", rule.doc.id));
+        assert!(seconds.is_some_and(|seconds| seconds > 0.0), "{} took {seconds:?}", rule.doc.id);
+    }
+}
