@@ -52,8 +52,9 @@ fn broker() -> &'static Broker {
     BROKER.get_or_init(Broker::start)
 }
 
-/// A feed with everything in it: repeats, hard spellings, late messages, and
-/// messages that cannot be used.
+/// A feed with everything in it: repeats, hard spellings and values that cannot
+/// be read (one message of a hundred together), late messages, and messages
+/// that cannot be used.
 fn feed_settings(seed: u64, events: u64) -> SynthSettings {
     let prescriptions = events / 11;
     SynthSettings {
@@ -62,7 +63,8 @@ fn feed_settings(seed: u64, events: u64) -> SynthSettings {
         prescriptions,
         persons: u32::try_from(events / 5).unwrap(),
         duplicates: 0.001,
-        traps: 0.01,
+        traps: 0.007,
+        bad_values: 0.003,
         rejects: 0.01,
         late: 0.01,
         ..SynthSettings::default()
@@ -251,6 +253,20 @@ impl Site {
         }
     }
 
+    /// The journals count these field faults and no others.
+    fn check_faults(&self, expected: &BTreeMap<Fault, u64>) {
+        let mut found: BTreeMap<Fault, u64> = BTreeMap::new();
+        self.read(&self.kafka.journal, &mut |record| {
+            for row in json(record.value())["field_faults"].as_array().into_iter().flatten() {
+                let text = |name: &str| row[name].as_str().unwrap().to_owned();
+                assert_eq!(text("table"), "header", "{row}");
+                let input = ["settlement", "prescription"].iter().position(|name| *name == text("event")).unwrap();
+                *found.entry((input, text("column"), text("fault"))).or_default() += row["count"].as_u64().unwrap();
+            }
+        });
+        assert_eq!(found, *expected);
+    }
+
     /// The reject topic holds these messages byte for byte and no others.
     fn check_rejects(&self, expected: &BTreeMap<Refused, u64>) {
         let mut found: BTreeMap<Refused, u64> = BTreeMap::new();
@@ -354,8 +370,12 @@ struct Fed {
     messages: u64,
     clues: std::collections::BTreeSet<Clue>,
     refused: BTreeMap<Refused, u64>,
+    faults: BTreeMap<Fault, u64>,
     withdrawn: usize,
 }
+
+/// A header column that could not be read: input, column, kind of fault.
+type Fault = (usize, String, String);
 
 /// Generates the feed into the topics, ends it with statements, and computes
 /// what is to be found.
@@ -372,6 +392,7 @@ fn fill_and(kafka: &KafkaSettings, settings: &SynthSettings, each: &mut dyn FnMu
     let mut feed = Feed::connect(kafka).unwrap();
     let mut event = synth::Generated::default();
     let mut refused: BTreeMap<Refused, u64> = BTreeMap::new();
+    let mut faults: BTreeMap<Fault, u64> = BTreeMap::new();
     let mut messages = 0;
     while generator.next_into(&mut event) {
         let topic = &kafka.inputs[event.input];
@@ -382,7 +403,13 @@ fn fill_and(kafka: &KafkaSettings, settings: &SynthSettings, each: &mut dyn FnMu
         messages += 1;
         match event.reject {
             None => {
-                oracle.add(event.input, &event.json);
+                let outcome = event.trap.map(synth::TrapKind::outcome);
+                let mut unreadable = None;
+                if let Some(synth::TrapOutcome::Fault { column, fault }) = outcome {
+                    unreadable = Some(column);
+                    *faults.entry((event.input, column.to_owned(), fault.name().to_owned())).or_default() += 1;
+                }
+                oracle.add(event.input, &event.json, unreadable);
                 each(&event);
             }
             Some(class) => {
@@ -400,7 +427,7 @@ fn fill_and(kafka: &KafkaSettings, settings: &SynthSettings, each: &mut dyn FnMu
     feed.flush().unwrap();
     admin::advance(kafka, &[&kafka.inputs[0], &kafka.inputs[1]], "end").unwrap();
     messages += 2 * u64::try_from(PARTITIONS).unwrap();
-    Fed { messages, clues: oracle.clues(), refused, withdrawn }
+    Fed { messages, clues: oracle.clues(), refused, faults, withdrawn }
 }
 
 /// Everything that must hold when all is read.
@@ -408,6 +435,7 @@ fn check(site: &Site, fed: &Fed) -> Effective {
     let effective = site.effective();
     check_equal(&effective.clues(), &fed.clues);
     site.check_rejects(&fed.refused);
+    site.check_faults(&fed.faults);
     site.check_journal(fed.messages);
     effective
 }
@@ -451,6 +479,7 @@ fn killed_five_times_it_finds_what_is_to_be_found_once() {
     });
     assert_eq!(by_rule.len(), 10, "every rule has something to find: {by_rule:?}");
     assert!(effective.withdrawn >= fed.withdrawn, "a clue is withdrawn when the excusing bill comes late");
+    assert_eq!(fed.faults.len(), synth::TrapKind::BAD.iter().map(|kinds| kinds.len()).sum::<usize>(), "{:?}", fed.faults);
     // No class but the one that the feed cannot make is missing.
     let classes: std::collections::BTreeSet<&str> = fed.refused.keys().map(|refused| refused.class.as_str()).collect();
     assert_eq!(classes.len(), RejectClass::ALL.len() - 1, "{classes:?}");
@@ -525,7 +554,7 @@ fn a_stop_in_good_order_and_a_stop_at_once_lose_nothing() {
 
 #[test]
 fn a_person_in_the_wrong_partition_stops_the_worker() {
-    let settings = SynthSettings { rejects: 0.0, traps: 0.0, late: 0.0, duplicates: 0.0, ..feed_settings(10, 3000) };
+    let settings = SynthSettings { rejects: 0.0, traps: 0.0, bad_values: 0.0, late: 0.0, duplicates: 0.0, ..feed_settings(10, 3000) };
     let site = Site::of("misplaced", &settings);
     let config = site.config(&Tune { workers: 1, ..PLAIN });
     let fed = fill(&site.kafka, &settings);

@@ -17,6 +17,7 @@ use claimsift::base::fault::chain;
 use claimsift::base::pseudonym::IdentityKey;
 use claimsift::base::record::Message;
 use claimsift::base::time::Civil;
+use claimsift::codecs::FieldFault;
 use claimsift::engine::Engine;
 use claimsift::engine::effects::Counts;
 use claimsift::engine::shard::Shard;
@@ -41,6 +42,8 @@ use claimsift::runtime::worker::WorkerSettings;
 use claimsift::synth::Generated;
 use claimsift::synth::Planted;
 use claimsift::synth::SynthSettings;
+use claimsift::synth::TrapKind;
+use claimsift::synth::TrapOutcome;
 use claimsift::synth::Truth;
 use effective::Word;
 use effective::differences;
@@ -81,7 +84,8 @@ static BASE: LazyLock<Base> = LazyLock::new(|| {
         persons: 500,
         planted: Planted { violations: 2, missed: 1, withdrawn: 2, near_misses: 1, innocents: 2 },
         duplicates: 0.01,
-        traps: 0.01,
+        traps: 0.007,
+        bad_values: 0.003,
         rejects: 0.01,
         ..SynthSettings::default()
     };
@@ -89,10 +93,23 @@ static BASE: LazyLock<Base> = LazyLock::new(|| {
     let mut base = Base { world, settings, feed, truths, clues: BTreeMap::new(), counts: Counts::default(), evaluated: Evaluated::new() };
     let order: Vec<usize> = (0..base.feed.len()).collect();
     (base.clues, base.counts, base.evaluated) = base.shards(&order, 1, 64);
+    assert_eq!(base.counts.field_faults, planted_faults(&base.feed));
     assert!(base.clues.len() > base.truths.len() / 5, "{} clues", base.clues.len());
     assert!(base.world.loaded.rules.rules.iter().all(|rule| base.evaluated[&rule.doc.id] > 0), "{:?}", base.evaluated);
     base
 });
+
+/// Each message with a value that cannot be read counts, repeats too.
+fn planted_faults(feed: &[Generated]) -> BTreeMap<(&'static str, &'static str, &'static str, FieldFault), u64> {
+    let mut planted = BTreeMap::new();
+    for message in feed.iter().filter(|message| message.reject.is_none()) {
+        if let Some(TrapOutcome::Fault { column, fault }) = message.trap.map(TrapKind::outcome) {
+            let event = EVENT_TYPES[message.input];
+            *planted.entry((event.name, event.header.name, column, fault)).or_default() += 1;
+        }
+    }
+    planted
+}
 
 impl Base {
     fn engine(&self, partitions: i32) -> Arc<Engine> {
@@ -133,6 +150,7 @@ impl Base {
         assert_eq!(told(&self.counts), told(counts), "{what}");
         assert_eq!(self.counts.unknown_codes, counts.unknown_codes, "{what}");
         assert_eq!(self.counts.unknown_fields, counts.unknown_fields, "{what}");
+        assert_eq!(self.counts.field_faults, counts.field_faults, "{what}");
     }
 
     fn check_run(&self, what: &str, run: &Run) {

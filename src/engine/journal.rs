@@ -32,6 +32,17 @@ pub struct Versions {
     pub identity_key: String,
 }
 
+/// How often one column had one fault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultCount {
+    /// Name of the event type.
+    pub event: String,
+    pub table: String,
+    pub column: String,
+    pub fault: String,
+    pub count: u64,
+}
+
 /// One epoch of one shard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalEntry {
@@ -49,6 +60,10 @@ pub struct JournalEntry {
     pub rejected: BTreeMap<String, u64>,
     /// Rejected messages by input, for the rate that stops a worker.
     pub rejected_by_input: Vec<u64>,
+    /// Values of accepted messages that became NULL; entries of earlier
+    /// versions say nothing about them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub field_faults: Vec<FaultCount>,
     /// When the epoch was written, milliseconds since the Unix epoch: for
     /// people, never for decisions.
     pub wall_ms: i64,

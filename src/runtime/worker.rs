@@ -14,10 +14,12 @@ use crate::base::fault::Remedy;
 use crate::base::fault::chain;
 use crate::base::ids::ShardId;
 use crate::base::limits::RUNS_PER_EPOCH_MAX;
+use crate::codecs::FieldFault;
 use crate::codecs::json::peek_event_time;
 use crate::engine::Engine;
 use crate::engine::effects::Counts;
 use crate::engine::effects::Effects;
+use crate::engine::journal::FaultCount;
 use crate::engine::journal::JournalEntry;
 use crate::engine::journal::RunRecord;
 use crate::events::EVENT_TYPES;
@@ -377,6 +379,7 @@ impl<'a> Worker<'a> {
                 rejected_by_input: (0..EVENT_TYPES.len())
                     .map(|input| epoch.rejected_by_input.get(&(shard, input)).copied().unwrap_or_default())
                     .collect(),
+                field_faults: counts.field_faults.iter().map(fault_count).collect(),
                 wall_ms,
             };
             write.records.push(Record {
@@ -414,4 +417,9 @@ impl<'a> Worker<'a> {
             }
         }
     }
+}
+
+fn fault_count((place, count): (&(&'static str, &'static str, &'static str, FieldFault), &u64)) -> FaultCount {
+    let (event, table, column, fault) = *place;
+    FaultCount { event: event.to_owned(), table: table.to_owned(), column: column.to_owned(), fault: fault.name().to_owned(), count: *count }
 }

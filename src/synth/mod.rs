@@ -89,6 +89,9 @@ pub struct SynthSettings {
     pub duplicates: f64,
     /// Share of messages that are rewritten as a trap of [`TrapKind::SAME`].
     pub traps: f64,
+    /// Share of messages in which one header column has a value that cannot
+    /// be read ([`TrapKind::BAD`]).
+    pub bad_values: f64,
     /// Messages of each reject class in turn that are added, as a share of all others.
     pub rejects: f64,
     /// Whose wall clock event times tell.
@@ -110,6 +113,7 @@ impl Default for SynthSettings {
             late: 0.0,
             duplicates: 0.0,
             traps: 0.0,
+            bad_values: 0.0,
             rejects: 0.0,
             zone: Zone::default(),
         }

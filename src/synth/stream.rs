@@ -41,7 +41,7 @@ pub struct Generated {
     pub truth: Option<usize>,
     /// The class with which it must be rejected.
     pub reject: Option<RejectClass>,
-    /// It is written as a trap; means the same as the clean message.
+    /// It is written as a trap, which says what must become of it.
     pub trap: Option<TrapKind>,
     /// It repeats an earlier message byte for byte.
     pub duplicate: bool,
@@ -177,12 +177,22 @@ impl<'c> Generator<'c> {
             out.truth = None;
             let broken = reject_message(EVENT_TYPES[out.input], &out.json, class, waiting.order.0);
             out.json = broken.unwrap_or_default();
-        } else if self.chance(waiting.order.0, 1, self.settings.traps) {
-            let kind = TrapKind::SAME[(mix(waiting.order.0, 2) % TrapKind::SAME.len() as u64) as usize];
+        } else if let Some(kind) = self.trap(waiting.order.0, out.input) {
             out.json = trap_variant(EVENT_TYPES[out.input], &out.json, kind);
             out.trap = Some(kind);
         }
         true
+    }
+
+    fn trap(&self, number: u64, input: InputId) -> Option<TrapKind> {
+        let kinds = if self.chance(number, 1, self.settings.traps) {
+            TrapKind::SAME
+        } else if self.chance(number, 6, self.settings.bad_values) {
+            TrapKind::BAD[input]
+        } else {
+            return None;
+        };
+        Some(kinds[(mix(number, 2) % kinds.len() as u64) as usize])
     }
 
     /// A decision about a message that no other decision depends on.

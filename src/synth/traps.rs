@@ -4,6 +4,7 @@
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::base::ids::INPUTS;
 use crate::base::limits::NESTING_MAX;
 use crate::codecs::FieldFault;
 use crate::codecs::RejectClass;
@@ -63,12 +64,43 @@ impl TrapKind {
         Self::OtherTimeForm,
     ];
 
+    /// By input number: bad values in header columns of several kinds, with
+    /// every fault among them. A message that lacks the column gets it.
+    pub const BAD: [&[Self]; INPUTS] = [
+        &[
+            bad("gend", FieldFault::Type),
+            bad("gend", FieldFault::Duplicate),
+            bad("brdy", FieldFault::Syntax),
+            bad("brdy", FieldFault::Type),
+            bad("nwb_flag", FieldFault::Type),
+            bad("fixmedins_name", FieldFault::Duplicate),
+            bad("fund_pay_sumamt", FieldFault::Range),
+            bad("fund_pay_sumamt", FieldFault::Scale),
+            bad("acct_pay", FieldFault::Syntax),
+            bad("acct_pay", FieldFault::Duplicate),
+            bad("acct_mulaid_pay", FieldFault::Scale),
+        ],
+        &[
+            bad("fstdiag_flag", FieldFault::Type),
+            bad("fstdiag_flag", FieldFault::Duplicate),
+            bad("insu_plc_no", FieldFault::Duplicate),
+            bad("init_rxno", FieldFault::Type),
+            bad("brdy", FieldFault::Syntax),
+            bad("patn_age", FieldFault::Range),
+            bad("patn_age", FieldFault::Scale),
+        ],
+    ];
+
     pub fn outcome(self) -> TrapOutcome {
         match self {
             Self::BadValue { column, fault } => TrapOutcome::Fault { column, fault },
             _ => TrapOutcome::SameAsClean,
         }
     }
+}
+
+const fn bad(column: &'static str, fault: FieldFault) -> TrapKind {
+    TrapKind::BadValue { column, fault }
 }
 
 /// Rewrites a clean message of this event type as a trap; it stays one line

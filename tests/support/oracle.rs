@@ -194,12 +194,16 @@ const ALIASES: [(&str, &str); 8] = [
     ("mdtrtarea_no", "fix_blng_admdvs"),
 ];
 
+fn canonical(key: &str) -> &str {
+    ALIASES.iter().find(|alias| alias.0 == key).map_or(key, |alias| alias.1)
+}
+
 impl Fields {
     fn read(object: Map<String, Value>) -> Self {
         let mut out = Map::new();
         for (key, value) in object {
             let key: String = key.chars().flat_map(|ch| ch.is_ascii_uppercase().then_some('_').into_iter().chain([ch.to_ascii_lowercase()])).collect();
-            let key = ALIASES.iter().find(|alias| alias.0 == key).map_or(key, |alias| alias.1.to_owned());
+            let key = canonical(&key).to_owned();
             match value {
                 Value::Object(block) => out.extend(Self::read(block).0),
                 Value::Null => {}
@@ -398,9 +402,17 @@ impl Oracle {
     }
 
     /// Takes a message that can be used; a second one of the same id tells nothing new.
-    pub fn add(&mut self, input: usize, json: &[u8]) {
-        let Ok(Value::Object(message)) = serde_json::from_slice(json) else { panic!("no object: {}", String::from_utf8_lossy(json)) };
+    /// A header column that nobody can read says nothing.
+    pub fn add(&mut self, input: usize, json: &[u8], unreadable: Option<&str>) {
+        // One number beyond all bounds must not make the whole text unreadable.
+        let readable = unreadable.map(|_| String::from_utf8_lossy(json).replace("1e400", "null").into_bytes());
+        let Ok(Value::Object(message)) = serde_json::from_slice(readable.as_deref().unwrap_or(json)) else {
+            panic!("no object: {}", String::from_utf8_lossy(json))
+        };
         let mut message = Fields::read(message);
+        if let Some(column) = unreadable {
+            message.0.remove(canonical(column));
+        }
         let id = message.or_empty(if input == 0 { "setl_id" } else { "hosp_rxno" });
         let institution = if input == 0 { String::new() } else { message.or_empty("fixmedins_code") };
         if !self.seen.insert((input, format!("{institution}/{id}"))) {
