@@ -1,11 +1,28 @@
 //! Every log holds to the same promises.
 
+mod support;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use claimsift::base::ids::INPUTS;
 use claimsift::base::ids::InputId;
 use claimsift::base::ids::ShardId;
+use claimsift::base::time::Civil;
+use claimsift::base::time::Zone;
 use claimsift::io::conformance::Bench;
-use claimsift::io::conformance::check_log;
+use claimsift::io::conformance::GroupBench;
+use claimsift::io::conformance::check_group;
+use claimsift::io::conformance::check_run;
+use claimsift::io::files::FilesConfig;
+use claimsift::io::files::FilesLog;
+use claimsift::io::files::LineHead;
+use claimsift::io::kafka::KafkaLog;
+use claimsift::io::kafka::KafkaSettings;
+use claimsift::io::kafka::admin;
+use claimsift::io::kafka::feed::Feed;
 use claimsift::io::log::CommitFailure;
 use claimsift::io::log::EpochWrite;
 use claimsift::io::log::Log;
@@ -15,6 +32,11 @@ use claimsift::io::memory::Faults;
 use claimsift::io::memory::MemoryCluster;
 use claimsift::io::memory::MemoryLog;
 use claimsift::io::memory::Mishap;
+use claimsift::io::partition::Partitioner;
+use support::broker::Broker;
+
+/// Of every log under test.
+const PARTITIONS: i32 = 2;
 
 struct Memory {
     cluster: MemoryCluster,
@@ -41,7 +63,9 @@ impl Bench for Memory {
         let records = self.cluster.output(output).into_iter();
         records.filter(|stored| stored.partition == partition).filter_map(|stored| stored.record.value).collect()
     }
+}
 
+impl GroupBench for Memory {
     fn fail_next_commit(&mut self, slot: &str) -> bool {
         self.cluster.inject(slot, Mishap::CommitAgain);
         true
@@ -55,12 +79,141 @@ impl Bench for Memory {
 
 #[test]
 fn memory() {
-    check_log(|| Memory { cluster: MemoryCluster::new(2), gap: 0 });
+    let fresh = || Memory { cluster: MemoryCluster::new(PARTITIONS), gap: 0 };
+    check_run(fresh);
+    check_group(fresh);
 }
 
 #[test]
 fn memory_with_gaps_between_offsets() {
-    check_log(|| Memory { cluster: MemoryCluster::new(2), gap: 3 });
+    let fresh = || Memory { cluster: MemoryCluster::new(PARTITIONS), gap: 3 };
+    check_run(fresh);
+    check_group(fresh);
+}
+
+/// Files are written when the worker opens them. A line's place among the
+/// events, and its person, who decides the partition, stand beside it.
+struct Files {
+    dir: tempfile::TempDir,
+    lines: [Vec<(String, i32)>; INPUTS],
+}
+
+impl Files {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), lines: Default::default() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+}
+
+/// Somebody who belongs into a partition.
+fn person(partition: i32) -> String {
+    let mut persons = (0..).map(|number| format!("P{number}"));
+    persons.find(|person| Partitioner::Murmur2.partition(person.as_bytes(), PARTITIONS) == partition).unwrap()
+}
+
+impl Bench for Files {
+    type Log = FilesLog;
+    const SHOWS_AT_THE_END: bool = true;
+
+    fn worker(&mut self, _: &str) -> FilesLog {
+        let mut inputs = Vec::new();
+        let mut heads = HashMap::new();
+        for (input, lines) in self.lines.iter().enumerate() {
+            let path = self.path(&format!("in-{input}.ndjson"));
+            std::fs::write(&path, lines.iter().map(|(line, _)| format!("{line}\n")).collect::<String>()).unwrap();
+            inputs.push((format!("input-{input}"), vec![path]));
+            for (place, (line, partition)) in lines.iter().enumerate() {
+                heads.insert((input, line.clone().into_bytes()), (i64::try_from(place).unwrap(), person(*partition)));
+            }
+        }
+        let config = FilesConfig {
+            inputs,
+            partitions: PARTITIONS,
+            partitioner: Partitioner::Murmur2,
+            zone: Zone::default(),
+            clues: Some(self.path("clues.ndjson")),
+            shadow: None,
+            rejects: None,
+        };
+        let read_head = move |input: InputId, line: &[u8]| {
+            let (place, person) = heads[&(input, line.to_vec())].clone();
+            LineHead { event_time: Some(Civil(place)), business_id: line.to_vec(), person: Some(person) }
+        };
+        FilesLog::open(config, Box::new(read_head)).unwrap()
+    }
+
+    fn feed(&mut self, input: InputId, partition: i32, values: &[&str]) {
+        self.lines[input].extend(values.iter().map(|value| ((*value).to_owned(), partition)));
+    }
+
+    fn output(&mut self, output: Output, _: i32) -> Vec<Vec<u8>> {
+        assert_eq!(output, Output::Clues);
+        let text = std::fs::read_to_string(self.path("clues.ndjson")).unwrap_or_default();
+        text.lines().map(|line| line.as_bytes().to_vec()).collect()
+    }
+}
+
+/// One worker reads files once, from the start, and has no journal.
+#[test]
+fn files() {
+    check_run(Files::new);
+}
+
+struct Kafka(KafkaSettings);
+
+impl Kafka {
+    /// Topics of their own on one broker.
+    fn new(number: &mut u32) -> Self {
+        static BROKER: OnceLock<Broker> = OnceLock::new();
+        *number += 1;
+        Self(BROKER.get_or_init(Broker::start).with_topics(&format!("conformance-{number}"), "unused", PARTITIONS))
+    }
+}
+
+impl Bench for Kafka {
+    type Log = KafkaLog;
+
+    fn worker(&mut self, slot: &str) -> KafkaLog {
+        KafkaLog::connect(KafkaSettings { slot: slot.to_owned(), ..self.0.clone() }).unwrap()
+    }
+
+    fn feed(&mut self, input: InputId, partition: i32, values: &[&str]) {
+        let mut feed = Feed::connect(&self.0).unwrap();
+        for value in values {
+            feed.send(&self.0.inputs[input], partition, None, Some(value.as_bytes()), 1_700_000_000_000).unwrap();
+        }
+        feed.flush().unwrap();
+    }
+
+    fn output(&mut self, output: Output, partition: i32) -> Vec<Vec<u8>> {
+        let mut values = Vec::new();
+        let each = &mut |record: admin::TopicRecord<'_>| {
+            values.extend(record.value.filter(|_| record.partition == partition).map(<[u8]>::to_vec));
+            Ok(())
+        };
+        admin::read_topic(&self.0, self.0.topic(output), each).unwrap();
+        values
+    }
+}
+
+impl GroupBench for Kafka {
+    fn fail_next_commit(&mut self, _: &str) -> bool {
+        false
+    }
+
+    fn lose_next_answer(&mut self, _: &str) -> bool {
+        false
+    }
+}
+
+#[test]
+fn kafka() {
+    let mut number = 0;
+    check_run(|| Kafka::new(&mut number));
+    check_group(|| Kafka::new(&mut number));
 }
 
 /// The least worker that keeps the rules of `Log`: it copies messages.

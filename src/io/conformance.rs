@@ -1,7 +1,9 @@
-//! What every log must hold to, as one suite: memory, files and Kafka pass it.
+//! What every log must hold to, as one suite in parts: Kafka and the log in
+//! memory pass them all, files the one that a single run can have.
 //!
-//! A log's tests implement [`Bench`] over it and call [`check_log`]. Failures
-//! are assertions, so the suite belongs in tests alone.
+//! A log's tests implement [`Bench`] over it, and [`GroupBench`] if its workers
+//! share and recover, and call the parts. Failures are assertions, so the suite
+//! belongs in tests alone.
 
 use std::time::Duration;
 
@@ -21,13 +23,21 @@ use crate::io::log::Record;
 /// feed it and to read what was committed.
 pub trait Bench {
     type Log: Log;
+    /// What was committed shows only when the run has left at its end.
+    const SHOWS_AT_THE_END: bool = false;
 
     /// A new worker on `slot`, which the log must let join its group.
     fn worker(&mut self, slot: &str) -> Self::Log;
-    /// Appends messages to a partition; they are readable when this returns.
+    /// Appends messages to a partition; they are readable when this returns,
+    /// or by the next worker.
     fn feed(&mut self, input: InputId, partition: i32, values: &[&str]);
     /// Committed values of an output's partition, in order.
     fn output(&mut self, output: Output, partition: i32) -> Vec<Vec<u8>>;
+}
+
+/// A log that keeps offsets and a journal, and whose workers form a group.
+/// Messages may be fed while a worker runs.
+pub trait GroupBench: Bench {
     /// Makes the next commit of `slot` fail so that nothing of it lands and it
     /// may be sent again. `false`: this log cannot be made to.
     fn fail_next_commit(&mut self, slot: &str) -> bool;
@@ -41,10 +51,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(20);
 const STEPS: u128 = PATIENCE.as_millis() / STEP.as_millis();
 
-/// Runs the whole suite; `fresh` makes an empty log of two partitions.
-pub fn check_log<B: Bench>(mut fresh: impl FnMut() -> B) {
+/// One run from the beginning to the end; `fresh` makes an empty log of two
+/// partitions.
+pub fn check_run<B: Bench>(mut fresh: impl FnMut() -> B) {
     read_in_order(&mut fresh());
     heads_look_without_taking(&mut fresh());
+    what_is_committed_shows(&mut fresh());
+}
+
+/// What a group of workers that come and go relies on.
+pub fn check_group<B: GroupBench>(mut fresh: impl FnMut() -> B) {
+    lag_is_what_is_left(&mut fresh());
     records_and_offsets_land_together(&mut fresh());
     failed_commit_sent_again_lands_once(&mut fresh());
     lost_answer_is_decided_by_the_journal(&mut fresh());
@@ -126,6 +143,23 @@ fn take(log: &mut impl Log, shard: ShardId, input: InputId, count: usize, max: u
     panic!("only {} of {count} messages came", all.len());
 }
 
+/// Takes what is left until the input is at its end: statements at most.
+fn exhaust(log: &mut impl Log, shard: ShardId, input: InputId, next: &mut i64) {
+    for _ in 0..STEPS {
+        match ok(log.head(shard, input)) {
+            Head::AtEnd => return,
+            Head::Pending => drop(ok(log.shards(STEP))),
+            Head::Ready(_) => {
+                let taken = ok(log.take(shard, input, 8));
+                let left = (0..taken.messages.len()).map(|idx| taken.messages.get(idx)).filter(|message| message.watermark.is_none());
+                assert_eq!(left.count(), 0, "everything was taken");
+                *next = taken.next_offset;
+            }
+        }
+    }
+    panic!("input {input} of shard {shard} has no end");
+}
+
 fn write(shard: ShardId, values: &[&str], offsets: &[i64]) -> EpochWrite {
     let record = |output, value: &str| Record {
         output,
@@ -149,12 +183,12 @@ fn read_in_order<B: Bench>(bench: &mut B) {
     bench.feed(1, 0, &["x"]);
     let mut log = bench.worker("w0");
     join(&mut log, &[0, 1]);
-    let (taken, next) = take(&mut log, 0, 0, 5, 2);
+    let (taken, mut next) = take(&mut log, 0, 0, 5, 2);
     assert_eq!(values(&taken), ["a", "b", "c", "d", "e"]);
     assert!(taken.windows(2).all(|pair| pair[0].0 < pair[1].0), "offsets rise");
     assert!(next > taken[4].0, "the next offset lies after the last message");
     assert_eq!(values(&take(&mut log, 0, 1, 1, 8).0), ["x"]);
-    assert!(!matches!(ok(log.head(0, 0)), Head::Ready(_)), "everything was taken");
+    exhaust(&mut log, 0, 0, &mut next);
     ok(log.leave());
 }
 
@@ -178,7 +212,42 @@ fn heads_look_without_taking<B: Bench>(bench: &mut B) {
     ok(log.leave());
 }
 
-fn records_and_offsets_land_together<B: Bench>(bench: &mut B) {
+fn what_is_committed_shows<B: Bench>(bench: &mut B) {
+    bench.feed(0, 0, &["a", "b"]);
+    bench.feed(1, 1, &["x"]);
+    let mut log = bench.worker("w0");
+    join(&mut log, &[0, 1]);
+    // By shard and input.
+    let mut next = [[0; INPUTS]; 2];
+    next[0][0] = take(&mut log, 0, 0, 2, 8).1;
+    assert!(bench.output(Output::Clues, 0).is_empty(), "nothing shows before the commit");
+    committed_ok(log.commit(&write(0, &["one", "two"], &next[0])));
+    let shown: &[&str] = if B::SHOWS_AT_THE_END { &[] } else { &["one", "two"] };
+    assert_eq!(texts(bench.output(Output::Clues, 0)), shown);
+    next[1][1] = take(&mut log, 1, 1, 1, 8).1;
+    for (shard, next) in (0..).zip(&mut next) {
+        for (input, next) in next.iter_mut().enumerate() {
+            exhaust(&mut log, shard, input, next);
+        }
+        committed_ok(log.commit(&write(shard, &[], next)));
+    }
+    ok(log.leave());
+    assert_eq!(texts(bench.output(Output::Clues, 0)), ["one", "two"]);
+}
+
+fn lag_is_what_is_left<B: GroupBench>(bench: &mut B) {
+    bench.feed(0, 0, &["a", "b", "c", "d", "e"]);
+    let mut log = bench.worker("w0");
+    join(&mut log, &[0, 1]);
+    let (_, mut next) = take(&mut log, 0, 0, 2, 1);
+    assert_eq!(log.lag(0, 0), Some(3));
+    take(&mut log, 0, 0, 3, 8);
+    exhaust(&mut log, 0, 0, &mut next);
+    assert_eq!(log.lag(0, 0), Some(0));
+    ok(log.leave());
+}
+
+fn records_and_offsets_land_together<B: GroupBench>(bench: &mut B) {
     bench.feed(0, 0, &["a", "b"]);
     let mut log = bench.worker("w0");
     join(&mut log, &[0, 1]);
@@ -195,7 +264,7 @@ fn records_and_offsets_land_together<B: Bench>(bench: &mut B) {
     ok(log.leave());
 }
 
-fn failed_commit_sent_again_lands_once<B: Bench>(bench: &mut B) {
+fn failed_commit_sent_again_lands_once<B: GroupBench>(bench: &mut B) {
     bench.feed(0, 0, &["a"]);
     let mut log = bench.worker("w0");
     join(&mut log, &[0, 1]);
@@ -212,7 +281,7 @@ fn failed_commit_sent_again_lands_once<B: Bench>(bench: &mut B) {
     ok(log.leave());
 }
 
-fn lost_answer_is_decided_by_the_journal<B: Bench>(bench: &mut B) {
+fn lost_answer_is_decided_by_the_journal<B: GroupBench>(bench: &mut B) {
     bench.feed(0, 0, &["a"]);
     let mut log = bench.worker("w0");
     join(&mut log, &[0, 1]);
@@ -228,7 +297,7 @@ fn lost_answer_is_decided_by_the_journal<B: Bench>(bench: &mut B) {
     }
 }
 
-fn replay_gives_what_was_taken<B: Bench>(bench: &mut B) {
+fn replay_gives_what_was_taken<B: GroupBench>(bench: &mut B) {
     let mut log = bench.worker("w0");
     bench.feed(0, 0, &["a", "b", "c"]);
     join(&mut log, &[0, 1]);
@@ -253,7 +322,7 @@ fn replay_gives_what_was_taken<B: Bench>(bench: &mut B) {
     ok(log.leave());
 }
 
-fn restart_goes_on_where_it_committed<B: Bench>(bench: &mut B) {
+fn restart_goes_on_where_it_committed<B: GroupBench>(bench: &mut B) {
     bench.feed(0, 0, &["a", "b", "c"]);
     let mut log = bench.worker("w0");
     join(&mut log, &[0, 1]);
@@ -267,7 +336,7 @@ fn restart_goes_on_where_it_committed<B: Bench>(bench: &mut B) {
     ok(log.leave());
 }
 
-fn fenced_worker_cannot_commit<B: Bench>(bench: &mut B) {
+fn fenced_worker_cannot_commit<B: GroupBench>(bench: &mut B) {
     bench.feed(0, 0, &["a"]);
     let mut old = bench.worker("w0");
     join(&mut old, &[0, 1]);
@@ -282,7 +351,7 @@ fn fenced_worker_cannot_commit<B: Bench>(bench: &mut B) {
     ok(new.leave());
 }
 
-fn two_workers_share_the_shards<B: Bench>(bench: &mut B) {
+fn two_workers_share_the_shards<B: GroupBench>(bench: &mut B) {
     bench.feed(0, 0, &["a"]);
     bench.feed(0, 1, &["b"]);
     let (mut first, mut second) = (bench.worker("w0"), bench.worker("w1"));

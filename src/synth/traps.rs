@@ -84,7 +84,7 @@ impl TrapKind {
             bad("fstdiag_flag", FieldFault::Type),
             bad("fstdiag_flag", FieldFault::Duplicate),
             bad("insu_plc_no", FieldFault::Duplicate),
-            bad("med_type", FieldFault::Type),
+            bad("init_rxno", FieldFault::Type),
             bad("brdy", FieldFault::Syntax),
             bad("patn_age", FieldFault::Range),
             bad("patn_age", FieldFault::Scale),
