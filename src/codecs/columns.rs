@@ -59,6 +59,8 @@ impl Texts {
         if !raw::append(&mut self.bytes, chunk, len) {
             self.push_rare(&chunk[..len]);
         }
+        raw::fetch_room(&self.bytes);
+        raw::fetch_room(&self.offsets);
         self.offsets.push(self.bytes.len() as i32);
     }
 
@@ -211,6 +213,7 @@ impl ColumnBuilder {
             self.fill(row);
         }
         if let Data::Decimal(values) = &mut self.data {
+            raw::fetch_room(values);
             values.push(value);
         }
     }

@@ -1,6 +1,6 @@
 //! What the quick decoder does without a check of its own: 32 bytes looked at
-//! or copied in one AVX2 register, and texts that were checked when they were
-//! pushed.
+//! or copied in one AVX2 register, hints what memory will be needed, and texts
+//! that were checked when they were pushed.
 #![allow(unsafe_code)]
 // The loop over words that this replaces mispredicts once for nearly every
 // string, and Arrow's own check reads all texts a second time: together a
@@ -171,6 +171,37 @@ pub(crate) fn append(bytes: &mut Vec<u8>, chunk: &[u8; CHUNK], len: usize) -> bo
         bytes.set_len(used + len);
     }
     true
+}
+
+/// Bytes of one line of memory.
+#[cfg(target_arch = "x86_64")]
+const LINE: usize = 64;
+
+/// Asks for all of `bytes` at once: a message comes from far away, and one
+/// line of memory after the other would be waited for.
+#[inline(always)]
+pub(crate) fn fetch(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in bytes.chunks(LINE) {
+        // SAFETY: a hint that reads nothing and may name any address.
+        unsafe { core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = bytes;
+}
+
+/// Asks for the memory behind `values` that later ones will be written to. A
+/// run's columns are more than the caches next to the processor hold.
+#[inline(always)]
+pub(crate) fn fetch_room<T>(values: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let place = values.as_ptr_range().end.wrapping_byte_add(4 * LINE);
+        // SAFETY: a hint that reads nothing and may name any address.
+        unsafe { core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_ET0 }>(place.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
 }
 
 /// A text column of `bytes` cut at `offsets`.

@@ -163,6 +163,7 @@ pub(crate) struct List {
 /// with nothing changed, if they do not fit or the message may have a fault.
 pub(crate) fn push<'a>(rows: &mut Rows, shape: &Object, message: &'a [u8]) -> Option<Accepted<'a>> {
     let row = rows.len();
+    raw::fetch(message);
     let mut walk = Walk { bytes: message, rows, person: None, latest_time: ([0; TIME_BYTES], 0) };
     let walked = walk.object(shape, 0, row, 1, 0).filter(|end| *end == message.len());
     let person = walk.person.take();
