@@ -1,6 +1,7 @@
 //! Column buffers that a decoder can write to, take a row back from, and turn
 //! into Arrow arrays.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
@@ -10,6 +11,7 @@ use arrow::array::Int32Array;
 use arrow::array::NullBufferBuilder;
 use arrow::array::TimestampSecondArray;
 use arrow::buffer::Buffer;
+use arrow::buffer::NullBuffer;
 use arrow::buffer::OffsetBuffer;
 use arrow::buffer::ScalarBuffer;
 
@@ -21,14 +23,13 @@ use crate::events::Kind;
 
 /// Values of one column. Rows that nothing was written to are NULL: they are
 /// filled up when a later row is written or when the column is finished, so a
-/// column that no message has costs nothing.
+/// column that no message has costs nothing, and neither has a value to say
+/// that it is one.
 pub(crate) struct ColumnBuilder {
-    kind: Kind,
     data: Data,
-    /// Rows written or filled up.
-    len: usize,
-    /// `None` while no row is NULL.
-    nulls: Option<NullBufferBuilder>,
+    kind: Kind,
+    /// Rows that were filled up, ascending.
+    gaps: Vec<Range<usize>>,
 }
 
 enum Data {
@@ -38,53 +39,65 @@ enum Data {
     Wide(Vec<i64>),
 }
 
+/// Room that is never exceeded, so that offsets need no check of their own.
+const BYTES_MAX: usize = i32::MAX as usize;
+
 /// Texts one behind the other.
-#[derive(Default)]
 struct Texts {
-    /// Written up to `used`, room behind.
     bytes: Vec<u8>,
-    used: usize,
-    /// For each row where its text ends.
-    ends: Vec<i32>,
+    /// Where each row's text starts, and at last where the next will.
+    offsets: Vec<i32>,
 }
 
 impl Texts {
-    /// Appends `bytes[start..end]`, if it is short by copying a whole chunk and
-    /// cutting it, which is quicker than a copy of the right length.
+    fn rows(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
     #[inline(always)]
-    fn push(&mut self, bytes: &[u8], start: usize, end: usize) {
-        let len = end - start;
-        let room = self.bytes.get_mut(self.used..).and_then(<[u8]>::first_chunk_mut::<CHUNK>);
-        match (room, bytes.get(start..).and_then(<[u8]>::first_chunk::<CHUNK>)) {
-            (Some(room), Some(chunk)) if len <= CHUNK => *room = *chunk,
-            _ => self.push_rare(&bytes[start..end]),
+    fn push_chunk(&mut self, chunk: &[u8; CHUNK], len: usize) {
+        if !raw::append(&mut self.bytes, chunk, len) {
+            self.push_rare(&chunk[..len]);
         }
-        self.used += len;
-        assert!(self.used <= i32::MAX as usize, "a run holds less than 2 GiB of one column");
-        self.ends.push(self.used as i32);
+        raw::fetch_room(&self.bytes);
+        raw::fetch_room(&self.offsets);
+        self.offsets.push(self.bytes.len() as i32);
+    }
+
+    fn push(&mut self, text: &[u8]) {
+        self.push_rare(text);
+        self.offsets.push(self.bytes.len() as i32);
     }
 
     #[inline(never)]
     fn push_rare(&mut self, text: &[u8]) {
-        let end = self.used + text.len();
-        if self.bytes.len() < end + CHUNK {
-            self.bytes.resize((self.bytes.len() * 2).max(end + 8 * CHUNK), 0);
+        let least = self.bytes.len() + text.len() + CHUNK;
+        assert!(least <= BYTES_MAX, "a run holds less than 2 GiB of one column");
+        if self.bytes.capacity() < least {
+            let room = (self.bytes.capacity() * 2).clamp(least, BYTES_MAX);
+            self.bytes.reserve_exact(room - self.bytes.len());
         }
-        self.bytes[self.used..end].copy_from_slice(text);
+        self.bytes.extend_from_slice(text);
     }
 
     fn truncate(&mut self, rows: usize) {
-        self.ends.truncate(rows);
-        self.used = self.ends.last().map_or(0, |end| *end as usize);
+        self.offsets.truncate(rows + 1);
+        self.bytes.truncate(self.end() as usize);
+    }
+
+    fn end(&self) -> i32 {
+        self.offsets.last().copied().unwrap_or(0)
+    }
+
+    fn with_room(bytes: usize, rows: usize) -> Self {
+        let mut offsets = Vec::with_capacity(rows + 1);
+        offsets.push(0);
+        Self { bytes: Vec::with_capacity(bytes.min(BYTES_MAX)), offsets }
     }
 
     fn take(&mut self) -> (OffsetBuffer<i32>, Buffer) {
-        let mut offsets = Vec::with_capacity(self.ends.len() + 1);
-        offsets.push(0);
-        offsets.append(&mut self.ends);
-        let room = room_after(self.used);
-        let mut bytes = std::mem::replace(&mut self.bytes, vec![0; room]);
-        bytes.truncate(std::mem::take(&mut self.used));
+        let next = Self::with_room(room_after(self.bytes.len()), room_after(self.rows()));
+        let Self { bytes, offsets } = std::mem::replace(self, next);
         (OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(bytes))
     }
 }
@@ -92,27 +105,35 @@ impl Texts {
 impl ColumnBuilder {
     pub fn new(kind: Kind) -> Self {
         let data = match kind {
-            Kind::Text => Data::Text(Texts::default()),
+            Kind::Text => Data::Text(Texts::with_room(0, 0)),
             Kind::Amount | Kind::Quantity | Kind::Price | Kind::Rate => Data::Decimal(Vec::new()),
             Kind::Int | Kind::Date | Kind::Flag => Data::Narrow(Vec::new()),
             Kind::Time => Data::Wide(Vec::new()),
         };
-        Self { kind, data, len: 0, nulls: None }
+        Self { kind, data, gaps: Vec::new() }
+    }
+
+    /// Rows written or filled up.
+    fn len(&self) -> usize {
+        match &self.data {
+            Data::Text(texts) => texts.rows(),
+            Data::Decimal(values) => values.len(),
+            Data::Narrow(values) => values.len(),
+            Data::Wide(values) => values.len(),
+        }
     }
 
     /// Whether `row` was written and is not NULL.
     #[inline]
     pub fn has(&self, row: usize) -> bool {
-        row < self.len && self.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row))
+        let gap = || self.gaps.partition_point(|gap| gap.end <= row);
+        row < self.len() && (self.gaps.is_empty() || self.gaps.get(gap()).is_none_or(|gap| row < gap.start))
     }
 
     /// The text of a row that [`has`](Self::has) one.
     pub fn text(&self, row: usize) -> &[u8] {
         match &self.data {
-            Data::Text(texts) => {
-                let start = if row == 0 { 0 } else { texts.ends[row - 1] as usize };
-                &texts.bytes[start..texts.ends[row] as usize]
-            }
+            Data::Text(texts) => &texts.bytes[texts.offsets[row] as usize..texts.offsets[row + 1] as usize],
             _ => &[],
         }
     }
@@ -125,28 +146,18 @@ impl ColumnBuilder {
         }
     }
 
-    /// Makes rows up to, not including, `row` NULL where nothing was written,
-    /// and counts `row` as written.
-    #[inline(always)]
-    fn start(&mut self, row: usize) {
-        if self.len < row {
-            self.fill(row);
-        }
-        debug_assert_eq!(self.len, row);
-        self.len = row + 1;
-        if let Some(nulls) = &mut self.nulls {
-            nulls.append_non_null();
-        }
-    }
-
+    /// Makes rows up to, not including, `rows` NULL where nothing was written.
     #[cold]
+    #[inline(never)]
     fn fill(&mut self, rows: usize) {
-        let written = self.len;
-        let nulls = self.nulls.get_or_insert_with(|| NullBufferBuilder::new_with_len(written));
-        nulls.append_n_nulls(rows - written);
-        self.len = rows;
+        let written = self.len();
+        debug_assert!(written < rows, "each row is written once");
+        match self.gaps.last_mut() {
+            Some(gap) if gap.end == written => gap.end = rows,
+            _ => self.gaps.push(written..rows),
+        }
         match &mut self.data {
-            Data::Text(texts) => texts.ends.resize(rows, texts.used as i32),
+            Data::Text(texts) => texts.offsets.resize(rows + 1, texts.end()),
             Data::Decimal(values) => values.resize(rows, 0),
             Data::Narrow(values) => values.resize(rows, 0),
             Data::Wide(values) => values.resize(rows, 0),
@@ -155,12 +166,14 @@ impl ColumnBuilder {
 
     /// Takes back every row from `row` on.
     pub fn truncate(&mut self, row: usize) {
-        if self.len <= row {
+        if self.len() <= row {
             return;
         }
-        self.len = row;
-        if let Some(nulls) = &mut self.nulls {
-            nulls.truncate(row);
+        while self.gaps.last().is_some_and(|gap| gap.start >= row) {
+            self.gaps.pop();
+        }
+        if let Some(gap) = self.gaps.last_mut() {
+            gap.end = gap.end.min(row);
         }
         match &mut self.data {
             Data::Text(texts) => texts.truncate(row),
@@ -170,28 +183,59 @@ impl ColumnBuilder {
         }
     }
 
-    /// Writes `bytes[start..end]`, which must be UTF-8, as the text of `row`.
+    /// Writes the first `len` bytes of `chunk`, which must be UTF-8, as the
+    /// text of `row`.
     #[inline(always)]
-    pub fn push_text(&mut self, row: usize, bytes: &[u8], start: usize, end: usize) {
-        self.start(row);
+    pub fn push_chunk(&mut self, row: usize, chunk: &[u8; CHUNK], len: usize) {
+        let Data::Text(texts) = &self.data else { return };
+        if texts.rows() != row {
+            self.fill(row);
+        }
         if let Data::Text(texts) = &mut self.data {
-            texts.push(bytes, start, end);
+            texts.push_chunk(chunk, len);
+        }
+    }
+
+    /// Writes `text`, which must be UTF-8, as the text of `row`.
+    pub fn push_text(&mut self, row: usize, text: &[u8]) {
+        if self.len() < row {
+            self.fill(row);
+        }
+        if let Data::Text(texts) = &mut self.data {
+            texts.push(text);
         }
     }
 
     #[inline(always)]
     pub fn push_decimal(&mut self, row: usize, value: i128) {
-        self.start(row);
+        let Data::Decimal(values) = &self.data else { return };
+        if values.len() != row {
+            self.fill(row);
+        }
         if let Data::Decimal(values) = &mut self.data {
+            raw::fetch_room(values);
             values.push(value);
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn push_time(&mut self, row: usize, seconds: i64) {
-        self.start(row);
+        let Data::Wide(values) = &self.data else { return };
+        if values.len() != row {
+            self.fill(row);
+        }
         if let Data::Wide(values) = &mut self.data {
             values.push(seconds);
+        }
+    }
+
+    /// Writes a whole number or a date.
+    pub fn push_narrow(&mut self, row: usize, number: i32) {
+        if self.len() < row {
+            self.fill(row);
+        }
+        if let Data::Narrow(values) = &mut self.data {
+            values.push(number);
         }
     }
 
@@ -199,25 +243,32 @@ impl ColumnBuilder {
     pub fn push(&mut self, row: usize, value: &Value<'_>) {
         match value {
             Value::Null => {}
-            Value::Text(text) => self.push_text(row, text.as_bytes(), 0, text.len()),
+            Value::Text(text) => self.push_text(row, text.as_bytes()),
             Value::Decimal(units) => self.push_decimal(row, *units),
             Value::Time(seconds) => self.push_time(row, *seconds),
-            Value::Int(number) | Value::Date(number) => {
-                self.start(row);
-                if let Data::Narrow(values) = &mut self.data {
-                    values.push(*number);
-                }
-            }
+            Value::Int(number) | Value::Date(number) => self.push_narrow(row, *number),
         }
+    }
+
+    /// One bit a row, for the rows at hand.
+    fn nulls(&mut self) -> Option<NullBuffer> {
+        let mut nulls = NullBufferBuilder::new(self.len());
+        let mut at = 0;
+        for gap in self.gaps.drain(..) {
+            nulls.append_n_non_nulls(gap.start - at);
+            nulls.append_n_nulls(gap.len());
+            at = gap.end;
+        }
+        nulls.append_n_non_nulls(self.len() - at);
+        nulls.build()
     }
 
     /// The column with `rows` rows; the builder is empty afterwards.
     pub fn finish(&mut self, rows: usize) -> ArrayRef {
-        if self.len < rows {
+        if self.len() < rows {
             self.fill(rows);
         }
-        self.len = 0;
-        let nulls = self.nulls.take().and_then(NullBufferBuilder::build);
+        let nulls = self.nulls();
         match &mut self.data {
             Data::Text(texts) => {
                 let (offsets, bytes) = texts.take();
@@ -257,11 +308,11 @@ mod tests {
     fn a_row_taken_back_leaves_no_trace() {
         let mut column = ColumnBuilder::new(Kind::Text);
         let long = b"a text that is longer than one chunk of thirty-two";
-        column.push_text(1, long, 0, long.len());
-        column.push_text(3, b"gone", 0, 4);
+        column.push_text(1, long);
+        column.push_text(3, b"gone");
         column.truncate(2);
         assert!(!column.has(0) && column.has(1) && !column.has(3));
-        column.push_text(2, b"kept", 0, 4);
+        column.push_text(2, b"kept");
         let array = column.finish(5);
         let texts: Vec<_> = array.as_string::<i32>().iter().collect();
         assert_eq!(texts, [None, std::str::from_utf8(long).ok(), Some("kept"), None, None]);

@@ -15,6 +15,7 @@ use crate::codecs::shape::Literal;
 use crate::codecs::shape::Object;
 use crate::codecs::shape::Slot;
 use crate::codecs::shape::Step;
+use crate::codecs::shape::Width;
 use crate::events::Kind;
 
 /// Feeds of so many different writers stay quick when their messages mix.
@@ -148,7 +149,7 @@ impl Learner<'_> {
             self.lexer.space();
             let key = self.since(start);
             let step = self.step(table_idx, name).filter(|_| !name.contains('\\') && object.slots.len() < SLOTS_MAX)?;
-            object.slots.push(Slot { key, literal: Literal::default(), step });
+            object.slots.push(Slot { key, literal: Literal::default(), step, width: Width::default() });
             if !self.between(&mut object.frame)? {
                 return Some(object);
             }
@@ -201,7 +202,8 @@ fn step_of(plan: &ColumnPlan, column: usize) -> Step {
             limit: 10_i64.pow(u32::from(scalar::precision(plan.kind))),
         },
         Kind::Time => Step::Time(column),
-        Kind::Int | Kind::Date | Kind::Flag => Step::Other(column),
+        Kind::Date => Step::Date(column),
+        Kind::Int | Kind::Flag => Step::Other(column),
     }
 }
 
@@ -261,7 +263,7 @@ fn columns_once(shape: &Object) -> bool {
     fn visit(object: &Object, names: &mut Vec<(bool, usize)>) -> bool {
         object.slots.iter().all(|slot| {
             let place = match &slot.step {
-                Step::Text { column, .. } | Step::Decimal { column, .. } | Step::Person(column) | Step::Time(column) | Step::Other(column) => (false, *column),
+                Step::Text { column, .. } | Step::Decimal { column, .. } | Step::Person(column) | Step::Time(column) | Step::Date(column) | Step::Other(column) => (false, *column),
                 Step::List(list) if columns_once(&list.row) => (true, list.child),
                 Step::List(_) => return false,
                 Step::Block(block) => return visit(block, names),

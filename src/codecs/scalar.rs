@@ -163,16 +163,23 @@ const POWERS: [i64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_
 /// What follows the number is not looked at.
 #[inline(always)]
 pub(crate) fn plain_decimal(bytes: &[u8], pos: usize, scale: u8) -> Option<(i64, usize)> {
-    short_decimal(bytes, pos, scale).or_else(|| longer_decimal(bytes, pos, scale))
+    short_signed(bytes, pos, scale).or_else(|| longer_decimal(bytes, pos, scale))
 }
 
-/// [`plain_decimal`] of at most seven characters behind the sign.
+/// The characters of a number of at most seven of them, without a sign, that
+/// a word begins with.
+struct Short {
+    /// Digits before the point.
+    whole: usize,
+    /// All characters: `whole` if it has no point.
+    end: usize,
+}
+
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
 #[inline(always)]
-fn short_decimal(bytes: &[u8], mut pos: usize, scale: u8) -> Option<(i64, usize)> {
-    let negative = *bytes.get(pos)? == b'-';
-    pos += usize::from(negative);
-    let word = u64::from_le_bytes(*bytes.get(pos..)?.first_chunk::<8>()?);
-    let lanes = word ^ 0x3030_3030_3030_3030;
+fn short(word: u64) -> Option<Short> {
+    let lanes = word ^ ZEROS;
     // A lane above 9 carries into its high bit. Only bytes outside ASCII carry
     // further, and upwards: the lowest flag is exact, and so is the next one
     // if the lowest is a point.
@@ -181,24 +188,45 @@ fn short_decimal(bytes: &[u8], mut pos: usize, scale: u8) -> Option<(i64, usize)
     if whole == 0 || others == 0 || (whole > 1 && lanes & 0xff == 0) {
         return None;
     }
+    let exponent = |end: usize| word >> (8 * end) & 0xdf == u64::from(b'E');
+    if word >> (8 * whole) & 0xff != u64::from(b'.') {
+        return (!exponent(whole)).then_some(Short { whole, end: whole });
+    }
+    let others = others & (others - 1);
+    let end = others.trailing_zeros() as usize / 8;
+    (others != 0 && end > whole + 1 && !exponent(end)).then_some(Short { whole, end })
+}
+
+/// How many characters a number has that is written with at most seven of
+/// them, without sign or exponent; 0 if there is none.
+#[inline(always)]
+pub(crate) fn short_number(word: u64) -> usize {
+    short(word).map_or(0, |short| short.end)
+}
+
+/// The value of such a number in units of 10^-`scale`, and its length.
+#[inline(always)]
+pub(crate) fn short_decimal(word: u64, scale: u8) -> Option<(i64, usize)> {
+    let Short { whole, end } = short(word)?;
     let scale = usize::from(scale);
-    let (digits, count, places, end) = if word >> (8 * whole) & 0xff == u64::from(b'.') {
-        let others = others & (others - 1);
-        let end = others.trailing_zeros() as usize / 8;
-        let places = end - whole - 1;
-        if others == 0 || places == 0 || places > scale {
-            return None;
-        }
+    let lanes = word ^ ZEROS;
+    let (digits, count, places) = if end > whole {
         // The point's lane is taken out.
         let before = (1 << (8 * whole)) - 1;
-        ((lanes & before) | (lanes >> 8 & !before), end - 1, places, end)
+        ((lanes & before) | (lanes >> 8 & !before), end - 1, end - whole - 1)
     } else {
-        (lanes, whole, 0, whole)
+        (lanes, whole, 0)
     };
-    if word >> (8 * end) & 0xdf == u64::from(b'E') {
-        return None;
-    }
-    let value = add_up(digits, count) * POWERS.get(scale - places)?;
+    Some((add_up(digits, count) * POWERS.get(scale.checked_sub(places)?)?, end))
+}
+
+/// [`short_decimal`] with a sign or not.
+#[inline(always)]
+fn short_signed(bytes: &[u8], mut pos: usize, scale: u8) -> Option<(i64, usize)> {
+    let negative = *bytes.get(pos)? == b'-';
+    pos += usize::from(negative);
+    let word = u64::from_le_bytes(*bytes.get(pos..)?.first_chunk::<8>()?);
+    let (value, end) = short_decimal(word, scale)?;
     Some((if negative { -value } else { value }, pos + end))
 }
 

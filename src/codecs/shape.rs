@@ -10,6 +10,7 @@
 //! are not are checked one by one, which costs less than a pass over all.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use crate::base::time;
 use crate::codecs::Accepted;
@@ -17,6 +18,11 @@ use crate::codecs::columns::ColumnBuilder;
 use crate::codecs::lex::Lexer;
 use crate::codecs::lex::string_scan;
 use crate::codecs::lex::unescape;
+use crate::codecs::raw;
+use crate::codecs::raw::CHUNK;
+use crate::codecs::raw::Glance;
+use crate::codecs::raw::Pattern;
+use crate::codecs::raw::Threes;
 use crate::codecs::rows::Rows;
 use crate::codecs::scalar;
 use crate::codecs::scalar::Token;
@@ -51,61 +57,77 @@ pub(crate) struct Slot {
     /// The object's separator, then `key`.
     pub literal: Literal,
     pub step: Step,
+    pub width: Width,
 }
 
 /// Bytes to compare with quickly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Literal {
-    /// The first bytes, zeros behind.
-    words: [u64; 4],
+    first: Pattern,
     bytes: Box<[u8]>,
-}
-
-const WORDS_BYTES: usize = 32;
-
-/// By length: which bits of four words are those of so many bytes.
-static MASKS: [[u64; 4]; WORDS_BYTES + 1] = masks();
-
-const fn masks() -> [[u64; 4]; WORDS_BYTES + 1] {
-    let mut masks = [[0_u64; 4]; WORDS_BYTES + 1];
-    let mut len = 0;
-    while len <= WORDS_BYTES {
-        let mut byte = 0;
-        while byte < len {
-            masks[len][byte / 8] |= 0xff << (byte % 8 * 8);
-            byte += 1;
-        }
-        len += 1;
-    }
-    masks
-}
-
-#[inline(always)]
-fn words(bytes: &[u8; WORDS_BYTES]) -> [u64; 4] {
-    let (words, _) = bytes.as_chunks::<8>();
-    [u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]), u64::from_le_bytes(words[2]), u64::from_le_bytes(words[3])]
 }
 
 impl Literal {
     pub fn new(bytes: Box<[u8]>) -> Self {
-        let mut first = [0; WORDS_BYTES];
-        let len = bytes.len().min(WORDS_BYTES);
-        first[..len].copy_from_slice(&bytes[..len]);
-        Self { words: words(&first), bytes }
+        Self { first: Pattern::new(&bytes), bytes }
     }
 
     /// Whether it stands at `pos`: for all but the longest keys one comparison
     /// under a mask, whatever the length.
     #[inline(always)]
     fn stands(&self, bytes: &[u8], pos: usize) -> bool {
-        let chunk = bytes.get(pos..).and_then(<[u8]>::first_chunk::<WORDS_BYTES>);
-        match (chunk, MASKS.get(self.bytes.len())) {
-            (Some(chunk), Some(mask)) => {
-                let found = words(chunk);
-                let differ = |word: usize| (found[word] ^ self.words[word]) & mask[word];
-                differ(0) | differ(1) | differ(2) | differ(3) == 0
-            }
+        match bytes.get(pos..).and_then(<[u8]>::first_chunk) {
+            Some(chunk) if self.bytes.len() <= CHUNK => self.first.stands(chunk),
             _ => behind(bytes, pos, &self.bytes).is_some(),
+        }
+    }
+}
+
+/// How long a member's string was last time. Codes mostly keep their length;
+/// a processor that guesses so can go on with the next value before it has
+/// found the end of this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Width {
+    /// One bit for each byte of such a string.
+    window: Cell<u32>,
+    /// Those of its quotes; without a guess one that is not in `window`.
+    quotes: Cell<u32>,
+    /// With its quotes.
+    len: Cell<usize>,
+    /// Strings to wait for before the next guess.
+    wait: Cell<u32>,
+}
+
+/// A member whose length is never the same costs a wrong guess so seldom.
+const GUESS_EVERY: u32 = 32;
+
+impl Default for Width {
+    fn default() -> Self {
+        let width = Self { quotes: Cell::new(0), window: Cell::new(0), len: Cell::new(0), wait: Cell::new(1) };
+        width.forget(1);
+        width
+    }
+}
+
+impl Width {
+    fn forget(&self, wait: u32) {
+        self.quotes.set(1);
+        self.window.set(0);
+        self.wait.set(wait);
+    }
+
+    /// Takes note of a string of another length than the guess.
+    #[inline(always)]
+    fn differs(&self, len: usize, window: u32) {
+        let wait = self.wait.get();
+        if wait == 0 {
+            return self.forget(GUESS_EVERY);
+        }
+        self.wait.set(wait - 1);
+        if wait == 1 {
+            self.quotes.set(1 | 1 << (len - 1));
+            self.window.set(window);
+            self.len.set(len);
         }
     }
 }
@@ -119,6 +141,7 @@ pub(crate) enum Step {
     /// `limit`: the least number of units too many for the column.
     Decimal { column: usize, scale: u8, limit: i64 },
     Time(usize),
+    Date(usize),
     Other(usize),
     /// A known column that nobody needs.
     Skip,
@@ -140,6 +163,7 @@ pub(crate) struct List {
 /// with nothing changed, if they do not fit or the message may have a fault.
 pub(crate) fn push<'a>(rows: &mut Rows, shape: &Object, message: &'a [u8]) -> Option<Accepted<'a>> {
     let row = rows.len();
+    raw::fetch(message);
     let mut walk = Walk { bytes: message, rows, person: None, latest_time: ([0; TIME_BYTES], 0) };
     let walked = walk.object(shape, 0, row, 1, 0).filter(|end| *end == message.len());
     let person = walk.person.take();
@@ -166,6 +190,59 @@ struct Walk<'a, 'r> {
 
 /// `"yyyy-MM-dd HH:mm:ss"` with its quotes.
 const TIME_BYTES: usize = 21;
+
+/// `"yyyy-MM-dd"` with its quotes.
+const DATE_BYTES: usize = 12;
+
+/// What the quick steps look at: a quote and a chunk.
+const AHEAD: usize = 1 + CHUNK;
+
+#[inline(always)]
+fn word(ahead: &[u8; AHEAD]) -> u64 {
+    let (words, _) = ahead.as_chunks::<8>();
+    u64::from_le_bytes(words[0])
+}
+
+/// The chunk behind an opening quote.
+#[inline(always)]
+fn sub_chunk(ahead: &[u8; AHEAD]) -> &[u8; CHUNK] {
+    ahead[1..].first_chunk().unwrap_or(&[0; CHUNK])
+}
+
+/// The length with its quotes of the string that `ahead` begins with, if it is
+/// short, without escapes, and ASCII or Chinese; else 0.
+#[inline(always)]
+fn short_text(ahead: &[u8; AHEAD], width: &Width) -> usize {
+    let chunk = ahead.first_chunk().unwrap_or(&[0; CHUNK]);
+    let Glance { quotes, odd } = raw::glance(chunk);
+    let window = width.window.get();
+    if quotes & window == width.quotes.get() && odd & window == 0 {
+        // Not counted from the bytes just read: nothing waits for them.
+        return width.len.get();
+    }
+    let end = quotes & (quotes.wrapping_sub(1));
+    let window = end ^ end.wrapping_sub(1);
+    if quotes & 1 == 0 || end == 0 {
+        return 0;
+    }
+    let len = end.trailing_zeros() as usize + 1;
+    if odd & window == 0 || short_threes(chunk, window) {
+        width.differs(len, window);
+        return len;
+    }
+    0
+}
+
+/// Whether what `window` shows of `chunk`, the closing quote included, is a
+/// string of ASCII and characters of three bytes.
+#[inline(always)]
+fn short_threes(chunk: &[u8; CHUNK], window: u32) -> bool {
+    let Threes { first, inner, stops, rare } = raw::threes(chunk);
+    let expected = first << 1 | first << 2;
+    // The quotes are its lowest and its highest bit.
+    let quotes = 1 | (window ^ (window >> 1));
+    ((rare | (inner ^ expected)) & window) == 0 && stops & window == quotes
+}
 
 /// The place behind `literal`, if that stands at `pos`.
 #[inline(always)]
@@ -206,21 +283,7 @@ fn text_at(bytes: &[u8], start: usize, end: usize) -> Option<&str> {
     std::str::from_utf8(bytes.get(start..end)?).ok()
 }
 
-// The usual values, each in a function of its own, not inlined: together they
-// would not fit into the registers.
-
-/// Writes a string without escapes; `None` for anything else.
-#[inline(never)]
-fn text(column: &mut ColumnBuilder, bytes: &[u8], row: usize, pos: usize) -> Option<usize> {
-    let end = plain_string(bytes, pos)?;
-    if pos + 1 < end {
-        column.push_text(row, bytes, pos + 1, end);
-    }
-    Some(end + 1)
-}
-
 /// Writes a number of usual size, quoted or not; `None` for anything else.
-#[inline(never)]
 fn decimal(column: &mut ColumnBuilder, bytes: &[u8], row: usize, scale: u8, limit: i64, pos: usize) -> Option<usize> {
     let quotes = usize::from(bytes.get(pos) == Some(&b'"'));
     let (units, end) = scalar::plain_decimal(bytes, pos + quotes, scale)?;
@@ -232,7 +295,6 @@ fn decimal(column: &mut ColumnBuilder, bytes: &[u8], row: usize, scale: u8, limi
 }
 
 /// Skips a string without escapes or a number of usual size.
-#[inline(never)]
 fn skip(bytes: &[u8], pos: usize) -> Option<usize> {
     match bytes.get(pos) {
         Some(b'"') => plain_string(bytes, pos).map(|end| end + 1),
@@ -254,20 +316,12 @@ impl<'a> Walk<'a, '_> {
         let (mut slot, mut rest) = shape.slots.get(first..)?.split_first()?;
         pos += slot.key.len();
         loop {
-            pos = match &slot.step {
-                Step::Text { column, flag } => match text(self.column(table_idx, *column), bytes, row, pos) {
-                    Some(end) => end,
-                    None => self.rare(table_idx, *column, row, *flag, pos)?,
+            pos = match bytes.get(pos..).and_then(<[u8]>::first_chunk) {
+                Some(ahead) => match self.quick(slot, table_idx, row, ahead) {
+                    0 => self.other(slot, table_idx, row, depth, pos)?,
+                    len => pos + len,
                 },
-                Step::Decimal { column, scale, limit } => {
-                    match decimal(self.column(table_idx, *column), bytes, row, *scale, *limit, pos) {
-                        Some(end) => end,
-                        None => self.rare(table_idx, *column, row, false, pos)?,
-                    }
-                }
-                Step::Skip => self.skip(depth, pos)?,
-                Step::Time(column) => self.time(table_idx, *column, row, pos)?,
-                step => self.seldom(step, table_idx, row, depth, pos)?,
+                None => self.other(slot, table_idx, row, depth, pos)?,
             };
             match rest.split_first() {
                 Some((next, others)) if next.literal.stands(bytes, pos) => (slot, rest) = (next, others),
@@ -284,10 +338,62 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// The steps that [`object`](Self::object) does not do itself.
+    /// Writes or skips the value that `ahead` begins with, if it is one of the
+    /// usual, and returns its length; else 0, nothing being done.
+    #[inline(always)]
+    fn quick(&mut self, slot: &Slot, table_idx: usize, row: usize, ahead: &[u8; AHEAD]) -> usize {
+        match &slot.step {
+            Step::Text { column, .. } => {
+                let len = short_text(ahead, &slot.width);
+                if len > 2 {
+                    self.column(table_idx, *column).push_chunk(row, sub_chunk(ahead), len - 2);
+                }
+                len
+            }
+            Step::Decimal { column, scale, limit } => match scalar::short_decimal(word(ahead), *scale) {
+                Some((units, len)) if units < *limit => {
+                    self.column(table_idx, *column).push_decimal(row, i128::from(units));
+                    len
+                }
+                _ => 0,
+            },
+            Step::Skip if ahead[0] == b'"' => short_text(ahead, &slot.width),
+            Step::Skip => scalar::short_number(word(ahead)),
+            Step::Time(column) => {
+                // Lines of one bill often share their time.
+                let (known, seconds) = &self.latest_time;
+                let token = ahead.first_chunk::<TIME_BYTES>();
+                if !token.is_some_and(|token| same_16(token, known, 0) && same_16(token, known, TIME_BYTES - 16)) {
+                    return 0;
+                }
+                let seconds = *seconds;
+                self.column(table_idx, *column).push_time(row, seconds);
+                TIME_BYTES
+            }
+            _ => 0,
+        }
+    }
+
+    /// Any value that [`quick`](Self::quick) leaves.
     #[inline(never)]
-    fn seldom(&mut self, step: &Step, table_idx: usize, row: usize, depth: usize, pos: usize) -> Option<usize> {
-        match step {
+    fn other(&mut self, slot: &Slot, table_idx: usize, row: usize, depth: usize, pos: usize) -> Option<usize> {
+        match &slot.step {
+            Step::Text { column, flag } => match plain_string(self.bytes, pos) {
+                Some(end) if pos + 1 < end => {
+                    let text = &self.bytes[pos + 1..end];
+                    self.rows.tables[table_idx].columns[*column].push_text(row, text);
+                    Some(end + 1)
+                }
+                _ => self.rare(table_idx, *column, row, *flag, pos),
+            },
+            Step::Decimal { column, scale, limit } => {
+                let builder = &mut self.rows.tables[table_idx].columns[*column];
+                let end = decimal(builder, self.bytes, row, *scale, *limit, pos);
+                end.or_else(|| self.rare(table_idx, *column, row, false, pos))
+            }
+            Step::Time(column) => self.new_time(table_idx, *column, row, pos),
+            Step::Date(column) => self.date(table_idx, *column, row, pos),
+            Step::Skip => self.skip(depth, pos),
             Step::Unknown => {
                 self.rows.unknown_fields += 1;
                 self.skip(depth, pos)
@@ -297,7 +403,6 @@ impl<'a> Walk<'a, '_> {
             Step::Block(_) => behind(self.bytes, pos, b"null"),
             Step::List(list) => self.list(list, depth + 1, pos),
             Step::Other(column) => self.rare(table_idx, *column, row, false, pos),
-            Step::Text { .. } | Step::Decimal { .. } | Step::Time(_) | Step::Skip => None,
         }
     }
 
@@ -327,7 +432,6 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Skips any value, checking that it is one.
-    #[inline(always)]
     fn skip(&mut self, depth: usize, pos: usize) -> Option<usize> {
         match skip(self.bytes, pos) {
             Some(end) => Some(end),
@@ -346,26 +450,23 @@ impl<'a> Walk<'a, '_> {
     fn person(&mut self, column: usize, row: usize, pos: usize) -> Option<usize> {
         let (token, end) = self.token(pos)?;
         if let Value::Text(text) = scalar::decode(token, Kind::Text, false).ok()? {
-            self.rows.tables[0].columns[column].push_text(row, text.as_bytes(), 0, text.len());
+            self.rows.tables[0].columns[column].push_text(row, text.as_bytes());
             self.person = Some(text);
         }
         Some(end)
     }
 
-    #[inline(always)]
-    fn time(&mut self, table_idx: usize, column: usize, row: usize, pos: usize) -> Option<usize> {
-        // Lines of one bill often share their time.
-        let token = self.bytes.get(pos..).and_then(<[u8]>::first_chunk::<TIME_BYTES>);
-        let known = &self.latest_time.0;
-        if !token.is_some_and(|token| same_16(token, known, 0) && same_16(token, known, TIME_BYTES - 16)) {
-            return self.new_time(table_idx, column, row, pos);
+    fn date(&mut self, table_idx: usize, column: usize, row: usize, pos: usize) -> Option<usize> {
+        let token = self.bytes.get(pos..).and_then(<[u8]>::first_chunk::<DATE_BYTES>);
+        if let Some([b'"', text @ .., b'"']) = token
+            && let Some(civil) = time::parse(text)
+        {
+            self.column(table_idx, column).push_narrow(row, i32::try_from(civil.day()).ok()?);
+            return Some(pos + DATE_BYTES);
         }
-        let seconds = self.latest_time.1;
-        self.column(table_idx, column).push_time(row, seconds);
-        Some(pos + TIME_BYTES)
+        self.rare(table_idx, column, row, false, pos)
     }
 
-    #[inline(never)]
     fn new_time(&mut self, table_idx: usize, column: usize, row: usize, pos: usize) -> Option<usize> {
         let Some(quote) = plain_string(self.bytes, pos).filter(|quote| pos + 1 < *quote) else {
             return self.rare(table_idx, column, row, false, pos);
@@ -419,4 +520,43 @@ impl<'a> Walk<'a, '_> {
 fn same_16(left: &[u8; TIME_BYTES], right: &[u8; TIME_BYTES], from: usize) -> bool {
     let word = |bytes: &[u8; TIME_BYTES]| bytes[from..].first_chunk::<16>().map(|chunk| u128::from_le_bytes(*chunk));
     word(left) == word(right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever length it guesses.
+        #[test]
+        fn a_short_text_is_what_the_slow_way_finds(
+            texts in proptest::collection::vec("[a-z0-9]{4}|[一-龥a，\u{800}\u{d7ff}é😀]{0,11}|[a\u{0}\\\\\"]{0,4}", 1..80),
+            spoilt in proptest::option::of((0usize..33, any::<u8>())),
+        ) {
+            let width = Width::default();
+            for text in &texts {
+                let mut message = format!("\"{text}\",\"next\":\"{text}\",\"and\":\"so on, for a whole chunk\"").into_bytes();
+                if let Some((at, byte)) = spoilt {
+                    message[at] = byte;
+                }
+                let len = short_text(message.first_chunk().expect("long enough"), &width);
+                let slow = plain_string(&message, 0).map_or(0, |end| end + 1);
+                prop_assert!(len == slow || len == 0, "{text}: {len}, not {slow}");
+                let usual = spoilt.is_none() && text.bytes().all(|byte| byte.is_ascii_lowercase());
+                prop_assert!(len != 0 || !usual, "{text}");
+                prop_assert!(len == 0 || std::str::from_utf8(&message[..len]).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn a_guess_is_made_of_what_keeps_its_length() {
+        let width = Width::default();
+        let read = |text: &str| short_text(format!("\"{text}\"{:40}", "").as_bytes().first_chunk().expect("long enough"), &width);
+        assert_eq!((read("310"), width.wait.get()), (5, 0));
+        assert_eq!((read("390"), width.wait.get()), (5, 0));
+        assert_eq!((read("3100"), width.wait.get()), (6, GUESS_EVERY));
+        assert_eq!((read("310"), width.wait.get()), (5, GUESS_EVERY - 1));
+    }
 }
