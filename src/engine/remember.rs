@@ -80,8 +80,12 @@ impl Memory {
         for (row, facts) in batch.headers.iter().enumerate() {
             let person = marks.persons[row];
             let anchor = marks.anchors[row];
+            let contact = facts.online == Some(false) && is_care(facts.setting);
+            let maybe_care = facts.setting.is_none() || is_care(facts.setting);
+            let says_what_for = header.diagnoses.of(facts.diagnoses.clone(), row).next().is_some();
             let roles = Roles {
-                contact: facts.online == Some(false) && is_care(facts.setting),
+                contact,
+                possible_contact: facts.online != Some(true) && maybe_care && !(contact && says_what_for),
                 consultation: anchor.is_some(),
                 prescription: batch.input != SETTLEMENT_INPUT,
             };

@@ -139,10 +139,12 @@ fn verdict(
         tables.covered_areas.is_empty()
             || area.is_some_and(|area| tables.covered_areas.iter().any(|prefix| area.starts_with(prefix.as_str())))
     });
+    let possible = may_have_contact(tables, settings, events, time, tables.events.possible_contacts(person));
     match (first_visit, long_enough, covered) {
-        (Some(true), long, covered) => Verdict::Clue { clear: long && covered },
+        (Some(true), long, covered) => Verdict::Clue { clear: long && covered && !possible },
         (_, false, _) => Verdict::Unknown("history_too_short"),
         (_, _, false) => Verdict::Unknown("history_elsewhere"),
+        _ if possible => Verdict::Unknown("contact_not_decidable"),
         _ => Verdict::Clue { clear: false },
     }
 }
@@ -156,12 +158,27 @@ fn comparable(tables: ContactTables<'_>, code: Sym) -> bool {
     })
 }
 
+/// Whether a contact on a day counts for a consultation.
+fn in_reach(settings: &ContactSettings, contact: i64, time: Civil) -> bool {
+    let (contact_day, day) = (contact.div_euclid(SECONDS_PER_DAY), time.day());
+    contact_day <= day && (settings.lookback_days == 0 || day - contact_day <= settings.lookback_days)
+}
+
+/// Whether something earlier, of another visit, may have been care in person
+/// for the disease: it shares the disease, or says nothing of any.
+fn may_have_contact(tables: ContactTables<'_>, settings: &ContactSettings, events: &[EventIdx], time: Civil, possible: &[EventIdx]) -> bool {
+    let visits: Vec<_> = events.iter().map(|event| anchor(tables, *event)).collect();
+    possible.iter().any(|other| {
+        !visits.contains(&anchor(tables, *other))
+            && in_reach(settings, tables.events.row(*other).fact_time, time)
+            && (tables.events.diagnoses(*other).is_empty()
+                || events.iter().any(|event| share_disease(tables, settings, *event, *other, time.day())))
+    })
+}
+
 fn has_contact(tables: ContactTables<'_>, settings: &ContactSettings, person: PersonIdx, events: &[EventIdx], time: Civil) -> bool {
     let day = time.day();
-    let in_reach = |contact: i64| {
-        let contact_day = contact.div_euclid(SECONDS_PER_DAY);
-        contact_day <= day && (settings.lookback_days == 0 || day - contact_day <= settings.lookback_days)
-    };
+    let in_reach = |contact: i64| in_reach(settings, contact, time);
     let same_disease = tables.events.contacts(person).iter().any(|contact| {
         !events.contains(contact)
             && in_reach(tables.events.row(*contact).fact_time)

@@ -57,6 +57,9 @@ pub struct Events {
     diagnoses: Vec<Sym>,
     /// In-person care by person.
     contacts: HashMap<PersonIdx, Vec<EventIdx>>,
+    /// Events by person that may have been in-person care: the setting or
+    /// whether it was online cannot be told, or no diagnosis says what for.
+    possible_contacts: HashMap<PersonIdx, Vec<EventIdx>>,
     /// Online consultations by person.
     consultations: HashMap<PersonIdx, Vec<EventIdx>>,
     /// Prescriptions by person, for continuations that name one.
@@ -69,6 +72,7 @@ pub struct Events {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Roles {
     pub contact: bool,
+    pub possible_contact: bool,
     pub consultation: bool,
     pub prescription: bool,
 }
@@ -85,6 +89,7 @@ impl Events {
         self.rows.push(row);
         for (wanted, table) in [
             (roles.contact, &mut self.contacts),
+            (roles.possible_contact, &mut self.possible_contacts),
             (roles.consultation, &mut self.consultations),
             (roles.prescription, &mut self.prescriptions),
         ] {
@@ -106,6 +111,10 @@ impl Events {
 
     pub fn contacts(&self, person: PersonIdx) -> &[EventIdx] {
         self.contacts.get(&person).map_or(&[], Vec::as_slice)
+    }
+
+    pub fn possible_contacts(&self, person: PersonIdx) -> &[EventIdx] {
+        self.possible_contacts.get(&person).map_or(&[], Vec::as_slice)
     }
 
     pub fn consultations(&self, person: PersonIdx) -> &[EventIdx] {

@@ -294,6 +294,10 @@ fn setting(med_type: &str) -> &'static str {
 }
 
 struct Contact {
+    /// Whether it was care in person for certain.
+    certain: bool,
+    /// Institution and visit.
+    visit: (String, String),
     day: i64,
     diagnoses: Vec<String>,
     registered: Option<String>,
@@ -474,8 +478,12 @@ impl Oracle {
             self.persons.entry(bill.or_empty("psn_no")).or_default().halves.entry(drug.substance.clone()).or_default().push(half);
         }
         let kind = setting(&med_type);
-        if !online && ["outpatient", "emergency", "chronic", "inpatient", "day surgery"].contains(&kind) {
+        let care = ["outpatient", "emergency", "chronic", "inpatient", "day surgery"].contains(&kind);
+        let in_person = !online && bill.or_empty("biz_type_code").trim_start_matches("01").is_empty();
+        if !online && (care || kind.is_empty()) {
             let contact = Contact {
+                certain: care && in_person,
+                visit: (institution.clone(), visit.clone()),
                 day: bill.time("begntime").unwrap_or(event_time).div_euclid(DAY),
                 diagnoses,
                 registered: bill.text("dise_codg").filter(|_| kind == "chronic"),
@@ -578,6 +586,21 @@ impl Oracle {
             id,
         };
         let person = self.persons.entry(message.or_empty("psn_no")).or_default();
+        if !online {
+            // A prescription is no bill: it only makes one doubt that nothing came before.
+            let care = ["outpatient", "emergency", "chronic", "inpatient", "day surgery", ""].contains(&setting(&prescription.med_type));
+            let unclear = sign || message.or_empty("biz_type_code") != "01" || prescription.med_type.is_empty() || prescription.diagnoses.is_empty();
+            if care && unclear {
+                person.contacts.push(Contact {
+                    certain: false,
+                    visit: (prescription.institution.clone(), prescription.visit.clone()),
+                    day: time.div_euclid(DAY),
+                    diagnoses: prescription.diagnoses.clone(),
+                    registered: None,
+                    substances: Vec::new(),
+                });
+            }
+        }
         for (place, line) in lines.iter().enumerate() {
             let code = line.or_empty("med_list_codg");
             let evidence = ("prescription".to_owned(), prescription.id.clone(), (place + 1).to_string());
@@ -649,16 +672,31 @@ impl Oracle {
             let long = time.div_euclid(DAY) - self.since.div_euclid(DAY) >= HISTORY_DAYS;
             let covered = visit.iter().all(|row| row.covered);
             let told = visit.iter().any(|row| row.first == Some(true));
-            if told || long && covered {
+            let doubtful = visit.iter().any(|row| self.is_doubtful(person, row, time));
+            if told || long && covered && !doubtful {
                 let evidence = visit.iter().map(|row| ("prescription".to_owned(), row.id.clone(), String::new())).collect();
-                found.insert(Clue::new("online-first", told && long && covered, evidence));
+                found.insert(Clue::new("online-first", told && long && covered && !doubtful, evidence));
             }
         }
     }
 
+    /// Whether something earlier may have been a contact in person for the disease.
+    fn is_doubtful(&self, person: &Person, online: &Prescription, time: i64) -> bool {
+        let groups = self.tables.groups(&online.diagnoses, time);
+        person.contacts.iter().filter(|contact| contact.day <= time.div_euclid(DAY)).any(|contact| {
+            let own = (&contact.visit.0, &contact.visit.1) == (&online.institution, &online.visit);
+            let disease = || {
+                online.diagnoses.iter().any(|a| contact.diagnoses.iter().any(|b| is_disease(a) && is_disease(b) && a.chars().take(3).eq(b.chars().take(3))))
+                    || !groups.is_disjoint(&self.tables.groups(&contact.diagnoses, time))
+                    || contact.registered.is_some() && contact.registered == online.registered
+            };
+            !own && (contact.diagnoses.is_empty() || !contact.certain && disease())
+        })
+    }
+
     /// Whether an earlier contact in person for the disease is known.
     fn is_known(&self, person: &Person, online: &Prescription, time: i64) -> bool {
-        let earlier = person.contacts.iter().filter(|contact| contact.day <= time.div_euclid(DAY));
+        let earlier = person.contacts.iter().filter(|contact| contact.certain && contact.day <= time.div_euclid(DAY));
         let same_category = |a: &String, b: &String| is_disease(a) && is_disease(b) && a.chars().take(3).eq(b.chars().take(3));
         let groups = self.tables.groups(&online.diagnoses, time);
         let original = !online.original.is_empty()
