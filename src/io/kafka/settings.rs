@@ -39,7 +39,7 @@ pub(super) const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
 /// Fetched and not yet read: the most for one input of one shard (more does not
 /// read faster), and for a whole worker.
-const QUEUE_KBYTES_MAX: usize = 4 * 1024;
+const QUEUE_KBYTES_MAX: usize = 16 * 1024;
 const QUEUES_KBYTES: usize = 128 * 1024;
 
 /// Settings that belong to the program, because results depend on them.
