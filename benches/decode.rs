@@ -34,11 +34,34 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn projection() -> Projection {
     let mut projection = Projection::none(&SETTLEMENT);
     let kept: &[(&str, &[&str])] = &[
-        ("header", &[
-            "mdtrt_id", "gend", "brdy", "age", "insutype", "insu_admdvs", "fixmedins_code", "hosp_lv", "fix_blng_admdvs", "med_type", "biz_type_code",
-            "begntime", "fulamt_ownpay_amt", "overlmt_selfpay", "inscp_scp_amt", "hifp_pay", "fund_pay_sumamt", "acct_pay", "mid_setl_flag",
-        ]),
-        ("feedetl", &["feedetl_sn", "fee_ocur_time", "med_list_codg", "medins_list_name", "det_item_fee_sumamt", "cnt", "pric", "bilg_dr_codg"]),
+        (
+            "header",
+            &[
+                "mdtrt_id",
+                "gend",
+                "brdy",
+                "age",
+                "insutype",
+                "insu_admdvs",
+                "fixmedins_code",
+                "hosp_lv",
+                "fix_blng_admdvs",
+                "med_type",
+                "biz_type_code",
+                "begntime",
+                "fulamt_ownpay_amt",
+                "overlmt_selfpay",
+                "inscp_scp_amt",
+                "hifp_pay",
+                "fund_pay_sumamt",
+                "acct_pay",
+                "mid_setl_flag",
+            ],
+        ),
+        (
+            "feedetl",
+            &["feedetl_sn", "fee_ocur_time", "med_list_codg", "medins_list_name", "det_item_fee_sumamt", "cnt", "pric", "bilg_dr_codg"],
+        ),
         ("diseinfo", &["diag_type", "maindiag_flag", "diag_code"]),
     ];
     for (table, columns) in kept {

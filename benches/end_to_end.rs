@@ -160,7 +160,8 @@ fn watch(mut child: Child) -> Used {
     loop {
         if let Ok(stat) = std::fs::read_to_string(format!("/proc/{}/stat", child.id())) {
             // User and system time in hundredths of a second, after the name in brackets.
-            let fields: Vec<f64> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().map(|field| field.parse().unwrap_or_default()).collect();
+            let fields: Vec<f64> =
+                stat.rsplit(')').next().unwrap_or_default().split_whitespace().map(|field| field.parse().unwrap_or_default()).collect();
             used.cpu_seconds = used.cpu_seconds.max((fields.get(11).unwrap_or(&0.0) + fields.get(12).unwrap_or(&0.0)) / 100.0);
         }
         if let Ok(status) = std::fs::read_to_string(format!("/proc/{}/status", child.id())) {

@@ -69,14 +69,23 @@ fn rules(count: usize) -> Vec<String> {
             0 => format!("line.med_list_codg in ('{}', '{}', '{}') and header.gend <> '1' and line.cnt > 0", code(0), code(1), code(2)),
             1 => {
                 let (age, group) = (6 + turn % 12, turn % 10);
-                format!("age_on(header.brdy, header.setl_time) < {age} and line.med_list_codg like 'XG04CAA0{group}%' and ref.sex_limit in ('1', '2')")
+                format!(
+                    "age_on(header.brdy, header.setl_time) < {age} and line.med_list_codg like 'XG04CAA0{group}%' and ref.sex_limit in ('1', '2')"
+                )
             }
             2 => format!("line.pric > {}.5 and line.cnt >= 1 and header.hosp_lv in ('01', '02', '03')", 10 + turn),
-            3 => format!("ref.special_class in ('NARC', 'PSY1') and line.days / nullif(line.cnt, 0) > {} and header.online is not false", 1 + turn),
-            4 => format!("header.med_type = '{}' and header.area like '99010{}%' and line.amount > {}", 11 + turn % 10, turn % 10, 20 + turn),
+            3 => format!(
+                "ref.special_class in ('NARC', 'PSY1') and line.days / nullif(line.cnt, 0) > {} and header.online is not false",
+                1 + turn
+            ),
+            4 => {
+                format!("header.med_type = '{}' and header.area like '99010{}%' and line.amount > {}", 11 + turn % 10, turn % 10, 20 + turn)
+            }
             _ => {
                 let (from, to, days) = (turn % 50, turn % 50 + 40, turn % 7);
-                format!("icd_in(header.diag_codes, 'C{from:02}-C{to:02}') and ref.special_class in ('PSY2', 'NARC') and header.ipt_days > {days}")
+                format!(
+                    "icd_in(header.diag_codes, 'C{from:02}-C{to:02}') and ref.special_class in ('PSY2', 'NARC') and header.ipt_days > {days}"
+                )
             }
         }
     };
@@ -89,7 +98,8 @@ fn column(name: &str, data_type: &DataType, rows: usize, random: &mut Pcg64) -> 
         let cells = (0..rows).map(|_| (!random.random_bool(nulls)).then(|| choices[random.random_range(0..choices.len())].to_owned()));
         Arc::new(cells.collect::<StringArray>())
     };
-    let codes: Vec<String> = (0..1000).map(|code| format!("X{}04CAA0{:02}A001010100001", ['G', 'A', 'B', 'C', 'N'][code % 5], code / 10)).collect();
+    let codes: Vec<String> =
+        (0..1000).map(|code| format!("X{}04CAA0{:02}A001010100001", ['G', 'A', 'B', 'C', 'N'][code % 5], code / 10)).collect();
     match name {
         "header.gend" => text(&["1", "2"], 0.01),
         "header.med_type" => text(&["11", "12", "13", "14", "21", "41", "9901"], 0.01),
@@ -101,7 +111,9 @@ fn column(name: &str, data_type: &DataType, rows: usize, random: &mut Pcg64) -> 
         "ref.special_class" => text(&["NONE", "NONE", "NONE", "NONE", "NONE", "NONE", "PSY2", "NARC"], 0.1),
         "ref.sex_limit" => text(&["0", "0", "0", "0", "1", "2"], 0.0),
         _ => match data_type {
-            DataType::Boolean => Arc::new((0..rows).map(|_| random.random_bool(0.9).then(|| random.random_bool(0.1))).collect::<BooleanArray>()),
+            DataType::Boolean => {
+                Arc::new((0..rows).map(|_| random.random_bool(0.9).then(|| random.random_bool(0.1))).collect::<BooleanArray>())
+            }
             DataType::Int32 => Arc::new((0..rows).map(|_| Some(random.random_range(0..20))).collect::<Int32Array>()),
             DataType::Date32 => Arc::new((0..rows).map(|_| Some(random.random_range(-10_000..20_000))).collect::<Date32Array>()),
             DataType::Timestamp(..) => {

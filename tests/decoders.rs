@@ -37,7 +37,14 @@ fn generate(event: &EventType, seed: u64, style: Style) -> String {
 
 fn styles() -> impl Strategy<Value = Style> {
     let spacing = prop_oneof![Just(Spacing::Compact), Just(Spacing::Spaced), Just(Spacing::Pretty)];
-    (any::<[bool; 5]>(), spacing).prop_map(|([camel, blocks, quoted, gaps, escaped], spacing)| Style { camel, spacing, blocks, quoted, gaps, escaped })
+    (any::<[bool; 5]>(), spacing).prop_map(|([camel, blocks, quoted, gaps, escaped], spacing)| Style {
+        camel,
+        spacing,
+        blocks,
+        quoted,
+        gaps,
+        escaped,
+    })
 }
 
 fn assert_same(left: &Decoded, right: &Decoded) {
@@ -148,12 +155,64 @@ enum Harm {
 }
 
 const SNIPPETS: &[&str] = &[
-    "\"", "\\", "{", "}", "[", "]", ",", ":", " ", "\n", "\t", "0", "-", ".", "e9", "1e400", "null", "true", "\\u0041", "\\ud800", "\u{1}", "\u{0}", "中",
-    "\"setl_id\":\"x\",", "\"psnNo\":\"x\",", "\"feedetl\":[],", "\"data\":{},", "\"setlinfo\":{\"gend\":\"1\"},", "{}", "[[]]",
+    "\"",
+    "\\",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    " ",
+    "\n",
+    "\t",
+    "0",
+    "-",
+    ".",
+    "e9",
+    "1e400",
+    "null",
+    "true",
+    "\\u0041",
+    "\\ud800",
+    "\u{1}",
+    "\u{0}",
+    "中",
+    "\"setl_id\":\"x\",",
+    "\"psnNo\":\"x\",",
+    "\"feedetl\":[],",
+    "\"data\":{},",
+    "\"setlinfo\":{\"gend\":\"1\"},",
+    "{}",
+    "[[]]",
 ];
 const VALUES: &[&str] = &[
-    "null", "true", "false", "\"\"", "\"x\"", "\"1\"", "1", "1.5", "-1.25e1", "1e400", "12.505", "01", "\"1,234\"", "\"NaN\"", "{}", "[]", "[{}]", "[null]",
-    "{\"a\":1}", "\"\\u4e2d\"", "\"\\ud800\"", "\"2026-03-01\"", "20260301083000", "\"2026-03-01T00:00:00+08:00\"", "99999999999999999999", "0.00001",
+    "null",
+    "true",
+    "false",
+    "\"\"",
+    "\"x\"",
+    "\"1\"",
+    "1",
+    "1.5",
+    "-1.25e1",
+    "1e400",
+    "12.505",
+    "01",
+    "\"1,234\"",
+    "\"NaN\"",
+    "{}",
+    "[]",
+    "[{}]",
+    "[null]",
+    "{\"a\":1}",
+    "\"\\u4e2d\"",
+    "\"\\ud800\"",
+    "\"2026-03-01\"",
+    "20260301083000",
+    "\"2026-03-01T00:00:00+08:00\"",
+    "99999999999999999999",
+    "0.00001",
 ];
 
 fn harm() -> impl Strategy<Value = Harm> {
@@ -184,8 +243,11 @@ fn apply(message: &mut Vec<u8>, harm: &Harm) {
         Harm::Truncate(at) => message.truncate(at % len),
         Harm::Insert(at, text) => drop(message.splice(at % len..at % len, text.bytes())),
         Harm::Value(at, text) => {
-            let Some(colon) = (0..message.len()).map(|step| (at + step) % message.len()).find(|place| message[*place] == b':') else { return };
-            let end = message[colon + 1..].iter().position(|byte| matches!(byte, b',' | b'}')).map_or(message.len(), |step| colon + 1 + step);
+            let Some(colon) = (0..message.len()).map(|step| (at + step) % message.len()).find(|place| message[*place] == b':') else {
+                return;
+            };
+            let end =
+                message[colon + 1..].iter().position(|byte| matches!(byte, b',' | b'}')).map_or(message.len(), |step| colon + 1 + step);
             message.splice(colon + 1..end, text.bytes());
         }
     }
@@ -241,7 +303,8 @@ fn clean_messages_decode_as_arrow_json_does() {
     assert_eq!(&batch.columns()[..columns], decoded.header.columns());
     for (place, child) in decoded.children.iter().enumerate() {
         let lists = batch.column(columns + place).as_list::<i32>();
-        let parents: Vec<u32> = (0..lists.len()).flat_map(|row| std::iter::repeat_n(row as u32, lists.value_length(row) as usize)).collect();
+        let parents: Vec<u32> =
+            (0..lists.len()).flat_map(|row| std::iter::repeat_n(row as u32, lists.value_length(row) as usize)).collect();
         assert_eq!(decoded.parents[place], parents);
         let rows: &ArrayRef = lists.values();
         assert_eq!(rows.as_struct().columns(), child.columns());
@@ -266,7 +329,8 @@ fn a_time_never_runs_into_its_neighbor() {
 
 #[test]
 fn undo_leaves_what_was_there_before() {
-    let faulty = |seed: u64| corpus::settlement(seed, Style::PLAIN).replacen(r#""hifes_pay":"#, r#""hifes_pay":"none","x":"#, 1).into_bytes();
+    let faulty =
+        |seed: u64| corpus::settlement(seed, Style::PLAIN).replacen(r#""hifes_pay":"#, r#""hifes_pay":"none","x":"#, 1).into_bytes();
     for make in [JsonDecoder::new, JsonDecoder::general_only] {
         let (mut decoder, mut expect) = (make(&SETTLEMENT, Projection::all(&SETTLEMENT)), make(&SETTLEMENT, Projection::all(&SETTLEMENT)));
         for seed in 0..20 {

@@ -549,7 +549,11 @@ fn a_stop_in_good_order_and_a_stop_at_once_lose_nothing() {
     site.finish(&config);
     let effective = check(&site, &fed);
     let [settlements, prescriptions] = names;
-    assert_eq!(site.over_files(&config, &settlements, Some(&prescriptions)).0.findings(), effective.findings(), "files give the same bytes");
+    assert_eq!(
+        site.over_files(&config, &settlements, Some(&prescriptions)).0.findings(),
+        effective.findings(),
+        "files give the same bytes"
+    );
 }
 
 #[test]
@@ -621,7 +625,11 @@ fn mistakes_in_files_are_all_told_and_nothing_starts() {
         assert!(list.groups().iter().all(|group| group.members().is_empty()), "nobody joined");
     };
 
-    let config = site.config(&Tune { instance: "typo", more: "covered_area: [\"9901\"]\nzone: Mars/Olympus\nepoch: { interval_ms: soon }\n", ..PLAIN });
+    let config = site.config(&Tune {
+        instance: "typo",
+        more: "covered_area: [\"9901\"]\nzone: Mars/Olympus\nepoch: { interval_ms: soon }\n",
+        ..PLAIN
+    });
     untouched(&["covered_area", "Mars/Olympus", "soon", "typo.yaml:12", "typo.yaml:13", "typo.yaml:14"], &config, &[]);
 
     let copied = site.dir.path().join("rules");

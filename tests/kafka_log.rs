@@ -363,7 +363,8 @@ fn a_journal_is_read_to_its_end_past_the_marks_of_transactions() {
     assert!(epochs > 3);
     for shard in 0..PARTITIONS {
         let journal = worker.log.journal(shard).unwrap();
-        let numbers: Vec<String> = journal.iter().map(|entry| String::from_utf8_lossy(entry).split(" [").next().unwrap().to_owned()).collect();
+        let numbers: Vec<String> =
+            journal.iter().map(|entry| String::from_utf8_lossy(entry).split(" [").next().unwrap().to_owned()).collect();
         let expected: Vec<String> = (0..epochs).map(|epoch| format!("epoch {epoch} {shard}")).collect();
         assert_eq!(numbers, expected);
         // Asked a second time, and of ranges in turn.
@@ -380,8 +381,10 @@ fn a_journal_is_read_to_its_end_past_the_marks_of_transactions() {
                     .unwrap();
             }
         }
-        let expected: Vec<(usize, i64)> =
-            [(0, 10), (10, 11), (11, 30), (3, 5)].into_iter().flat_map(|(from, to)| (0..2).flat_map(move |input| (from..to).map(move |offset| (input, offset)))).collect();
+        let expected: Vec<(usize, i64)> = [(0, 10), (10, 11), (11, 30), (3, 5)]
+            .into_iter()
+            .flat_map(|(from, to)| (0..2).flat_map(move |input| (from..to).map(move |offset| (input, offset))))
+            .collect();
         assert_eq!(texts, expected);
     }
     check_clues(&settings, 30);
@@ -453,7 +456,10 @@ fn a_worker_that_lost_its_shards_cannot_commit_them() {
     produce(&settings, 0, 20);
     let quick = KafkaSettings {
         // The group takes the shards of a member that does not poll.
-        extra: BTreeMap::from([("session.timeout.ms".to_owned(), "6000".to_owned()), ("max.poll.interval.ms".to_owned(), "6000".to_owned())]),
+        extra: BTreeMap::from([
+            ("session.timeout.ms".to_owned(), "6000".to_owned()),
+            ("max.poll.interval.ms".to_owned(), "6000".to_owned()),
+        ]),
         ..settings.clone()
     };
     let mut first = Worker::connect(&quick);

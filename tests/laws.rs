@@ -124,8 +124,15 @@ impl Base {
         let mut counts = Counts::default();
         let mut evaluated = Evaluated::new();
         for id in 0..partitions {
-            let mut bare = Bare { shard: Shard::new(Arc::clone(&engine), id), offsets: [0; 2], records: Vec::new(), counts: Counts::default(), evaluated: Evaluated::new() };
-            let own: Vec<&Generated> = order.iter().map(|idx| &self.feed[*idx]).filter(|message| feed::partition(message, partitions) == id).collect();
+            let mut bare = Bare {
+                shard: Shard::new(Arc::clone(&engine), id),
+                offsets: [0; 2],
+                records: Vec::new(),
+                counts: Counts::default(),
+                evaluated: Evaluated::new(),
+            };
+            let own: Vec<&Generated> =
+                order.iter().map(|idx| &self.feed[*idx]).filter(|message| feed::partition(message, partitions) == id).collect();
             for of_input in own.chunk_by(|one, other| one.input == other.input) {
                 of_input.chunks(run).for_each(|messages| bare.step(messages));
             }
@@ -146,7 +153,9 @@ impl Base {
 
     /// Counts of messages are the same, too, whatever the order of arrival.
     fn check_counts(&self, what: &str, counts: &Counts) {
-        let told = |counts: &Counts| (counts.evaluated, counts.duplicate, counts.correction, counts.rejected.clone(), counts.lines, counts.lines_unjudged);
+        let told = |counts: &Counts| {
+            (counts.evaluated, counts.duplicate, counts.correction, counts.rejected.clone(), counts.lines, counts.lines_unjudged)
+        };
         assert_eq!(told(&self.counts), told(counts), "{what}");
         assert_eq!(self.counts.unknown_codes, counts.unknown_codes, "{what}");
         assert_eq!(self.counts.unknown_fields, counts.unknown_fields, "{what}");
@@ -302,7 +311,13 @@ fn a_muted_replay_comes_to_the_same_state() {
     let engine = BASE.engine(1);
     let (history, rest) = BASE.feed.split_at(BASE.feed.len() * 24 / 25);
     let run = |muted: bool| {
-        let mut bare = Bare { shard: Shard::new(Arc::clone(&engine), 0), offsets: [0; 2], records: Vec::new(), counts: Counts::default(), evaluated: Evaluated::new() };
+        let mut bare = Bare {
+            shard: Shard::new(Arc::clone(&engine), 0),
+            offsets: [0; 2],
+            records: Vec::new(),
+            counts: Counts::default(),
+            evaluated: Evaluated::new(),
+        };
         let mut shuffled: Vec<&Generated> = history.iter().collect();
         shuffled.shuffle(&mut Pcg64::seed_from_u64(3));
         for of_input in shuffled.chunk_by(|one, other| one.input == other.input) {
@@ -353,7 +368,8 @@ fn one_order_number_of_two_persons_is_two_clues() {
     let other = format!("{}X", &truth.person[..truth.person.len() - 1]);
     let json = text.replace(&setl_id, &format!("{setl_id}9")).replace(&truth.person, &other).into_bytes();
     let twin = Generated { person: other, json, ..planted.clone() };
-    let mut bare = Bare { shard: Shard::new(engine, 0), offsets: [0; 2], records: Vec::new(), counts: Counts::default(), evaluated: Evaluated::new() };
+    let mut bare =
+        Bare { shard: Shard::new(engine, 0), offsets: [0; 2], records: Vec::new(), counts: Counts::default(), evaluated: Evaluated::new() };
     bare.step(&[planted, &twin]);
     bare.end();
     assert_eq!(bare.counts.evaluated, 2, "{:?}", bare.counts);
@@ -369,21 +385,29 @@ fn by_hand(input: InputId, time: &str, json: serde_json::Value) -> Generated {
 }
 
 fn consultation(area: &str, time: &str) -> Generated {
-    by_hand(PRESCRIPTION_INPUT, time, serde_json::json!({
-        "hosp_rxno": format!("RX{area}"), "mdtrt_id": format!("MR{area}"), "biz_type_code": "02", "psn_no": "P1", "gend": "2", "brdy": "1986-01-15",
-        "insu_plc_no": "990101", "mdtrtarea_no": area, "fixmedins_code": format!("H{area}00002"), "med_type": "11", "otp_ipt_flag": "1",
-        "prsc_time": time, "diseinfo": [{ "diag_code": "J06.9" }],
-        "rxdrugdetail": [{ "med_list_codg": "XJ01CAA027E001010199901", "drug_genname": "阿莫西林胶囊", "medc_days": 3, "drug_cnt": 1 }],
-    }))
+    by_hand(
+        PRESCRIPTION_INPUT,
+        time,
+        serde_json::json!({
+            "hosp_rxno": format!("RX{area}"), "mdtrt_id": format!("MR{area}"), "biz_type_code": "02", "psn_no": "P1", "gend": "2", "brdy": "1986-01-15",
+            "insu_plc_no": "990101", "mdtrtarea_no": area, "fixmedins_code": format!("H{area}00002"), "med_type": "11", "otp_ipt_flag": "1",
+            "prsc_time": time, "diseinfo": [{ "diag_code": "J06.9" }],
+            "rxdrugdetail": [{ "med_list_codg": "XJ01CAA027E001010199901", "drug_genname": "阿莫西林胶囊", "medc_days": 3, "drug_cnt": 1 }],
+        }),
+    )
 }
 
 fn visit(time: &str) -> Generated {
-    by_hand(SETTLEMENT_INPUT, time, serde_json::json!({
-        "setl_id": "S1", "mdtrt_id": "M1", "psn_no": "P1", "gend": "2", "brdy": "1986-01-15", "insu_admdvs": "990101", "fix_blng_admdvs": "990101",
-        "fixmedins_code": "H99010100002", "med_type": "11", "setl_time": time, "begntime": time, "medfee_sumamt": 10.0,
-        "diseinfo": [{ "diag_code": "J06.9" }],
-        "feedetl": [{ "feedetl_sn": "1", "med_list_codg": "001102000010000-110200001", "cnt": 1, "pric": 10, "det_item_fee_sumamt": 10, "fee_ocur_time": time }],
-    }))
+    by_hand(
+        SETTLEMENT_INPUT,
+        time,
+        serde_json::json!({
+            "setl_id": "S1", "mdtrt_id": "M1", "psn_no": "P1", "gend": "2", "brdy": "1986-01-15", "insu_admdvs": "990101", "fix_blng_admdvs": "990101",
+            "fixmedins_code": "H99010100002", "med_type": "11", "setl_time": time, "begntime": time, "medfee_sumamt": 10.0,
+            "diseinfo": [{ "diag_code": "J06.9" }],
+            "feedetl": [{ "feedetl_sn": "1", "med_list_codg": "001102000010000-110200001", "cnt": 1, "pric": 10, "det_item_fee_sumamt": 10, "fee_ocur_time": time }],
+        }),
+    )
 }
 
 /// Each consultation is judged by the settings of its own area, whichever of a
@@ -403,9 +427,16 @@ fn settings_of_an_area_hold_for_its_consultations_alone() {
     let key = IdentityKey::from_bytes(&[9; 32]);
     let engine = Arc::new(Engine::new(Arc::new(rules), Arc::clone(&base.references), base.settings.clone(), key));
     // Seen in person two months before both: too long ago for the second area alone.
-    let messages = [visit("2026-01-10 09:00:00"), consultation("990101", "2026-03-10 09:00:00"), consultation("990102", "2026-03-11 09:00:00")];
+    let messages =
+        [visit("2026-01-10 09:00:00"), consultation("990101", "2026-03-10 09:00:00"), consultation("990102", "2026-03-11 09:00:00")];
     for order in [[0, 1, 2], [0, 2, 1], [2, 1, 0], [1, 2, 0], [2, 0, 1], [1, 0, 2]] {
-        let mut bare = Bare { shard: Shard::new(Arc::clone(&engine), 0), offsets: [0; 2], records: Vec::new(), counts: Counts::default(), evaluated: Evaluated::new() };
+        let mut bare = Bare {
+            shard: Shard::new(Arc::clone(&engine), 0),
+            offsets: [0; 2],
+            records: Vec::new(),
+            counts: Counts::default(),
+            evaluated: Evaluated::new(),
+        };
         order.iter().for_each(|idx| bare.step(&[&messages[*idx]]));
         bare.end();
         assert_eq!(bare.counts.evaluated, 3, "{:?}", bare.counts);

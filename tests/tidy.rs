@@ -7,8 +7,27 @@ use std::process::Command;
 
 /// Modules from the ground up: each may use itself and those before it.
 const LAYERS: &[&str] = &[
-    "base", "io", "telemetry", "events", "codecs", "expr", "reference", "state", "window", "stats", "evaluators",
-    "ruleset", "clues", "feedback", "engine", "synth", "offline", "config", "runtime", "http", "commands",
+    "base",
+    "io",
+    "telemetry",
+    "events",
+    "codecs",
+    "expr",
+    "reference",
+    "state",
+    "window",
+    "stats",
+    "evaluators",
+    "ruleset",
+    "clues",
+    "feedback",
+    "engine",
+    "synth",
+    "offline",
+    "config",
+    "runtime",
+    "http",
+    "commands",
 ];
 
 /// Outside crates with a home, and where they may be named. A name ending in
@@ -52,9 +71,7 @@ fn files() -> Vec<File> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let listed = Command::new("git").current_dir(root).args(["ls-files", "-co", "--exclude-standard"]).output();
     let paths: Vec<PathBuf> = match listed {
-        Ok(output) if output.status.success() => {
-            String::from_utf8_lossy(&output.stdout).lines().map(PathBuf::from).collect()
-        }
+        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).lines().map(PathBuf::from).collect(),
         // An unpacked archive has no repository: everything in it is tracked.
         _ => walk(root).into_iter().filter_map(|path| path.strip_prefix(root).ok().map(Path::to_owned)).collect(),
     };
@@ -259,39 +276,42 @@ fn the_checks_themselves_work() {
     let file = |path: &str, text: &str| File { path: path.to_owned(), text: text.to_owned() };
     let check = |found: Vec<String>, expect: &[&str]| assert_eq!(found, expect);
 
-    check(layers(&file("src/io/log.rs", "use crate::base::ids::Digest;\n    pub use crate::events::X;\n// crate::engine::Y")), &[
-        "src/io/log.rs:2: `io` stands below `events` and may not use it",
-    ]);
+    check(
+        layers(&file("src/io/log.rs", "use crate::base::ids::Digest;\n    pub use crate::events::X;\n// crate::engine::Y")),
+        &["src/io/log.rs:2: `io` stands below `events` and may not use it"],
+    );
     check(layers(&file("src/other.rs", "")), &["src/other.rs: module `other` is not in the table of layers"]);
     check(layers(&file("src/main.rs", "use crate::commands::run;")), &[]);
 
-    check(homes(&file("src/engine/step.rs", "use datafusion_expr::Expr;\nlet clap = 1;\nmy_clap::f()\nclap::Parser")), &[
-        "src/engine/step.rs:1: `datafusion*` is at home in src/expr/",
-        "src/engine/step.rs:4: `clap` is at home in src/commands/",
-    ]);
+    check(
+        homes(&file("src/engine/step.rs", "use datafusion_expr::Expr;\nlet clap = 1;\nmy_clap::f()\nclap::Parser")),
+        &["src/engine/step.rs:1: `datafusion*` is at home in src/expr/", "src/engine/step.rs:4: `clap` is at home in src/commands/"],
+    );
     check(homes(&file("src/io/kafka.rs", "use rdkafka::Message;")), &[]);
 
-    check(shape(&file("src/base/a.rs", "pub use crate::base::{ids, time};\nuse crate::base::ids;\n")), &[
-        "src/base/a.rs:1: say in a `//!` sentence what the file is for",
-        "src/base/a.rs:1: one `use` line per item",
-    ]);
-    check(shape(&file("src/base/a.rs", &format!("//! A.\n{}", "\n".repeat(LINES_MAX)))), &[
-        "src/base/a.rs: 601 lines are more than 600; split it",
-    ]);
+    check(
+        shape(&file("src/base/a.rs", "pub use crate::base::{ids, time};\nuse crate::base::ids;\n")),
+        &["src/base/a.rs:1: say in a `//!` sentence what the file is for", "src/base/a.rs:1: one `use` line per item"],
+    );
+    check(
+        shape(&file("src/base/a.rs", &format!("//! A.\n{}", "\n".repeat(LINES_MAX)))),
+        &["src/base/a.rs: 601 lines are more than 600; split it"],
+    );
 
     let (word, folder) = (UNFINISHED[0], MACHINE_FOLDERS[2]);
-    check(words(&file("a.sh", &format!("{word}: later\n{word}S are lists\ncd {folder}x\nsrc{folder}x\n"))), &[
-        "a.sh:1: finish it, or say what is true today",
-        "a.sh:3: a path of one machine",
-    ]);
+    check(
+        words(&file("a.sh", &format!("{word}: later\n{word}S are lists\ncd {folder}x\nsrc{folder}x\n"))),
+        &["a.sh:1: finish it, or say what is true today", "a.sh:3: a path of one machine"],
+    );
 
     check(titles(&file("a.md", "# One\n```\n# no title\n```\n## Part\n")), &[]);
     check(titles(&file("a.md", "# One\n# Two\n")), &["a.md: 2 titles, not one"]);
 
     let rule = file("rules/drugs/drug-price.yaml", "# yaml\nid: drug-price\nversion: 1\n");
     let ids: BTreeSet<&str> = rule_id(&rule).into_iter().collect();
-    check(rule_names(&file("src/engine/a.rs", "\"drug-prices\"\n\"drug-price\""), &ids), &[
-        "src/engine/a.rs:2: the program knows no rule by name, but this names `drug-price`",
-    ]);
+    check(
+        rule_names(&file("src/engine/a.rs", "\"drug-prices\"\n\"drug-price\""), &ids),
+        &["src/engine/a.rs:2: the program knows no rule by name, but this names `drug-price`"],
+    );
     check(rule_names(&file(RULE_NAMES_HOME, "\"drug-price\""), &ids), &[]);
 }

@@ -134,14 +134,24 @@ fn traps_in_a_settlement() {
         // Forms that are right.
         ("white space around", r#"{"setl_id""#, " \r\n\t{\"setl_id\"", Values("header", "setl_id", &["S1"])),
         ("escaped Chinese", "云川市医院", r"\u4e91\u5ddd\u5e02\u533b\u9662", Values("header", "fixmedins_name", &["云川市医院"])),
-        ("escapes of all sorts", "云川市医院", r#"\"\\\/\b\f\n\r\t\ud83d\ude00"#, Values("header", "fixmedins_name", &["\"\\/\u{8}\u{c}\n\r\t😀"])),
+        (
+            "escapes of all sorts",
+            "云川市医院",
+            r#"\"\\\/\b\f\n\r\t\ud83d\ude00"#,
+            Values("header", "fixmedins_name", &["\"\\/\u{8}\u{c}\n\r\t😀"]),
+        ),
         ("escaped person", r#""P1""#, r#""\u0050\u0031""#, Values("header", "psn_no", &["P1"])),
         ("escaped key", r#""gend""#, r#""\u0067end""#, Values("header", "gend", &["1"])),
         ("1e400 in a skipped value", "[1,", "[1e400,", Values("header", "setl_id", &["S1"])),
         // Spellings.
         ("camelCase", r#""hifp_pay""#, r#""hifpPay""#, Values("header", "hifp_pay", &["3.25"])),
         ("alias", r#""nwb_flag":"0""#, r#""overlmt_amt":4"#, Values("header", "overlmt_selfpay", &["4.00"])),
-        ("alias in a line means the line's column", r#""cnt":2"#, r#""overlmt_selfpay":4"#, Values("feedetl", "overlmt_amt", &["4.00", ""])),
+        (
+            "alias in a line means the line's column",
+            r#""cnt":2"#,
+            r#""overlmt_selfpay":4"#,
+            Values("feedetl", "overlmt_amt", &["4.00", ""]),
+        ),
         ("alias of the policy scope", r#""nwb_flag":"0""#, r#""inscp_amt":4"#, Values("header", "inscp_scp_amt", &["4.00"])),
         ("alias of the executing doctor", r#""cnt":2"#, r#""acord_dr_code":"D1""#, Values("feedetl", "orders_dr_code", &["D1", ""])),
         ("alias of the doctor in charge", r#""nwb_flag":"0""#, r#""atddr_no":"D1""#, Values("header", "chfpdr_code", &["D1"])),
@@ -165,14 +175,24 @@ fn traps_in_a_settlement() {
         ("line key twice in a line", key, r#""feedetl_sn":"2","feedetlSn":"3""#, Reject(LineKey)),
         ("lines twice", r#""diseinfo":"#, r#""fee_detl":[],"diseinfo":"#, Reject(LineKey)),
         ("diagnoses twice", r#""diseinfo":"#, r#""diseinfo":[],"diseinfo":"#, Fault("diseinfo", "diag_type", Duplicate)),
-        ("diagnoses twice, the same", r#""diseinfo":"#, r#""diseinfo":[{"diag_code":"I10","diag_name":"高血压"}],"diseinfo":"#, Values("diseinfo", "diag_code", &["I10"])),
+        (
+            "diagnoses twice, the same",
+            r#""diseinfo":"#,
+            r#""diseinfo":[{"diag_code":"I10","diag_name":"高血压"}],"diseinfo":"#,
+            Values("diseinfo", "diag_code", &["I10"]),
+        ),
         // Business id, person, event time, total.
         ("no business id", r#""setl_id""#, r#""no""#, Reject(NoBusinessId)),
         ("null business id", id, r#""setl_id":null"#, Reject(NoBusinessId)),
         ("empty business id", id, r#""setl_id":"""#, Reject(NoBusinessId)),
         ("business id a fraction", id, r#""setl_id":1.5"#, Reject(NoBusinessId)),
         ("business id an object", id, r#""setl_id":{"v":1}"#, Reject(NoBusinessId)),
-        ("business id a number", id, r#""setl_id":123456789012345678901234567890"#, Values("header", "setl_id", &["123456789012345678901234567890"])),
+        (
+            "business id a number",
+            id,
+            r#""setl_id":123456789012345678901234567890"#,
+            Values("header", "setl_id", &["123456789012345678901234567890"]),
+        ),
         ("no person", r#""psn_no""#, r#""psn""#, Reject(NoPerson)),
         ("null person", person, r#""psn_no":null"#, Reject(NoPerson)),
         ("person true", person, r#""psn_no":true"#, Reject(NoPerson)),
@@ -202,8 +222,18 @@ fn traps_in_a_settlement() {
         ("lines null", r#""feedetl":["#, r#""feedetl":null,"other":["#, Values("feedetl", "feedetl_sn", &[])),
         ("no lines", r#""feedetl":["#, r#""other":["#, Values("feedetl", "feedetl_sn", &[])),
         ("refund line", r#""cnt":2"#, r#""cnt":-2"#, Values("feedetl", "cnt", &["-2.0000", "1.0000"])),
-        ("ceiling that means none", r#""pric_uplmt_amt":3.0"#, r#""pric_uplmt_amt":999999"#, Values("feedetl", "pric_uplmt_amt", &["999999.000000", "8.000000"])),
-        ("code longer than declared", r#""XA""#, r#""XC09AAY041A001010100001-LONG""#, Values("feedetl", "med_list_codg", &["XC09AAY041A001010100001-LONG", "XB"])),
+        (
+            "ceiling that means none",
+            r#""pric_uplmt_amt":3.0"#,
+            r#""pric_uplmt_amt":999999"#,
+            Values("feedetl", "pric_uplmt_amt", &["999999.000000", "8.000000"]),
+        ),
+        (
+            "code longer than declared",
+            r#""XA""#,
+            r#""XC09AAY041A001010100001-LONG""#,
+            Values("feedetl", "med_list_codg", &["XC09AAY041A001010100001-LONG", "XB"]),
+        ),
         // Other children.
         ("diagnoses an object", diagnoses, r#"{"diag_code":"I10"}"#, Fault("diseinfo", "diag_type", Type)),
         ("a diagnosis that is text", diagnoses, r#"[{"diag_code":"I10"},"E11"]"#, Fault("diseinfo", "diag_type", Type)),
@@ -267,7 +297,12 @@ fn traps_of_whole_payloads() {
         format!(r#"{{"setl_id":1,"psn_no":1,"setl_time":"20260301","medfee_sumamt":1,"feedetl":[{}]}}"#, list.join(","))
     };
     let (many, too_many) = (fee_lines(LINES_MAX), fee_lines(LINES_MAX + 1));
-    let gbk = CLEAN.replacen("云川市医院", "\u{1}\u{2}", 1).into_bytes().iter().map(|byte| if *byte < 3 { byte + 0xd0 } else { *byte }).collect::<Vec<_>>();
+    let gbk = CLEAN
+        .replacen("云川市医院", "\u{1}\u{2}", 1)
+        .into_bytes()
+        .iter()
+        .map(|byte| if *byte < 3 { byte + 0xd0 } else { *byte })
+        .collect::<Vec<_>>();
     let broken = |place: &str, bytes: &[u8]| {
         let at = CLEAN.find(place).unwrap();
         [&CLEAN.as_bytes()[..at], bytes, &CLEAN.as_bytes()[at + place.len()..]].concat()
@@ -313,12 +348,18 @@ fn traps_in_a_prescription() {
     use FieldFault::*;
     use RejectClass::*;
     let nested = r#"{"data":{"rxinfo":{"hospRxno":"R1","prscTime":"2026-03-01T08:30:00","rxDrugDetail":[{"medListCodg":"XA"}]},"mdtrtinfo":{"fixmedinsCode":"H1","psnNo":"P1"}}}"#;
-    let in_two_blocks = r#"{"rxinfo":{"hosp_rxno":"R1","prsc_time":"20260301"},"mdtrtinfo":{"hosp_rxno":"R2","fixmedins_code":"H1","psn_no":"P1"}}"#;
+    let in_two_blocks =
+        r#"{"rxinfo":{"hosp_rxno":"R1","prsc_time":"20260301"},"mdtrtinfo":{"hosp_rxno":"R2","fixmedins_code":"H1","psn_no":"P1"}}"#;
     let traps: &[(&str, &str, &str, Expect)] = &[
         ("nested blocks", CLEAN_PRESCRIPTION, nested, Values("rxdrugdetail", "med_list_codg", &["XA"])),
         ("blocks that disagree", CLEAN_PRESCRIPTION, in_two_blocks, Reject(NoBusinessId)),
         ("half a business id", r#""fixmedins_code""#, r#""inst""#, Reject(NoBusinessId)),
-        ("the same drug twice", r#"[{"med_list_codg""#, r#"[{"med_list_codg":"XA"},{"med_list_codg""#, Values("rxdrugdetail", "med_list_codg", &["XA", "XA"])),
+        (
+            "the same drug twice",
+            r#"[{"med_list_codg""#,
+            r#"[{"med_list_codg":"XA"},{"med_list_codg""#,
+            Values("rxdrugdetail", "med_list_codg", &["XA", "XA"]),
+        ),
         ("drugs no list", r#"[{"med_list_codg":"XA","medc_days":7,"drug_cnt":1}]"#, "7", Reject(LineKey)),
         ("days with a unit", r#""medc_days":7"#, r#""medc_days":"7天""#, Fault("rxdrugdetail", "medc_days", Syntax)),
         ("half a day", r#""medc_days":7"#, r#""medc_days":0.5"#, Values("rxdrugdetail", "medc_days", &["0.5000"])),
@@ -334,7 +375,9 @@ fn traps_in_a_prescription() {
 fn reasons_name_places_and_never_values() {
     let secrets = ["SECRET-1", "SECRET-2", "19990101"];
     let message = |person: &str, time: &str, tail: &str| {
-        format!(r#"{{"setl_id":"SECRET-1","psn_no":{person},"setl_time":{time},"medfee_sumamt":1,"feedetl":[{{"feedetl_sn":"SECRET-2"}},{{"feedetl_sn":"SECRET-2"}}]{tail}"#)
+        format!(
+            r#"{{"setl_id":"SECRET-1","psn_no":{person},"setl_time":{time},"medfee_sumamt":1,"feedetl":[{{"feedetl_sn":"SECRET-2"}},{{"feedetl_sn":"SECRET-2"}}]{tail}"#
+        )
     };
     for (text, reason) in [
         (message(r#""SECRET-1""#, "20260301", "}"), "feedetl_sn: given to two lines"),

@@ -65,9 +65,8 @@ pub fn render(diagnostics: &[Diagnostic]) -> String {
         let text = &diagnostic.source.text;
         let start = floor_char(text, diagnostic.span.start);
         let end = floor_char(text, diagnostic.span.end.max(start));
-        let snippet = Snippet::source(text.as_str())
-            .path(diagnostic.source.name.as_str())
-            .annotation(AnnotationKind::Primary.span(start..end));
+        let snippet =
+            Snippet::source(text.as_str()).path(diagnostic.source.name.as_str()).annotation(AnnotationKind::Primary.span(start..end));
         let title = Level::ERROR.primary_title(diagnostic.message.as_str());
         let title = if let Some(code) = diagnostic.code { title.id(code) } else { title };
         let mut group = title.element(snippet);

@@ -126,7 +126,10 @@ pub fn finding(doc: &RuleDoc, mut found: Found, references: &str) -> (ClueId, Fi
 
 fn labelled(name: &str, value: Scalar) -> Value {
     let column = crate::events::EVENT_TYPES.iter().find_map(|event| crate::events::derived::find(event, name));
-    let label = column.map_or_else(|| Text { zh: name.to_owned(), en: name.to_owned() }, |column| Text { zh: column.zh.to_owned(), en: column.en.to_owned() });
+    let label = column.map_or_else(
+        || Text { zh: name.to_owned(), en: name.to_owned() },
+        |column| Text { zh: column.zh.to_owned(), en: column.en.to_owned() },
+    );
     Value { column: name.to_owned(), label, value }
 }
 

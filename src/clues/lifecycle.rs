@@ -10,7 +10,9 @@ use crate::state::clues::Told;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     New,
-    Updated { previous: Box<[u8]> },
+    Updated {
+        previous: Box<[u8]>,
+    },
     /// The finding is the one that was told last.
     Retracted,
 }

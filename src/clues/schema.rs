@@ -20,13 +20,20 @@ pub fn clue_schema() -> String {
             ("clue_id", text("线索编号", "128 bits over rule id, subject and anchor, as 32 hexadecimal digits")),
             (
                 "rule",
-                object("规则", "the rule and its version", &[
-                    ("id", text("规则编号", "rule id")),
-                    ("version", json!({ "type": "integer", "minimum": 1 })),
-                    ("title", both("规则名称", "title")),
-                ]),
+                object(
+                    "规则",
+                    "the rule and its version",
+                    &[
+                        ("id", text("规则编号", "rule id")),
+                        ("version", json!({ "type": "integer", "minimum": 1 })),
+                        ("title", both("规则名称", "title")),
+                    ],
+                ),
             ),
-            ("result", json!({ "enum": ["clear", "suspected"], "title": "规则运行结果类型", "description": "clear 明确违规, suspected 可疑; a suspicion, never a verdict" })),
+            (
+                "result",
+                json!({ "enum": ["clear", "suspected"], "title": "规则运行结果类型", "description": "clear 明确违规, suspected 可疑; a suspicion, never a verdict" }),
+            ),
             ("severity", json!({ "enum": ["low", "medium", "high"], "title": "严重程度" })),
             ("problem_type", text("问题类型", "kind of problem in the words of the fund regulation")),
             ("party", json!({ "enum": ["institution", "person", "both"], "title": "责任方" })),
@@ -55,11 +62,15 @@ pub fn clue_schema() -> String {
             ),
             (
                 "money",
-                object("金额", "元, two decimals", &[
-                    ("vola_amt", number("违规金额", "the offending part only")),
-                    ("fund_amt", number("基金金额", "the funds' part of it")),
-                    ("vola_amt_stas", json!({ "enum": ["exact", "estimated", "not_computable"], "title": "金额计算状态" })),
-                ]),
+                object(
+                    "金额",
+                    "元, two decimals",
+                    &[
+                        ("vola_amt", number("违规金额", "the offending part only")),
+                        ("fund_amt", number("基金金额", "the funds' part of it")),
+                        ("vola_amt_stas", json!({ "enum": ["exact", "estimated", "not_computable"], "title": "金额计算状态" })),
+                    ],
+                ),
             ),
             ("evidence", evidence(&text, &optional, &number)),
             ("basis", basis(&text, &optional)),
@@ -98,47 +109,59 @@ pub fn clue_schema() -> String {
 type TextField<'a> = &'a dyn Fn(&str, &str) -> Value;
 
 fn subject(text: TextField<'_>, optional: TextField<'_>) -> Value {
-    object("对象", "whom and what it is about", &[
-        ("fixmedins_code", optional("定点医药机构编号", "institution")),
-        ("fixmedins_name", optional("定点医药机构名称", "institution's name")),
-        ("department", optional("科室", "department code")),
-        ("doctor", optional("医师代码", "doctor code")),
-        ("person", text("参保人假名", "keyed pseudonym")),
-        ("area_of_care", optional("就医地", "6 digits")),
-        ("area_of_insurance", optional("参保地", "6 digits")),
-    ])
+    object(
+        "对象",
+        "whom and what it is about",
+        &[
+            ("fixmedins_code", optional("定点医药机构编号", "institution")),
+            ("fixmedins_name", optional("定点医药机构名称", "institution's name")),
+            ("department", optional("科室", "department code")),
+            ("doctor", optional("医师代码", "doctor code")),
+            ("person", text("参保人假名", "keyed pseudonym")),
+            ("area_of_care", optional("就医地", "6 digits")),
+            ("area_of_insurance", optional("参保地", "6 digits")),
+        ],
+    )
 }
 
 fn evidence(text: TextField<'_>, optional: TextField<'_>, number: TextField<'_>) -> Value {
-    let item = object("", "", &[
-        ("time", text("时间", "fact time")),
-        ("event", json!({ "enum": ["settlement", "prescription"], "title": "事件类型" })),
-        ("id", text("业务编号", "setl_id or hosp_rxno")),
-        ("mdtrt_id", optional("就诊ID", "visit")),
-        ("line", optional("明细号", "feedetl_sn, or the line's place in its prescription")),
-        ("rx_no", optional("处方号", "prescription or order number")),
-        ("fixmedins_code", optional("机构编号", "institution")),
-        ("code", optional("医疗目录编码", "national catalogue code")),
-        ("name", optional("名称", "name")),
-        ("spec", optional("规格", "pack text")),
-        ("vola_item_type", json!({ "enum": [1, 2], "title": "违规项目类型", "description": "1 违规项, 2 涉及项" })),
-        ("cnt", number("数量", "quantity")),
-        ("pric", number("单价", "unit price")),
-        ("amount", number("金额", "amount")),
-    ]);
+    let item = object(
+        "",
+        "",
+        &[
+            ("time", text("时间", "fact time")),
+            ("event", json!({ "enum": ["settlement", "prescription"], "title": "事件类型" })),
+            ("id", text("业务编号", "setl_id or hosp_rxno")),
+            ("mdtrt_id", optional("就诊ID", "visit")),
+            ("line", optional("明细号", "feedetl_sn, or the line's place in its prescription")),
+            ("rx_no", optional("处方号", "prescription or order number")),
+            ("fixmedins_code", optional("机构编号", "institution")),
+            ("code", optional("医疗目录编码", "national catalogue code")),
+            ("name", optional("名称", "name")),
+            ("spec", optional("规格", "pack text")),
+            ("vola_item_type", json!({ "enum": [1, 2], "title": "违规项目类型", "description": "1 违规项, 2 涉及项" })),
+            ("cnt", number("数量", "quantity")),
+            ("pric", number("单价", "unit price")),
+            ("amount", number("金额", "amount")),
+        ],
+    );
     json!({ "type": "array", "title": "证据", "items": item })
 }
 
 fn basis(text: TextField<'_>, optional: TextField<'_>) -> Value {
-    let item = object("", "", &[
-        ("text", text("依据", "law or notice")),
-        ("article", text("条款", "article")),
-        ("issuer", text("发布机关", "issuer")),
-        ("area", text("适用地区", "area prefix; empty: everywhere")),
-        ("valid_from", optional("生效日期", "first day in force")),
-        ("valid_to", optional("失效日期", "first day no longer in force")),
-        ("verified", json!({ "type": "boolean", "title": "已核对原文" })),
-    ]);
+    let item = object(
+        "",
+        "",
+        &[
+            ("text", text("依据", "law or notice")),
+            ("article", text("条款", "article")),
+            ("issuer", text("发布机关", "issuer")),
+            ("area", text("适用地区", "area prefix; empty: everywhere")),
+            ("valid_from", optional("生效日期", "first day in force")),
+            ("valid_to", optional("失效日期", "first day no longer in force")),
+            ("verified", json!({ "type": "boolean", "title": "已核对原文" })),
+        ],
+    );
     json!({ "type": "array", "title": "依据", "description": "in force at fact time", "items": item })
 }
 

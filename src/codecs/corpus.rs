@@ -82,7 +82,8 @@ const DRUGS: &[(&str, &str)] = &[
     ("ZA04BAX0213020105004000", "小儿感冒颗粒"),
     ("XR05CBA173A001010100005", "氨溴索片"),
 ];
-const SERVICES: &[(&str, &str)] = &[("001101000010000", "普通门诊诊察费"), ("002201000020000", "胸部正位X线摄影"), ("002504030010000", "血清丙氨酸氨基转移酶测定")];
+const SERVICES: &[(&str, &str)] =
+    &[("001101000010000", "普通门诊诊察费"), ("002201000020000", "胸部正位X线摄影"), ("002504030010000", "血清丙氨酸氨基转移酶测定")];
 
 /// One settlement: about 2.5 KB, 1 to 12 lines, some 130 values.
 pub fn settlement(seed: u64, style: Style) -> String {
@@ -113,8 +114,24 @@ pub fn settlement(seed: u64, style: Style) -> String {
         ("begntime", text(time)),
     ];
     let amounts = [
-        "medfee_sumamt", "fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt", "act_pay_dedc", "hifp_pay", "cvlserv_pay",
-        "hifes_pay", "hifmi_pay", "hifob_pay", "maf_pay", "oth_pay", "fund_pay_sumamt", "psn_part_amt", "acct_pay", "psn_cash_pay", "balc",
+        "medfee_sumamt",
+        "fulamt_ownpay_amt",
+        "overlmt_selfpay",
+        "preselfpay_amt",
+        "inscp_scp_amt",
+        "act_pay_dedc",
+        "hifp_pay",
+        "cvlserv_pay",
+        "hifes_pay",
+        "hifmi_pay",
+        "hifob_pay",
+        "maf_pay",
+        "oth_pay",
+        "fund_pay_sumamt",
+        "psn_part_amt",
+        "acct_pay",
+        "psn_cash_pay",
+        "balc",
     ];
     for (order, name) in amounts.into_iter().enumerate() {
         let amount = if order % 3 == 2 { "0.00".to_owned() } else { rng.money(200_000) };

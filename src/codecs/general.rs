@@ -160,12 +160,7 @@ fn write_row<'a>(rows: &mut Rows, plan: &Plan, table_idx: usize, members: &mut M
 }
 
 /// Decodes a child's list. The inner error is a fault of the list itself.
-fn write_children(
-    rows: &mut Rows,
-    plan: &Plan,
-    child_idx: usize,
-    raw: Cow<'_, str>,
-) -> sonic_rs::Result<Result<(), FieldFault>> {
+fn write_children(rows: &mut Rows, plan: &Plan, child_idx: usize, raw: Cow<'_, str>) -> sonic_rs::Result<Result<(), FieldFault>> {
     match raw.as_bytes().first() {
         Some(b'n') => return Ok(Ok(())),
         Some(b'[') => {}

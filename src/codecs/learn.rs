@@ -196,11 +196,9 @@ fn step_of(plan: &ColumnPlan, column: usize) -> Step {
     match plan.kind {
         _ if !plan.decoded() => Step::Skip,
         Kind::Text => Step::Text { column, flag: plan.flag },
-        Kind::Amount | Kind::Quantity | Kind::Price | Kind::Rate => Step::Decimal {
-            column,
-            scale: plan.kind.scale().unwrap_or(0),
-            limit: 10_i64.pow(u32::from(scalar::precision(plan.kind))),
-        },
+        Kind::Amount | Kind::Quantity | Kind::Price | Kind::Rate => {
+            Step::Decimal { column, scale: plan.kind.scale().unwrap_or(0), limit: 10_i64.pow(u32::from(scalar::precision(plan.kind))) }
+        }
         Kind::Time => Step::Time(column),
         Kind::Date => Step::Date(column),
         Kind::Int | Kind::Flag => Step::Other(column),
@@ -242,11 +240,7 @@ fn merge_step(known: &mut Step, seen: &Step) -> bool {
 }
 
 fn merge_frame(known: &mut Frame, seen: &Frame) -> bool {
-    let parts = [
-        (&mut known.lead, &seen.lead),
-        (&mut known.separator, &seen.separator),
-        (&mut known.tail, &seen.tail),
-    ];
+    let parts = [(&mut known.lead, &seen.lead), (&mut known.separator, &seen.separator), (&mut known.tail, &seen.tail)];
     parts.into_iter().all(|(known, seen)| match (known.as_ref(), seen.as_ref()) {
         (Some(known), Some(seen)) => known == seen,
         (Some(_), None) => true,
@@ -263,7 +257,12 @@ fn columns_once(shape: &Object) -> bool {
     fn visit(object: &Object, names: &mut Vec<(bool, usize)>) -> bool {
         object.slots.iter().all(|slot| {
             let place = match &slot.step {
-                Step::Text { column, .. } | Step::Decimal { column, .. } | Step::Person(column) | Step::Time(column) | Step::Date(column) | Step::Other(column) => (false, *column),
+                Step::Text { column, .. }
+                | Step::Decimal { column, .. }
+                | Step::Person(column)
+                | Step::Time(column)
+                | Step::Date(column)
+                | Step::Other(column) => (false, *column),
                 Step::List(list) if columns_once(&list.row) => (true, list.child),
                 Step::List(_) => return false,
                 Step::Block(block) => return visit(block, names),

@@ -296,10 +296,46 @@ mod tests {
     #[test]
     fn what_is_no_json_is_refused_wherever_it_stands() {
         let bad: &[&str] = &[
-            "", "{", "}", "[1,]", r#"{"a":1,}"#, r#"{"a":1,,"b":2}"#, r#"{"a" 1}"#, r#"{a:1}"#, r#"{'a':1}"#, r#"{"a":1}{"a":1}"#,
-            "01", "1.", ".5", "+1", "-", "1e", "1e+", "0x10", "NaN", "Infinity", "-Infinity", "1,234", "nul", "True", "\"", "\"\\\"",
-            "\"\u{1}\"", "\"a\nb\"", r#""\x""#, r#""\u12""#, r#""\u12g4""#, r#""\ud800""#, r#""\udc00""#, r#""\ud800x""#, r#""\ud800\u0041""#,
-            "\u{feff}{}", "// a\n{}", "{}/**/", "[1 2]", "\u{a0}1",
+            "",
+            "{",
+            "}",
+            "[1,]",
+            r#"{"a":1,}"#,
+            r#"{"a":1,,"b":2}"#,
+            r#"{"a" 1}"#,
+            r#"{a:1}"#,
+            r#"{'a':1}"#,
+            r#"{"a":1}{"a":1}"#,
+            "01",
+            "1.",
+            ".5",
+            "+1",
+            "-",
+            "1e",
+            "1e+",
+            "0x10",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "1,234",
+            "nul",
+            "True",
+            "\"",
+            "\"\\\"",
+            "\"\u{1}\"",
+            "\"a\nb\"",
+            r#""\x""#,
+            r#""\u12""#,
+            r#""\u12g4""#,
+            r#""\ud800""#,
+            r#""\udc00""#,
+            r#""\ud800x""#,
+            r#""\ud800\u0041""#,
+            "\u{feff}{}",
+            "// a\n{}",
+            "{}/**/",
+            "[1 2]",
+            "\u{a0}1",
         ];
         for text in bad {
             assert!(matches!(validate(text.as_bytes()), Err(Malformed::Syntax(_))), "{text:?}");
@@ -308,7 +344,9 @@ mod tests {
                 assert!(validate(nested.as_bytes()).is_err(), "{nested:?}");
             }
         }
-        for text in ["0", "-0", "1e400", "-1.50E-3", r#""\ud83d\ude00\/\u0000""#, " [ ] ", "{ }", "\t\r\n{\"a\" : [ 1 , null ] }", "\"\u{7f}\""] {
+        for text in
+            ["0", "-0", "1e400", "-1.50E-3", r#""\ud83d\ude00\/\u0000""#, " [ ] ", "{ }", "\t\r\n{\"a\" : [ 1 , null ] }", "\"\u{7f}\""]
+        {
             assert_eq!(validate(text.as_bytes()), Ok(()), "{text:?}");
         }
     }

@@ -77,9 +77,8 @@ impl TablePlan {
                 role: roles.contains(&column.name),
             })
             .collect();
-        let spelled = |(idx, column): (usize, &crate::events::Column)| {
-            column.spellings().into_iter().map(move |name| (name, Member::Column(idx)))
-        };
+        let spelled =
+            |(idx, column): (usize, &crate::events::Column)| column.spellings().into_iter().map(move |name| (name, Member::Column(idx)));
         let members = table.columns.iter().enumerate().flat_map(spelled).collect();
         let kept = columns.iter().filter(|column| column.keep);
         let fields: Vec<_> = kept.map(|column| ArrowField::new(column.name, column.kind.arrow(), true)).collect();

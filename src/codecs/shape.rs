@@ -135,11 +135,18 @@ impl Width {
 /// What to do with a member's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    Text { column: usize, flag: bool },
+    Text {
+        column: usize,
+        flag: bool,
+    },
     /// The column that names the person.
     Person(usize),
     /// `limit`: the least number of units too many for the column.
-    Decimal { column: usize, scale: u8, limit: i64 },
+    Decimal {
+        column: usize,
+        scale: u8,
+        limit: i64,
+    },
     Time(usize),
     Date(usize),
     Other(usize),

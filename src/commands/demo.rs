@@ -147,7 +147,13 @@ impl Demo {
         write_lines(&clues, run.clues.iter().filter_map(|record| record.record.value.clone()))?;
         write_lines(&rejects, run.rejects.iter().map(|record| crate::io::files::reject_line(&record.record)))?;
         self.report(&loaded, &run, took);
-        say(&format!("{} {}\n{} {}\n", self.lang.of("线索", "clues:"), clues.display(), self.lang.of("未受理消息", "rejects:"), rejects.display()));
+        say(&format!(
+            "{} {}\n{} {}\n",
+            self.lang.of("线索", "clues:"),
+            clues.display(),
+            self.lang.of("未受理消息", "rejects:"),
+            rejects.display()
+        ));
         Ok(())
     }
 
@@ -170,7 +176,8 @@ impl Demo {
             let id = &rule.doc.id;
             let score = score(id, &run.truths, &effective);
             let tally = run.totals.rules.get(id).cloned().unwrap_or_default();
-            let title = self.lang.of(&rule.doc.title.zh, &format!("{}{}", if self.lang == Lang::Both { "\n" } else { "" }, rule.doc.title.en));
+            let title =
+                self.lang.of(&rule.doc.title.zh, &format!("{}{}", if self.lang == Lang::Both { "\n" } else { "" }, rule.doc.title.en));
             let mark = if rule.shadow { " (shadow)" } else { "" };
             let numbers = [tally.evaluated, score.clues, score.planted, score.found, score.missed, score.wrong, tally.retracted];
             let mut cells = vec![format!("{id}{mark}\n{title}")];

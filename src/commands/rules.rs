@@ -101,8 +101,7 @@ fn write_lock(folders: &Folders) -> Result<(), Failure> {
     if !diagnostics.is_empty() {
         return Err(load::mistakes_of(&diagnostics));
     }
-    std::fs::write(&path, lock::render(&book))
-        .map_err(|error| Failure::Plain(format!("write {}: {error}", path.display())))?;
+    std::fs::write(&path, lock::render(&book)).map_err(|error| Failure::Plain(format!("write {}: {error}", path.display())))?;
     print(&format!("{} written\n", path.display()));
     Ok(())
 }

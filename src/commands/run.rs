@@ -156,7 +156,10 @@ impl Run {
 
     fn on_kafka(&self, settings: &Settings, loaded: &Loaded) -> Result<(), Failure> {
         let Some(kafka) = &settings.kafka else {
-            return Err(Failure::Plain("nothing to read: name files with --settlement and --prescription, or a broker under `kafka` in the configuration".to_owned()));
+            return Err(Failure::Plain(
+                "nothing to read: name files with --settlement and --prescription, or a broker under `kafka` in the configuration"
+                    .to_owned(),
+            ));
         };
         let first = kafka_settings(settings, 0)?;
         let topics: Vec<&str> = first.inputs.iter().map(String::as_str).collect();
@@ -177,7 +180,8 @@ impl Run {
         let outcome = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..kafka.workers)
                 .map(|slot| {
-                    let (engine, metrics, health, wish, clock) = (Arc::clone(&engine), Arc::clone(&metrics), Arc::clone(&health), &wish, Arc::clone(&clock));
+                    let (engine, metrics, health, wish, clock) =
+                        (Arc::clone(&engine), Arc::clone(&metrics), Arc::clone(&health), &wish, Arc::clone(&clock));
                     scope.spawn(move || {
                         let mut reporter = Reporter::new(&engine, metrics, Arc::clone(&health), Arc::clone(&clock), slot);
                         let result = self.keep_working(settings, &engine, &clock, slot, wish, &mut reporter);
@@ -350,4 +354,3 @@ fn listen_for_signals(wish: Arc<Wish>) {
         });
     });
 }
-

@@ -156,8 +156,7 @@ fn fill_rejects(view: &View<'_>) -> RejectSettings {
         let entry = view.entries("policy").iter().find(|entry| entry.key == class.name())?;
         entry.value.scalar().and_then(Policy::from_word)
     };
-    let policy =
-        RejectClass::ALL.iter().map(|class| (*class, written(*class).unwrap_or(Policy::default_of(*class)))).collect();
+    let policy = RejectClass::ALL.iter().map(|class| (*class, written(*class).unwrap_or(Policy::default_of(*class)))).collect();
     RejectSettings { policy, rate_limit_percent: view.count("rate_limit_percent") }
 }
 
@@ -178,8 +177,7 @@ fn own_properties(view: &View<'_>) -> Vec<Diagnostic> {
     let taken = kafka.entries("properties").iter().filter(|entry| spec::OWN_PROPERTIES.contains(&entry.key.as_str()));
     let tell = |entry: &yaml::Entry| {
         let message = format!("`{}` is set by claimsift itself", entry.key);
-        Diagnostic::new(view.source, entry.key_span.clone(), message)
-            .help("Remove it: exactly-once rests on its value.")
+        Diagnostic::new(view.source, entry.key_span.clone(), message).help("Remove it: exactly-once rests on its value.")
     };
     taken.map(tell).collect()
 }

@@ -34,12 +34,7 @@ pub static CONFIG: Object = Object {
         ),
         optional("zone", Shape::Form(&ZONE), "时区", "zone of the times in events").or("Asia/Shanghai"),
         optional("clues_from", Shape::Date, "上线日", "earlier events build state and tell nothing"),
-        optional(
-            "covered_areas",
-            Shape::List(&Shape::Form(&AREA)),
-            "覆盖地区",
-            "area prefixes that the feed holds; absent or empty: all",
-        ),
+        optional("covered_areas", Shape::List(&Shape::Form(&AREA)), "覆盖地区", "area prefixes that the feed holds; absent or empty: all"),
         optional("identity_key_file", Shape::Text, "假名密钥文件", "holds the key of the persons' pseudonyms"),
         optional("identity_kek_file", Shape::Text, "密钥加密密钥文件", "holds the key that wraps the identity key"),
         optional("made_up_data", Shape::Bool, "自造数据", "the feed holds no real person: no identity key is needed").or("false"),
@@ -53,17 +48,10 @@ pub static CONFIG: Object = Object {
 pub static KAFKA: Object = Object {
     fields: &[
         required("bootstrap", Shape::Text, "服务器", "brokers, host:port, joined by commas"),
-        optional("group", Shape::Form(&NAME), "消费组", "the consumer group; also names the transactions")
-            .or("claimsift"),
-        optional("instance", Shape::Form(&NAME), "实例", "prefix of the workers' static ids; differs on each machine")
-            .or("claimsift-0"),
+        optional("group", Shape::Form(&NAME), "消费组", "the consumer group; also names the transactions").or("claimsift"),
+        optional("instance", Shape::Form(&NAME), "实例", "prefix of the workers' static ids; differs on each machine").or("claimsift-0"),
         optional("workers", Shape::Int { min: 1, max: 64 }, "工作线程数", "worker threads").or("1"),
-        optional(
-            "properties",
-            Shape::Map { key: &PROPERTY, value: &Shape::Scalar },
-            "客户端属性",
-            "further librdkafka properties",
-        ),
+        optional("properties", Shape::Map { key: &PROPERTY, value: &Shape::Scalar }, "客户端属性", "further librdkafka properties"),
     ],
 };
 
@@ -87,15 +75,9 @@ pub static INPUTS: Object = Object {
 
 pub static INPUT: Object = Object {
     fields: &[
-        optional(
-            "partitioner",
-            Shape::Choice(Partitioner::CHOICES),
-            "分区算法",
-            "how the producer maps psn_no to a partition",
-        )
-        .or("murmur2"),
-        optional("disorder", Shape::Duration, "乱序容忍", "how far the watermark stays behind the greatest event time")
-            .or("1h"),
+        optional("partitioner", Shape::Choice(Partitioner::CHOICES), "分区算法", "how the producer maps psn_no to a partition")
+            .or("murmur2"),
+        optional("disorder", Shape::Duration, "乱序容忍", "how far the watermark stays behind the greatest event time").or("1h"),
         optional("complete_from", Shape::Date, "数据完整起始日", "since when the feed is whole; absent: unknown"),
     ],
 };
@@ -120,13 +102,8 @@ pub static REJECTS: Object = Object {
 
 pub static EPOCH: Object = Object {
     fields: &[
-        optional(
-            "messages_max",
-            Shape::Int { min: 1, max: EPOCH_MESSAGES_MAX },
-            "消息数上限",
-            "messages after which an epoch commits",
-        )
-        .or("32768"),
+        optional("messages_max", Shape::Int { min: 1, max: EPOCH_MESSAGES_MAX }, "消息数上限", "messages after which an epoch commits")
+            .or("32768"),
         optional(
             "interval_ms",
             Shape::Int { min: 10, max: EPOCH_MS_MAX },
@@ -145,8 +122,7 @@ const EPOCH_MS_MAX: i64 = 5000;
 
 pub static HTTP: Object = Object { fields: &[LISTEN] };
 
-const LISTEN: Field =
-    optional("listen", Shape::Form(&LISTEN_FORM), "监听地址", "address and port, or `off`").or("127.0.0.1:9464");
+const LISTEN: Field = optional("listen", Shape::Form(&LISTEN_FORM), "监听地址", "address and port, or `off`").or("127.0.0.1:9464");
 
 pub static LOG: Object = Object {
     fields: &[
@@ -186,9 +162,7 @@ const PROPERTY: Form = Form {
     regex: "^[a-z][a-z0-9._]*$",
     matches: |text| {
         text.starts_with(|first: char| first.is_ascii_lowercase())
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_'))
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_'))
     },
     help: "Use a property of librdkafka, like `security.protocol`.",
 };

@@ -29,8 +29,7 @@ fn uncommented() -> String {
 fn commented_key(line: &str) -> Option<&str> {
     let rest = line.strip_prefix("# ")?;
     let key = rest.trim_start().split(':').next()?;
-    let is_key =
-        key.len() < rest.trim_start().len() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let is_key = key.len() < rest.trim_start().len() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     is_key.then_some(rest)
 }
 
@@ -55,10 +54,7 @@ fn what_the_example_comments_out_is_the_default() {
     let (with, plain) = (with.unwrap(), read(&source(EXAMPLE)).0.unwrap());
     assert_eq!(with.topics, plain.topics);
     assert_eq!(with.zone, plain.zone);
-    assert_eq!(
-        (&with.rejects, &with.epoch, with.listen, &with.log),
-        (&plain.rejects, &plain.epoch, plain.listen, &plain.log)
-    );
+    assert_eq!((&with.rejects, &with.epoch, with.listen, &with.log), (&plain.rejects, &plain.epoch, plain.listen, &plain.log));
     assert_eq!(with.covered_areas, ["9901"]);
     assert!(with.clues_from.is_some() && plain.clues_from.is_none());
 }

@@ -150,9 +150,25 @@ struct Names {
 
 fn names(input: InputId) -> Names {
     if input == SETTLEMENT_INPUT {
-        Names { event_time: "setl_time", fact_time: "begntime", line_time: Some("fee_ocur_time"), name: "medins_list_name", form: "dosform_name", quantity: "cnt", amount: "det_item_fee_sumamt" }
+        Names {
+            event_time: "setl_time",
+            fact_time: "begntime",
+            line_time: Some("fee_ocur_time"),
+            name: "medins_list_name",
+            form: "dosform_name",
+            quantity: "cnt",
+            amount: "det_item_fee_sumamt",
+        }
     } else {
-        Names { event_time: "prsc_time", fact_time: "prsc_time", line_time: None, name: "drug_genname", form: "drug_dosform", quantity: "drug_cnt", amount: "drug_sumamt" }
+        Names {
+            event_time: "prsc_time",
+            fact_time: "prsc_time",
+            line_time: None,
+            name: "drug_genname",
+            form: "drug_dosform",
+            quantity: "drug_cnt",
+            amount: "drug_sumamt",
+        }
     }
 }
 
@@ -196,7 +212,8 @@ fn header_facts(
 ) -> Vec<HeaderFacts> {
     let (names, header) = (names(batch.input), batch.header());
     let is_bill = batch.input == SETTLEMENT_INPUT;
-    let (biz, auth, med_type, otp_ipt) = (header.texts("biz_type_code"), header.texts("auth_no"), header.texts("med_type"), header.texts("otp_ipt_flag"));
+    let (biz, auth, med_type, otp_ipt) =
+        (header.texts("biz_type_code"), header.texts("auth_no"), header.texts("med_type"), header.texts("otp_ipt_flag"));
     let (event_times, fact_times) = (header.times(names.event_time), header.times(names.fact_time));
     line_ranges
         .into_iter()
@@ -208,7 +225,9 @@ fn header_facts(
             let first_line = || batch.lines[lines.clone()].iter().map(|line| line.fact_time).min();
             let fact_time = fact_times.get(row).or_else(first_line).unwrap_or(event_time);
             let online_item = is_bill
-                && batch.lines[lines.clone()].iter().any(|line| items.at(line.item, line.fact_time.div_euclid(SECONDS_PER_DAY)).online_item == Some(true));
+                && batch.lines[lines.clone()]
+                    .iter()
+                    .any(|line| items.at(line.item, line.fact_time.div_euclid(SECONDS_PER_DAY)).online_item == Some(true));
             HeaderFacts {
                 online: facts::online(biz.get(row), auth.get(row).is_some(), online_item, is_bill),
                 setting: facts::setting(med_type.get(row), otp_ipt.get(row)),
@@ -443,4 +462,3 @@ pub fn decimals(values: impl Iterator<Item = Option<i128>>, precision: u8, scale
     let array = builder.finish().with_precision_and_scale(precision, scale);
     Arc::new(array.unwrap_or_else(|error| panic!("decimal({precision}, {scale}): {error}")))
 }
-

@@ -147,7 +147,14 @@ pub fn is_care(setting: Option<&str>) -> bool {
     matches!(
         setting,
         Some(
-            "outpatient" | "emergency" | "inpatient" | "day_surgery" | "chronic" | "home_bed" | "maternity_outpatient" | "maternity_inpatient"
+            "outpatient"
+                | "emergency"
+                | "inpatient"
+                | "day_surgery"
+                | "chronic"
+                | "home_bed"
+                | "maternity_outpatient"
+                | "maternity_inpatient"
         )
     )
 }

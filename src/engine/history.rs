@@ -113,7 +113,9 @@ impl Shard {
                     counts.contradictions += first;
                 }
                 Verdict::Unknown(reason) => tally.count_unknown(reason, first),
-                Verdict::Clue { .. } if !has_basis(&rule.doc, consultation.time.day(), area) => tally.count_unknown("no_basis_in_force", first),
+                Verdict::Clue { .. } if !has_basis(&rule.doc, consultation.time.day(), area) => {
+                    tally.count_unknown("no_basis_in_force", first)
+                }
                 Verdict::Clue { clear } => {
                     tally.hits += first;
                     let sources = consultation.events.iter().map(|event| self.source(*event, teller)).collect();
@@ -138,7 +140,8 @@ impl Shard {
         let main = consultation.events.iter().find(|event| usize::from(events.row(**event).input) == PRESCRIPTION_INPUT);
         let main = *main.unwrap_or(&consultation.events[0]);
         let row = events.row(main);
-        let own_codes = || consultation.events.iter().flat_map(|event| events.diagnoses(*event)).filter_map(|code| self.memory.symbols.text(*code));
+        let own_codes =
+            || consultation.events.iter().flat_map(|event| events.diagnoses(*event)).filter_map(|code| self.memory.symbols.text(*code));
         let codes = crate::engine::enrich::joined(own_codes());
         let groups = crate::engine::enrich::groups_text(&self.engine.references, own_codes(), consultation.time.day());
         let value = |name: &str, value: Option<String>| (name.to_owned(), value.map_or(Scalar::Null, Scalar::Text));

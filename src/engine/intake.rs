@@ -85,7 +85,10 @@ impl Gate<'_> {
                 Err(reject) => {
                     *counts.rejected.entry(reject.class).or_default() += 1;
                     if self.engine.settings.stop_classes.contains(&reject.class) && stop.is_none() {
-                        stop = Some(format!("message at offset {} was rejected as {} ({}), whose policy is stop", message.offset, reject.class, reject.reason));
+                        stop = Some(format!(
+                            "message at offset {} was rejected as {} ({}), whose policy is stop",
+                            message.offset, reject.class, reject.reason
+                        ));
                     }
                     rejects.push(self.reject_record(message, &reject));
                 }
@@ -126,7 +129,8 @@ impl Gate<'_> {
         let settings = &self.engine.settings;
         let accepted = decoder.push(value)?;
         let partitioner = settings.inputs[self.input].partitioner;
-        let belongs = partitioner.is_none_or(|partitioner| partitioner.partition(accepted.person.as_bytes(), settings.partitions) == self.shard);
+        let belongs =
+            partitioner.is_none_or(|partitioner| partitioner.partition(accepted.person.as_bytes(), settings.partitions) == self.shard);
         let reject = if !belongs {
             Some(Reject::new(RejectClass::WrongPartition, "psn_no does not hash to this partition"))
         } else if accepted.event_time > settings.zone.civil(message.timestamp_ms).plus_seconds(FUTURE_SECONDS_MAX) {

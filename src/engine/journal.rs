@@ -78,9 +78,15 @@ impl From<&RunDone> for RunRecord {
 /// A journal that cannot be continued.
 #[derive(Debug, PartialEq, Eq)]
 pub enum JournalFault {
-    Malformed { place: usize, reason: String },
+    Malformed {
+        place: usize,
+        reason: String,
+    },
     /// Entry `number` does not follow the one before it.
-    Broken { number: u64, previous: u64 },
+    Broken {
+        number: u64,
+        previous: u64,
+    },
 }
 
 impl std::fmt::Display for JournalFault {
@@ -104,8 +110,8 @@ impl JournalEntry {
         let mut entries = Vec::with_capacity(values.len());
         let mut previous = 0;
         for (place, value) in values.iter().enumerate() {
-            let entry: Self = serde_json::from_slice(value)
-                .map_err(|error| JournalFault::Malformed { place, reason: error.to_string() })?;
+            let entry: Self =
+                serde_json::from_slice(value).map_err(|error| JournalFault::Malformed { place, reason: error.to_string() })?;
             if entry.number != previous + 1 || entry.previous != previous {
                 return Err(JournalFault::Broken { number: entry.number, previous });
             }

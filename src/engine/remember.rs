@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::base::time::SECONDS_PER_DAY;
 use crate::engine::enrich::Batch;
-use crate::engine::enrich::HeaderFacts;
 use crate::engine::enrich::Diagnoses;
+use crate::engine::enrich::HeaderFacts;
 use crate::engine::facts::Days;
 use crate::engine::facts::Numbers;
 use crate::engine::facts::Table;

@@ -144,7 +144,8 @@ impl Judge<'_> {
         if condition.true_count() == 0 {
             return Vec::new();
         }
-        let held: Vec<usize> = (0..condition.len()).filter(|row| condition.is_valid(*row) && condition.value(*row) && judged(*row)).collect();
+        let held: Vec<usize> =
+            (0..condition.len()).filter(|row| condition.is_valid(*row) && condition.value(*row) && judged(*row)).collect();
         let mut hits = Vec::new();
         for row in held {
             let excuses: Vec<Option<bool>> = self.rule.excuses.iter().map(|excuse| at(mask(self.masks, excuse.output), row)).collect();

@@ -87,9 +87,9 @@ impl Engine {
             .tables
             .iter()
             .map(|table| {
-                let columns = table.iter().flat_map(|table| {
-                    table.masks.columns().iter().chain(table.details.columns()).chain(table.history.columns())
-                });
+                let columns = table
+                    .iter()
+                    .flat_map(|table| table.masks.columns().iter().chain(table.details.columns()).chain(table.history.columns()));
                 columns.map(|column| column.name.clone()).collect()
             })
             .collect();

@@ -65,7 +65,8 @@ pub struct Shard {
 
 impl Shard {
     pub fn new(engine: Arc<Engine>, id: ShardId) -> Self {
-        let decoders = EVENT_TYPES.iter().zip(&engine.rules.projections).map(|(event, projection)| JsonDecoder::new(event, projection.clone()));
+        let decoders =
+            EVENT_TYPES.iter().zip(&engine.rules.projections).map(|(event, projection)| JsonDecoder::new(event, projection.clone()));
         Self {
             id,
             decoders: decoders.collect(),
@@ -172,7 +173,8 @@ impl Shard {
         for of_rule in hits.chunk_by(|one, other| one.rule == other.rule) {
             let place = of_rule[0].rule;
             tallies.entry(engine.rules.rules[place].doc.id.clone()).or_default().new += of_rule.len() as u64;
-            records.extend(of_rule.iter().map(|hit| teller.row_clue(batch, hit, self.persons.key(people[hit.header]), offsets[hit.header])));
+            records
+                .extend(of_rule.iter().map(|hit| teller.row_clue(batch, hit, self.persons.key(people[hit.header]), offsets[hit.header])));
             laps.of_rule(&engine.rules, place, tallies);
         }
     }
@@ -250,7 +252,9 @@ fn evaluate_history(table: &TablePrograms, batch: &Batch) -> Vec<arrow::array::A
         .history
         .columns()
         .iter()
-        .map(|column| batch.column(&column.name).cloned().unwrap_or_else(|| arrow::array::new_null_array(&column.data_type, batch.headers.len())))
+        .map(|column| {
+            batch.column(&column.name).cloned().unwrap_or_else(|| arrow::array::new_null_array(&column.data_type, batch.headers.len()))
+        })
         .collect();
     table.history.evaluate(&Input { columns: &columns, header_rows: batch.headers.len(), parents: &parents })
 }

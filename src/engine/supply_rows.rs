@@ -83,7 +83,8 @@ impl Memory {
     /// The supplies of one person and substance, joined. `first_half`: number
     /// of the first half that is new.
     pub fn supplies_of<'a>(&'a self, key: SupplyKey, items: &'a Items, first_half: usize) -> impl Iterator<Item = SupplyRow<'a>> {
-        let pack = |half: &Half<'_>| crate::engine::items::pack_of(&items.at(ItemId(half.profile.item), half.time.div_euclid(SECONDS_PER_DAY)));
+        let pack =
+            |half: &Half<'_>| crate::engine::items::pack_of(&items.at(ItemId(half.profile.item), half.time.div_euclid(SECONDS_PER_DAY)));
         let supplies = join(self.tables(), self.supplies.of(key), &pack);
         supplies.into_iter().map(move |supply| SupplyRow {
             key,
@@ -99,7 +100,8 @@ impl Memory {
         let sym = |sym: Sym| self.symbols.text(sym);
         let first = |row: &SupplyRow<'_>| row.supply.speaker().map(|half| *half.profile);
         let facts = |row: &SupplyRow<'_>| items.at(row.item, row.supply.time.div_euclid(SECONDS_PER_DAY));
-        let number = |of: &dyn Fn(&SupplyRow<'_>) -> Option<i64>, scale: i8| decimals(rows.iter().map(|row| of(row).map(i128::from)), 18, scale);
+        let number =
+            |of: &dyn Fn(&SupplyRow<'_>) -> Option<i64>, scale: i8| decimals(rows.iter().map(|row| of(row).map(i128::from)), 18, scale);
         let array: ArrayRef = match name.strip_prefix("supply.")? {
             "fixmedins_code" => texts(rows.iter().map(|row| row.supply.anchor.institution)),
             "rx_no" => texts(rows.iter().map(|row| Some(row.supply.anchor.number.as_ref()))),
@@ -124,9 +126,9 @@ impl Memory {
             "long_rx_flag" => texts(rows.iter().map(|row| Some(if visit(row).long_rx { "1" } else { "0" }))),
             "sp_dise_flag" => texts(rows.iter().map(|row| Some(if visit(row).chronic { "1" } else { "0" }))),
             "diag_codes" => texts(rows.iter().map(|row| joined(self.diagnosis_codes(row)))),
-            "disease_groups" => texts(rows.iter().map(|row| {
-                groups_text(snapshot, self.diagnosis_codes(row), row.supply.time.div_euclid(SECONDS_PER_DAY))
-            })),
+            "disease_groups" => {
+                texts(rows.iter().map(|row| groups_text(snapshot, self.diagnosis_codes(row), row.supply.time.div_euclid(SECONDS_PER_DAY))))
+            }
             "brdy" => Arc::new(rows.iter().map(|row| visit(row).birth_day).collect::<Date32Array>()),
             "age" => Arc::new(rows.iter().map(|row| age(visit(row).birth_day, row.supply.time)).collect::<Int32Array>()),
             "dscg_tkdrug_flag" => texts(rows.iter().map(|row| Some(if row.supply.discharge { "1" } else { "0" }))),

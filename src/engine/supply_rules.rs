@@ -63,8 +63,9 @@ impl Shard {
         laps: &mut Laps,
         tallies: &mut BTreeMap<String, RuleTally>,
     ) -> Vec<Record> {
-        let overlap_rules: Vec<usize> =
-            (0..engine.rules.rules.len()).filter(|place| matches!(engine.rules.rules[*place].doc.evaluate, EvaluateDoc::OverlappingSupply(_))).collect();
+        let overlap_rules: Vec<usize> = (0..engine.rules.rules.len())
+            .filter(|place| matches!(engine.rules.rules[*place].doc.evaluate, EvaluateDoc::OverlappingSupply(_)))
+            .collect();
         let row_rules = engine.rules.tables[SUPPLY_TABLE].as_ref().map(|table| table.rules.clone()).unwrap_or_default();
         if changed.supplies.is_empty() || (overlap_rules.is_empty() && row_rules.is_empty()) {
             return Vec::new();
@@ -118,7 +119,8 @@ impl Shard {
             let mut institution = None;
             for half in self.memory.supplies.of(*key) {
                 let event = self.memory.events.row(half.event);
-                concerns |= !overlap_rules.is_empty() && (half.circulated || *institution.get_or_insert(event.institution) != event.institution);
+                concerns |=
+                    !overlap_rules.is_empty() && (half.circulated || *institution.get_or_insert(event.institution) != event.institution);
                 if half.number >= changed.first_half {
                     entered += u64::from(clues_from.is_none_or(|from| event.event_time >= from.0));
                     let facts = self.items.at(ItemId(half.profile.item), half.time.div_euclid(SECONDS_PER_DAY));
@@ -151,7 +153,12 @@ impl Shard {
     }
 
     /// The supplies of the needed facts that have to be judged.
-    fn needed_supplies(&self, changed: &Changed, keys: &[SupplyKey], (row_rules, overlap_rules): (&[usize], &[usize])) -> Vec<SupplyRow<'_>> {
+    fn needed_supplies(
+        &self,
+        changed: &Changed,
+        keys: &[SupplyKey],
+        (row_rules, overlap_rules): (&[usize], &[usize]),
+    ) -> Vec<SupplyRow<'_>> {
         let mut rows: Vec<SupplyRow<'_>> = Vec::new();
         for key in keys {
             let all: Vec<SupplyRow<'_>> = self.memory.supplies_of(*key, &self.items, changed.first_half).collect();
@@ -219,7 +226,14 @@ impl Shard {
         };
         let column = |name: &str| self.memory.supply_column(name, rows, &engine.references, &self.items);
         let parents = UInt32Array::from(Vec::<u32>::new());
-        let view = Rows { header_rows: rows.len(), parents: &parents, column: &column, judged: &judged, enters: &|row| rows[row].fresh, in_force: &in_force };
+        let view = Rows {
+            header_rows: rows.len(),
+            parents: &parents,
+            column: &column,
+            judged: &judged,
+            enters: &|row| rows[row].fresh,
+            in_force: &in_force,
+        };
         rows::judge(&engine.rules, table, &view, laps, tallies)
     }
 
@@ -303,7 +317,8 @@ impl Shard {
             let row = rows.iter().find(|row| row.supply.anchor == supply.anchor);
             row.and_then(|row| self.items.at(row.item, supply.time.div_euclid(SECONDS_PER_DAY)).form_group)
         };
-        let code_name = |supply: &Supply<'_>| supply.halves.first().and_then(|half| self.memory.symbols.text(half.profile.name)).map(str::to_owned);
+        let code_name =
+            |supply: &Supply<'_>| supply.halves.first().and_then(|half| self.memory.symbols.text(half.profile.name)).map(str::to_owned);
         let excused = |later: &Supply<'_>| {
             let at = rows.iter().position(|row| row.supply.anchor == later.anchor).unwrap_or_default();
             rule.row.as_ref().and_then(|row| rows::excused(row, view.masks, view.start + at))
@@ -345,7 +360,10 @@ impl Shard {
     fn overlap_found(&self, members: &[&SupplyRow<'_>], surplus: i64, limits: &OverlapLimits, event_time: i64, carried: RowHit) -> Found {
         let last = members[members.len() - 1];
         let days = |units: i64| Scalar::Number(Decimal::new(i128::from(units), 4).trim_to(1));
-        let mut anchor = vec![self.persons.key(last.key.person).to_string(), self.memory.symbols.text(last.key.substance).unwrap_or_default().to_owned()];
+        let mut anchor = vec![
+            self.persons.key(last.key.person).to_string(),
+            self.memory.symbols.text(last.key.substance).unwrap_or_default().to_owned(),
+        ];
         anchor.extend(supply_anchor(self, members[0]));
         Found {
             clear: false,
@@ -370,7 +388,14 @@ impl Shard {
             let rows = std::slice::from_ref(row);
             let column = |name: &str| self.memory.supply_column(name, rows, &engine.references, &self.items);
             let parents = UInt32Array::from(Vec::<u32>::new());
-            let view = Rows { header_rows: 1, parents: &parents, column: &column, judged: &|_| true, enters: &|_| false, in_force: &|_, _, _| true };
+            let view = Rows {
+                header_rows: 1,
+                parents: &parents,
+                column: &column,
+                judged: &|_| true,
+                enters: &|_| false,
+                in_force: &|_, _, _| true,
+            };
             rows::carry(&engine.rules, table, &view, &mut hits);
         }
         let [hit] = hits;

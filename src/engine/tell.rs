@@ -1,5 +1,6 @@
 //! Turns hits and revisions into the records that are written.
 
+use crate::base::decimal::Decimal;
 use crate::base::ids::PersonKey;
 use crate::base::ids::ShardId;
 use crate::base::time::Civil;
@@ -17,7 +18,6 @@ use crate::clues::finding::Subject;
 use crate::clues::finding::Tested;
 use crate::clues::finding::Text;
 use crate::clues::finding::scene;
-use crate::base::decimal::Decimal;
 use crate::engine::Engine;
 use crate::engine::enrich::Batch;
 use crate::engine::rows::RowHit;
@@ -157,5 +157,8 @@ impl Teller<'_> {
 /// The gates and exemptions of a rule as they came out.
 pub fn tested(rule: &Rule, excuses: &[Option<bool>]) -> Vec<Tested> {
     let list = rule.row.as_ref().map(|row| row.excuses.as_slice()).unwrap_or_default();
-    list.iter().zip(excuses).map(|(excuse, holds)| Tested { id: excuse.id.clone(), label: Text::from(&excuse.title), holds: *holds }).collect()
+    list.iter()
+        .zip(excuses)
+        .map(|(excuse, holds)| Tested { id: excuse.id.clone(), label: Text::from(&excuse.title), holds: *holds })
+        .collect()
 }

@@ -45,12 +45,18 @@ pub fn word_record(rule: &Rule, word: Revision, sources: Vec<Place>, teller: &Te
             let same = |a: &Told, b: &Told| a.result == b.result && a.money.vola_amt == b.money.vola_amt;
             provenance.material = Some(!before.as_ref().zip(now.as_ref()).is_some_and(|(before, now)| same(before, now)));
             provenance.previous_amount = before.and_then(|told| amount(&told.money));
-            provenance.reason = Some(Text { zh: "新到达的数据改变了证据".to_owned(), en: "data that arrived since changed the evidence".to_owned() });
+            provenance.reason = Some(Text {
+                zh: "新到达的数据改变了证据".to_owned(),
+                en: "data that arrived since changed the evidence".to_owned(),
+            });
         }
         Change::Retracted => {
             tally.retracted += 1;
             provenance.previous_amount = now.as_ref().and_then(|told| amount(&told.money));
-            provenance.reason = Some(Text { zh: "新到达的数据使疑点不再成立".to_owned(), en: "data that arrived since explain the finding".to_owned() });
+            provenance.reason = Some(Text {
+                zh: "新到达的数据使疑点不再成立".to_owned(),
+                en: "data that arrived since explain the finding".to_owned(),
+            });
         }
     }
     let area = now.as_ref().and_then(|told| told.subject.area_of_care.clone()).unwrap_or_default();

@@ -166,7 +166,13 @@ fn in_reach(settings: &ContactSettings, contact: i64, time: Civil) -> bool {
 
 /// Whether something earlier, of another visit, may have been care in person
 /// for the disease: it shares the disease, or says nothing of any.
-fn may_have_contact(tables: ContactTables<'_>, settings: &ContactSettings, events: &[EventIdx], time: Civil, possible: &[EventIdx]) -> bool {
+fn may_have_contact(
+    tables: ContactTables<'_>,
+    settings: &ContactSettings,
+    events: &[EventIdx],
+    time: Civil,
+    possible: &[EventIdx],
+) -> bool {
     let visits: Vec<_> = events.iter().map(|event| anchor(tables, *event)).collect();
     possible.iter().any(|other| {
         !visits.contains(&anchor(tables, *other))

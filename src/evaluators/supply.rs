@@ -108,7 +108,11 @@ impl<'a> Tables<'a> {
 
 /// Joins all halves of one person and substance into supplies, in the order
 /// of their time and anchor. `pack` answers for a half's item at its time.
-pub fn join<'a>(tables: Tables<'a>, halves: impl Iterator<Item = Half<'a>>, pack: &dyn Fn(&Half<'a>) -> Option<Pack<'a>>) -> Vec<Supply<'a>> {
+pub fn join<'a>(
+    tables: Tables<'a>,
+    halves: impl Iterator<Item = Half<'a>>,
+    pack: &dyn Fn(&Half<'a>) -> Option<Pack<'a>>,
+) -> Vec<Supply<'a>> {
     let mut sorted: Vec<Half<'a>> = halves.collect();
     sorted.sort_by(|a, b| tables.order(a, b));
     let prescribed: Vec<Half<'a>> = sorted.iter().copied().filter(|half| half.prescribed).collect();

@@ -25,8 +25,7 @@ pub const HEADER: &[Column] = &[
 pub const NET: &str = "net_";
 
 /// `line.*` beside the fields of the line.
-pub const LINE: &[Column] =
-    &[col("net_cnt", Quantity, "净数量", "quantity after the refunds in the same message that name the line")];
+pub const LINE: &[Column] = &[col("net_cnt", Quantity, "净数量", "quantity after the refunds in the same message that name the line")];
 
 /// `line.*` where lines name the line that they refund.
 pub const REFUNDED: &[Column] = &[

@@ -151,9 +151,7 @@ impl Table {
 
     /// Schema of the whole table; a decoder that skips columns yields a projection.
     pub fn schema(&self) -> SchemaRef {
-        Arc::new(Schema::new(
-            self.columns.iter().map(|c| ArrowField::new(c.name, c.kind.arrow(), true)).collect::<Vec<_>>(),
-        ))
+        Arc::new(Schema::new(self.columns.iter().map(|c| ArrowField::new(c.name, c.kind.arrow(), true)).collect::<Vec<_>>()))
     }
 }
 
@@ -235,7 +233,9 @@ mod tests {
 
     #[test]
     fn camel_case_matches_the_national_spelling() {
-        for (snake, camel) in [("hosp_rxno", "hospRxno"), ("biz_type_code", "bizTypeCode"), ("sin_dosunt", "sinDosunt"), ("psn_no", "psnNo")] {
+        for (snake, camel) in
+            [("hosp_rxno", "hospRxno"), ("biz_type_code", "bizTypeCode"), ("sin_dosunt", "sinDosunt"), ("psn_no", "psnNo")]
+        {
             assert_eq!(camel_case(snake), camel);
         }
     }

@@ -25,7 +25,11 @@ pub static PRESCRIPTION: EventType = EventType {
     header: Table { name: "header", columns: HEADER },
     blocks: &["data", "rxinfo", "mdtrtinfo"],
     children: &[
-        Child { table: Table { name: "rxdrugdetail", columns: LINE }, lists: &["rxdrugdetail", "rx_drug_detail", "rxDrugDetail"], key: None },
+        Child {
+            table: Table { name: "rxdrugdetail", columns: LINE },
+            lists: &["rxdrugdetail", "rx_drug_detail", "rxDrugDetail"],
+            key: None,
+        },
         Child { table: Table { name: "diseinfo", columns: DIAGNOSIS }, lists: &["diseinfo"], key: None },
     ],
     business_id: &["fixmedins_code", "hosp_rxno"],

@@ -47,11 +47,8 @@ pub fn json_schema(event: &EventType) -> String {
 }
 
 fn table_schema(event: &EventType, table: &Table) -> Value {
-    let properties: Map<String, Value> = table
-        .columns
-        .iter()
-        .map(|column| (column.name.to_owned(), column_schema(column, is_required(event, table, column))))
-        .collect();
+    let properties: Map<String, Value> =
+        table.columns.iter().map(|column| (column.name.to_owned(), column_schema(column, is_required(event, table, column)))).collect();
     json!({ "type": "object", "properties": properties })
 }
 
@@ -154,9 +151,7 @@ pub fn columns_page() -> String {
 }
 
 fn write_table(page: &mut String, columns: &[Column]) {
-    page.push_str(
-        "| column | kind | 中文 | meaning | sensitivity | also accepted |\n| --- | --- | --- | --- | --- | --- |\n",
-    );
+    page.push_str("| column | kind | 中文 | meaning | sensitivity | also accepted |\n| --- | --- | --- | --- | --- | --- |\n");
     for column in columns {
         let also: Vec<String> = column.aliases.iter().map(|alias| format!("`{alias}`")).collect();
         let _ = writeln!(

@@ -208,9 +208,7 @@ impl ProgramBuilder {
         if rest.is_empty() {
             return Some(*first);
         }
-        let words = rest.iter().fold(self.nodes[*first].expr.clone(), |words, part| {
-            joined(words, op, self.nodes[*part].expr.clone())
-        });
+        let words = rest.iter().fold(self.nodes[*first].expr.clone(), |words, part| joined(words, op, self.nodes[*part].expr.clone()));
         let node = if op == Operator::And { Op::All(parts.clone()) } else { Op::Any(parts.clone()) };
         Some(self.push_typed(node, parts, words, DataType::Boolean))
     }

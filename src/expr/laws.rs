@@ -87,20 +87,17 @@ const HOSTILE: &[&str] = &[
     "length(header.diag_codes) + strpos(header.diag_codes, ';')",
 ];
 
-const HOSTILE_TEXTS: &[&str] = &[
-    "", "1", "2", "12", ";", ";I10;C50.1;", "XG04CAA", "510722", "99999999999", "-1", "1e9", "month", "'", "痛;", "2024-01-01",
-];
+const HOSTILE_TEXTS: &[&str] =
+    &["", "1", "2", "12", ";", ";I10;C50.1;", "XG04CAA", "510722", "99999999999", "-1", "1e9", "month", "'", "痛;", "2024-01-01"];
 
 /// One row: the header's cells and the line's, in the order of the columns.
 type Row = (Option<String>, Option<String>, Option<bool>, Option<i32>, Option<i64>, Option<i128>);
 
 fn hostile_row() -> impl Strategy<Value = Row> {
-    let text = prop_oneof![
-        Just(None),
-        prop::sample::select(HOSTILE_TEXTS).prop_map(|text| Some(text.to_owned())),
-        ".{0,5}".prop_map(Some),
-    ];
-    let whole = prop_oneof![Just(None), prop::sample::select(vec![i32::MIN, -1, 0, 1, 3, i32::MAX]).prop_map(Some), any::<i32>().prop_map(Some)];
+    let text =
+        prop_oneof![Just(None), prop::sample::select(HOSTILE_TEXTS).prop_map(|text| Some(text.to_owned())), ".{0,5}".prop_map(Some),];
+    let whole =
+        prop_oneof![Just(None), prop::sample::select(vec![i32::MIN, -1, 0, 1, 3, i32::MAX]).prop_map(Some), any::<i32>().prop_map(Some)];
     let time = prop_oneof![
         Just(None),
         prop::sample::select(vec![i64::MIN, -1, 0, 86_399, 253_402_300_799, 1_772_699_400, i64::MAX]).prop_map(Some),
@@ -128,7 +125,9 @@ fn column(rows: &[Row], data_type: &DataType, turn: usize) -> ArrayRef {
     let at = |row: usize| &rows[(row + turn) % rows.len()];
     let all = 0..rows.len();
     match data_type {
-        DataType::Utf8 => Arc::new(all.map(|row| if turn % 2 == 0 { at(row).0.clone() } else { at(row).1.clone() }).collect::<StringArray>()),
+        DataType::Utf8 => {
+            Arc::new(all.map(|row| if turn % 2 == 0 { at(row).0.clone() } else { at(row).1.clone() }).collect::<StringArray>())
+        }
         DataType::Boolean => Arc::new(all.map(|row| at(row).2).collect::<BooleanArray>()),
         DataType::Int32 => Arc::new(all.map(|row| at(row).3).collect::<Int32Array>()),
         DataType::Date32 => Arc::new(all.map(|row| at(row).3).collect::<Date32Array>()),
@@ -182,7 +181,8 @@ impl Batch {
 
     fn one_line(&self, program: &Program, line: usize) -> (Vec<ArrayRef>, UInt32Array) {
         let header = self.parents.value(line) as usize;
-        let cut = |(def, array): (&super::columns::ColumnDef, &ArrayRef)| array.slice(if def.grain == Grain::Header { header } else { line }, 1);
+        let cut =
+            |(def, array): (&super::columns::ColumnDef, &ArrayRef)| array.slice(if def.grain == Grain::Header { header } else { line }, 1);
         (program.columns().iter().zip(&self.columns).map(cut).collect(), UInt32Array::from(vec![0]))
     }
 }

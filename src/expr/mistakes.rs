@@ -7,7 +7,8 @@ use super::testing::refused;
 #[track_caller]
 fn check(sql: &str, expect: &[(&str, &str, &str)]) {
     let errors = refused(sql);
-    let told: Vec<String> = errors.iter().map(|error| format!("[{}] {} / {:?}", &sql[error.span.clone()], error.message, error.help)).collect();
+    let told: Vec<String> =
+        errors.iter().map(|error| format!("[{}] {} / {:?}", &sql[error.span.clone()], error.message, error.help)).collect();
     let fits = |(error, (marked, message, help)): (&ExprError, &(&str, &str, &str))| {
         let plain = error.message.starts_with(|ch: char| !ch.is_uppercase()) && !error.message.ends_with('.');
         let helps = error.help.as_deref().unwrap_or_default().contains(help);
@@ -61,12 +62,18 @@ fn types_must_meet() {
     check("line.cnt + header.gend > 1", &[("line.cnt + header.gend", "a number and a text", "CAST")]);
     check("header.setl_time - header.brdy > 1", &[("header.setl_time - header.brdy", "a time and a date", "days_between")]);
     check("header.brdy + 7 > '2020-01-01'", &[("header.brdy + 7", "a date and a number", "INTERVAL")]);
-    check("header.setl_time > '2026-13-01'", &[("header.setl_time > '2026-13-01'", "'2026-13-01' is no date or time", "Write '2024-07-01'")]);
+    check(
+        "header.setl_time > '2026-13-01'",
+        &[("header.setl_time > '2026-13-01'", "'2026-13-01' is no date or time", "Write '2024-07-01'")],
+    );
     check("header.setl_time > date 'soon'", &[("'soon'", "'soon' is no date", "")]);
     check("line.cnt > cast('abc' as int)", &[("'abc'", "cannot become", "")]);
     check("line.cnt like '1%'", &[("line.cnt like '1%'", "`like` compares texts", "")]);
     check("case when line.cnt then 1 end > 0", &[("case when line.cnt then 1 end", "expected a condition", "")]);
-    check("age_on(header.gend, header.setl_time) > 1", &[("age_on(header.gend, header.setl_time)", "age_on takes dates or times, found a text", "")]);
+    check(
+        "age_on(header.gend, header.setl_time) > 1",
+        &[("age_on(header.gend, header.setl_time)", "age_on takes dates or times, found a text", "")],
+    );
     check("line.cnt ~ '1'", &[("line.cnt ~ '1'", "operator `~` cannot be used", "")]);
     check(
         "header.gend = 1 and line.cnt > 'x' and line.cnt > 0",

@@ -29,9 +29,35 @@ use super::source::Source;
 /// Functions of the library that rules may use: immutable, exact, and bounded
 /// in what they allocate. `repeat` or `lpad` could ask for gigabytes.
 const LIBRARY: &[&str] = &[
-    "abs", "btrim", "ceil", "character_length", "coalesce", "concat", "concat_ws", "contains", "date_part", "date_trunc", "ends_with",
-    "floor", "greatest", "least", "left", "lower", "ltrim", "nullif", "nvl", "replace", "right", "round", "rtrim", "split_part",
-    "starts_with", "strpos", "substr", "trunc", "upper",
+    "abs",
+    "btrim",
+    "ceil",
+    "character_length",
+    "coalesce",
+    "concat",
+    "concat_ws",
+    "contains",
+    "date_part",
+    "date_trunc",
+    "ends_with",
+    "floor",
+    "greatest",
+    "least",
+    "left",
+    "lower",
+    "ltrim",
+    "nullif",
+    "nvl",
+    "replace",
+    "right",
+    "round",
+    "rtrim",
+    "split_part",
+    "starts_with",
+    "strpos",
+    "substr",
+    "trunc",
+    "upper",
 ];
 const AGGREGATES: &[&str] = &["array_agg", "avg", "count", "max", "mean", "median", "min", "stddev", "string_agg", "sum", "var"];
 
@@ -132,7 +158,12 @@ impl Checker<'_> {
             Sql::IsUnknown(_) | Sql::IsNotUnknown(_) | Sql::IsDistinctFrom(..) | Sql::IsNotDistinctFrom(..) => Ok(()),
             Sql::InList { .. } | Sql::Between { .. } | Sql::BinaryOp { .. } | Sql::UnaryOp { .. } | Sql::Nested(_) => Ok(()),
             Sql::Like { any: false, .. } | Sql::ILike { any: false, .. } | Sql::Value(_) | Sql::Case { .. } | Sql::Interval(_) => Ok(()),
-            Sql::Extract { .. } | Sql::Ceil { .. } | Sql::Floor { .. } | Sql::Position { .. } | Sql::Substring { .. } | Sql::Trim { .. } => Ok(()),
+            Sql::Extract { .. }
+            | Sql::Ceil { .. }
+            | Sql::Floor { .. }
+            | Sql::Position { .. }
+            | Sql::Substring { .. }
+            | Sql::Trim { .. } => Ok(()),
             other => Err(Mistake::new(format!("`{other}` cannot be used in a rule"))),
         }
     }
@@ -195,7 +226,9 @@ fn look_at_call(call: &SqlFunction) -> Result<(), Mistake> {
         return Ok(());
     }
     if AGGREGATES.contains(&name.as_str()) {
-        return Err(Mistake::new(format!("aggregate `{name}` in a rule")).help("Rules see one row; use least or greatest for the values of a row."));
+        return Err(
+            Mistake::new(format!("aggregate `{name}` in a rule")).help("Rules see one row; use least or greatest for the values of a row.")
+        );
     }
     let library = datafusion_functions::all_default_functions();
     let known = library.iter().find(|function| function.name() == name || function.aliases().contains(&name));
@@ -219,7 +252,12 @@ fn look_at_call(call: &SqlFunction) -> Result<(), Mistake> {
 fn look_at_type(data_type: &SqlType) -> Result<(), Mistake> {
     match data_type {
         SqlType::Boolean | SqlType::Bool | SqlType::Int(None) | SqlType::Integer(None) | SqlType::BigInt(None) => Ok(()),
-        SqlType::Decimal(_) | SqlType::Numeric(_) | SqlType::Varchar(None) | SqlType::Text | SqlType::Date | SqlType::Timestamp(None, _) => Ok(()),
+        SqlType::Decimal(_)
+        | SqlType::Numeric(_)
+        | SqlType::Varchar(None)
+        | SqlType::Text
+        | SqlType::Date
+        | SqlType::Timestamp(None, _) => Ok(()),
         SqlType::Real | SqlType::Float(_) | SqlType::Double(_) | SqlType::DoublePrecision => {
             Err(Mistake::new(format!("type {data_type} is not exact")).help("Use DECIMAL(p, s)."))
         }

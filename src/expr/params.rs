@@ -74,7 +74,9 @@ impl Param {
         let precision = u8::try_from(digits.max(usize::from(scale) + 1)).ok().filter(|precision| *precision <= 38)?;
         let literal = |value: &ParamValue| match value {
             ParamValue::Text(text) => Some(ScalarValue::Utf8(Some(text.clone()))),
-            ParamValue::Number { unscaled, .. } if scale == 0 => i64::try_from(*unscaled).ok().map(|number| ScalarValue::Int64(Some(number))),
+            ParamValue::Number { unscaled, .. } if scale == 0 => {
+                i64::try_from(*unscaled).ok().map(|number| ScalarValue::Int64(Some(number)))
+            }
             number => rescaled(number).map(|number| ScalarValue::Decimal128(Some(number), precision, i8::try_from(scale).unwrap_or(0))),
         };
         let mut areas = Vec::with_capacity(self.by_area.len());

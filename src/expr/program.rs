@@ -89,7 +89,8 @@ impl Program {
     /// outputs are made of; a node of several users is split evenly. Adds up
     /// to 1, if anybody uses anything.
     pub fn shares(&self, users: &[Vec<OutputId>]) -> Vec<f64> {
-        let nodes = |outputs: &Vec<OutputId>| outputs.iter().flat_map(|output| self.below(self.outputs[output.0])).collect::<BTreeSet<NodeId>>();
+        let nodes =
+            |outputs: &Vec<OutputId>| outputs.iter().flat_map(|output| self.below(self.outputs[output.0])).collect::<BTreeSet<NodeId>>();
         let used: Vec<BTreeSet<NodeId>> = users.iter().map(nodes).collect();
         let mut count = vec![0_u32; self.nodes.len()];
         used.iter().flatten().for_each(|node| count[*node] += 1);
@@ -124,10 +125,15 @@ impl Program {
             Grain::Line if is_line => (row, 1),
             Grain::Line => (0, 0),
         };
-        let columns: Vec<ArrayRef> = self.columns.iter().zip(input.columns).map(|(column, array)| {
-            let (offset, length) = at(column);
-            array.slice(offset, length)
-        }).collect();
+        let columns: Vec<ArrayRef> = self
+            .columns
+            .iter()
+            .zip(input.columns)
+            .map(|(column, array)| {
+                let (offset, length) = at(column);
+                array.slice(offset, length)
+            })
+            .collect();
         let parents = UInt32Array::from(if is_line { vec![0] } else { Vec::new() });
         let one_row = Input { columns: &columns, header_rows: 1, parents: &parents };
         let mut run = Run::new(self, &one_row);

@@ -148,7 +148,9 @@ fn wanted(expr: Expr, want: Want, schema: &DFSchema) -> Result<(Expr, DataType),
         (Want::Decimal, Class::Number | Class::Nothing) => DataType::Decimal128(20, 0),
         (Want::Number, Class::Nothing) => DataType::Int64,
         (Want::Any, Class::Text) => DataType::Utf8,
-        (Want::Number, Class::Number) | (Want::Any, Class::Nothing | Class::Condition | Class::Number | Class::Day | Class::Time) => found.clone(),
+        (Want::Number, Class::Number) | (Want::Any, Class::Nothing | Class::Condition | Class::Number | Class::Day | Class::Time) => {
+            found.clone()
+        }
         (Want::Boolean, _) => return Err(Mistake::new(format!("expected a condition, this is {class}"))),
         (Want::Text, _) => return Err(Mistake::new(format!("expected a text, this is {class}"))),
         (Want::Decimal | Want::Number, _) => return Err(Mistake::new(format!("expected a number, this is {class}"))),
@@ -200,11 +202,14 @@ impl Scope {
         let expr = planner.sql_to_expr(tree, schema, &mut PlannerContext::new())?;
         let expr = expr.transform_up(|node| Ok(self.fill_in(node)))?.data;
         let expr = types::settle(expr, schema)?;
-        let context = SimplifyContext::builder().with_schema(Arc::clone(&self.schema)).with_config_options(Arc::clone(&provider.options)).build();
+        let context =
+            SimplifyContext::builder().with_schema(Arc::clone(&self.schema)).with_config_options(Arc::clone(&provider.options)).build();
         let expr = ExprSimplifier::new(context.clone()).coerce(expr, schema)?;
         let expr = expr.transform_up(|node| unfold(node, &context))?.data;
         match Class::of(&expr.get_type(schema)?) {
-            Class::Inexact => Err(Mistake::new(format!("`{}` is not exact", text::sql(&expr))).help("Rules compute in integers and decimals.")),
+            Class::Inexact => {
+                Err(Mistake::new(format!("`{}` is not exact", text::sql(&expr))).help("Rules compute in integers and decimals."))
+            }
             _ => Ok(expr),
         }
     }

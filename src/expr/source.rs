@@ -109,7 +109,8 @@ impl Source<'_> {
         let start = place.map(|place| self.offset(place)).or_else(|| near.map(|near| self.span(near).start)).unwrap_or(self.text.len());
         let one = self.text[start..].chars().next().map_or(start, |ch| start + ch.len_utf8());
         let end = near.map(|near| self.span(near)).filter(|near| near.start == start).map_or(one, |near| near.end.max(one));
-        let mut words = words.replacen("Expected: ", "expected ", 1).replacen("found: EOF", "found the end", 1).replacen("found: ", "found ", 1);
+        let mut words =
+            words.replacen("Expected: ", "expected ", 1).replacen("found: EOF", "found the end", 1).replacen("found: ", "found ", 1);
         if let Some(first) = words.get(..1) {
             let lower = first.to_ascii_lowercase();
             words.replace_range(..1, &lower);

@@ -12,10 +12,8 @@ use datafusion_expr::TryCast;
 
 use super::types::Class;
 
-const FORMAT: FormatOptions<'static> = FormatOptions::new()
-    .with_null("NULL")
-    .with_display_error(true)
-    .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S"));
+const FORMAT: FormatOptions<'static> =
+    FormatOptions::new().with_null("NULL").with_display_error(true).with_timestamp_format(Some("%Y-%m-%d %H:%M:%S"));
 
 /// The value of one row.
 pub(super) fn value(array: &dyn Array, row: usize) -> String {

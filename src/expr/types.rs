@@ -93,8 +93,12 @@ fn settle_node(node: Expr, schema: &DFSchema) -> Result<Expr> {
             condition(&inner, schema)?;
             Ok(Expr::Not(inner))
         }
-        Expr::IsTrue(ref inner) | Expr::IsFalse(ref inner) | Expr::IsUnknown(ref inner) | Expr::IsNotTrue(ref inner)
-        | Expr::IsNotFalse(ref inner) | Expr::IsNotUnknown(ref inner) => {
+        Expr::IsTrue(ref inner)
+        | Expr::IsFalse(ref inner)
+        | Expr::IsUnknown(ref inner)
+        | Expr::IsNotTrue(ref inner)
+        | Expr::IsNotFalse(ref inner)
+        | Expr::IsNotUnknown(ref inner) => {
             condition(inner, schema)?;
             Ok(node)
         }
@@ -153,8 +157,14 @@ fn settle_binary(mut left: Expr, op: Operator, mut right: Expr, schema: &DFSchem
             condition(&left, schema)?;
             condition(&right, schema)?;
         }
-        Operator::Eq | Operator::NotEq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq
-        | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom => align(&mut [&mut left, &mut right], schema)?,
+        Operator::Eq
+        | Operator::NotEq
+        | Operator::Lt
+        | Operator::LtEq
+        | Operator::Gt
+        | Operator::GtEq
+        | Operator::IsDistinctFrom
+        | Operator::IsNotDistinctFrom => align(&mut [&mut left, &mut right], schema)?,
         Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo => {
             arithmetic(&left, op, &right, schema)?;
         }

@@ -89,11 +89,7 @@ impl Drop for Server {
 }
 
 async fn serve(listener: tokio::net::TcpListener, told: Told, stopped: oneshot::Receiver<()>) {
-    let app = Router::new()
-        .route("/metrics", get(metrics))
-        .route("/livez", get(livez))
-        .route("/readyz", get(readyz))
-        .with_state(told);
+    let app = Router::new().route("/metrics", get(metrics)).route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(told);
     let (drain, draining) = oneshot::channel::<()>();
     let server = axum::serve(listener, app).with_graceful_shutdown(async {
         let _ = draining.await;

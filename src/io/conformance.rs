@@ -75,10 +75,7 @@ pub fn check_group<B: GroupBench>(mut fresh: impl FnMut() -> B) {
 type Seen = Vec<(i64, Vec<u8>)>;
 
 fn seen(messages: &dyn Messages) -> Seen {
-    (0..messages.len())
-        .map(|idx| messages.get(idx))
-        .map(|message| (message.offset, message.value.unwrap_or_default().to_vec()))
-        .collect()
+    (0..messages.len()).map(|idx| messages.get(idx)).map(|message| (message.offset, message.value.unwrap_or_default().to_vec())).collect()
 }
 
 fn values(seen: &Seen) -> Vec<String> {
@@ -116,11 +113,8 @@ fn recover(log: &mut impl Log, shards: &[ShardId]) {
     for shard in shards {
         let committed = ok(log.committed(*shard));
         assert_eq!(committed.len(), INPUTS);
-        let offsets: Vec<i64> = committed
-            .iter()
-            .enumerate()
-            .map(|(input, offset)| offset.unwrap_or_else(|| ok(log.beginning(*shard, input))))
-            .collect();
+        let offsets: Vec<i64> =
+            committed.iter().enumerate().map(|(input, offset)| offset.unwrap_or_else(|| ok(log.beginning(*shard, input)))).collect();
         ok(log.seek(*shard, &offsets));
     }
 }

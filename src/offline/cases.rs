@@ -117,7 +117,8 @@ struct Seen {
 impl Seen {
     fn note(&mut self, rule: &RuleDoc, effects: &Effects) {
         for record in &effects.records {
-            let header = |name: &str| record.headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.clone()).unwrap_or_default();
+            let header =
+                |name: &str| record.headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.clone()).unwrap_or_default();
             if header("rule") == rule.id {
                 let word = Word { status: header("status"), grade: header("grade"), money: vola_amt(record.value.as_deref()) };
                 self.clues.insert(record.key.clone().unwrap_or_default(), word);
@@ -224,7 +225,8 @@ fn message(event: &CaseEvent, input: InputId, idx: usize) -> String {
         Json::Map(line)
     });
     let lines: Vec<Json> = lines.collect();
-    let default_diagnoses = vec![vec![("diag_type".to_owned(), text("1")), ("maindiag_flag".to_owned(), text("1")), ("diag_code".to_owned(), text("J06.9"))]];
+    let default_diagnoses =
+        vec![vec![("diag_type".to_owned(), text("1")), ("maindiag_flag".to_owned(), text("1")), ("diag_code".to_owned(), text("J06.9"))]];
     let diagnoses = event.diagnoses.clone().unwrap_or(default_diagnoses).into_iter().map(Json::Map).collect();
     header.push((kind.lines().lists[0].to_owned(), Json::List(lines)));
     header.push(("diseinfo".to_owned(), Json::List(diagnoses)));

@@ -39,8 +39,7 @@ impl CodeKind {
 }
 
 /// Kinds that a claim line may carry.
-pub const ITEM_KINDS: &[CodeKind] =
-    &[CodeKind::WesternDrug, CodeKind::PatentMedicine, CodeKind::Consumable, CodeKind::Service];
+pub const ITEM_KINDS: &[CodeKind] = &[CodeKind::WesternDrug, CodeKind::PatentMedicine, CodeKind::Consumable, CodeKind::Service];
 pub const DRUG_KINDS: &[CodeKind] = &[CodeKind::WesternDrug, CodeKind::PatentMedicine];
 
 /// The kind whose whole pattern `code` fits.

@@ -10,8 +10,19 @@ use crate::reference::validity::Dated;
 use crate::reference::validity::Keys;
 
 pub const COLUMNS: &[&str] = &[
-    "med_list_codg", "generic_name", "dosage_form", "form_group", "spec", "min_prepunt", "min_pacunt", "min_pac_cnt", "convrat", "each_dos",
-    "substance", "valid_from", "valid_to",
+    "med_list_codg",
+    "generic_name",
+    "dosage_form",
+    "form_group",
+    "spec",
+    "min_prepunt",
+    "min_pacunt",
+    "min_pac_cnt",
+    "convrat",
+    "each_dos",
+    "substance",
+    "valid_from",
+    "valid_to",
 ];
 
 /// Forms as far as legal limits on quantity tell them apart.

@@ -29,8 +29,12 @@ pub enum PointKind {
     OnlineItem,
 }
 
-const KIND_WORDS: &[(&str, PointKind)] =
-    &[("sex", PointKind::Sex), ("child", PointKind::Child), ("delivery_fee", PointKind::DeliveryFee), ("online_item", PointKind::OnlineItem)];
+const KIND_WORDS: &[(&str, PointKind)] = &[
+    ("sex", PointKind::Sex),
+    ("child", PointKind::Child),
+    ("delivery_fee", PointKind::DeliveryFee),
+    ("online_item", PointKind::OnlineItem),
+];
 
 /// What the lists say about one code: the kind, the value (0 without one) and
 /// the days, the more exact entry of a kind first.

@@ -56,7 +56,8 @@ pub fn read(source: &Arc<SourceText>, diagnostics: &mut Vec<Diagnostic>) -> Mani
             ("tables", Some(item), _) => match table_entry(item, span.clone()) {
                 Some(table) => manifest.tables.push(table),
                 None => diagnostics.push(
-                    Diagnostic::new(source, span, format!("not a table entry: `{item}`")).help("Write `- { table: NAME, file: FILE.csv }`."),
+                    Diagnostic::new(source, span, format!("not a table entry: `{item}`"))
+                        .help("Write `- { table: NAME, file: FILE.csv }`."),
                 ),
             },
             (_, None, Some(("name", value))) if top_level => manifest.name = scalar(value),

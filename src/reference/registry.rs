@@ -10,9 +10,8 @@ use crate::reference::validity::Dated;
 use crate::reference::validity::Keys;
 use crate::reference::validity::as_of;
 
-pub const COLUMNS: &[&str] = &[
-    "fixmedins_code", "name", "kind", "level", "area", "nature", "host_code", "fstdiag_usable", "authno_fed", "valid_from", "valid_to",
-];
+pub const COLUMNS: &[&str] =
+    &["fixmedins_code", "name", "kind", "level", "area", "nature", "host_code", "fstdiag_usable", "authno_fed", "valid_from", "valid_to"];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Institution {

@@ -80,7 +80,8 @@ impl Sheet {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
-                    diagnostics.push(Diagnostic::new(&source, 0..0, format!("not CSV: {error}")).help("Quote cells that hold commas or quotes."));
+                    diagnostics
+                        .push(Diagnostic::new(&source, 0..0, format!("not CSV: {error}")).help("Quote cells that hold commas or quotes."));
                     return None;
                 }
             }

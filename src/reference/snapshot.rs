@@ -145,7 +145,9 @@ fn read_folder(folder: &Folder, sheets: &mut BTreeMap<&str, Vec<Sheet>>, diagnos
         };
         let Some(bytes) = folder.file(&entry.file) else {
             let message = format!("file `{}` is not in the folder", entry.file);
-            diagnostics.push(Diagnostic::new(&source, entry.span.clone(), message).help("Only .csv and .parquet files of the folder itself are read."));
+            diagnostics.push(
+                Diagnostic::new(&source, entry.span.clone(), message).help("Only .csv and .parquet files of the folder itself are read."),
+            );
             continue;
         };
         if let Some(sheet) = Sheet::read(&folder.display(&entry.file), bytes, columns, diagnostics) {
@@ -219,24 +221,24 @@ pub(in crate::reference) mod tests {
     fn every_mistake_has_its_place() {
         let ceilings = |rows: &str, expect: &[(usize, &str)]| check("ceilings", &format!("{CEILINGS}{rows}"), expect);
         ceilings(&format!("{CODE},,,1.5,2026-01-01,,x\n"), &[]);
-        ceilings(&format!("{CODE},,,1.5,2026-02-30,,x\n{CODE},,,1.5,2026-1-1,,x\n"), &[
-            (2, "`2026-02-30` is not a day"),
-            (3, "`2026-1-1` is not a day"),
-        ]);
+        ceilings(
+            &format!("{CODE},,,1.5,2026-02-30,,x\n{CODE},,,1.5,2026-1-1,,x\n"),
+            &[(2, "`2026-02-30` is not a day"), (3, "`2026-1-1` is not a day")],
+        );
         ceilings(&format!("{CODE},,,1.5,2026-01-01,2026-01-01,x\n"), &[(2, "valid_to is not after valid_from")]);
-        ceilings(&format!("{CODE},,,1.5,2026-01-01,2026-03-01,x\n{CODE},,,2,2026-02-28,,x\n"), &[(
-            3,
-            "duplicate key `XA10BAE006A001010199901  -` with overlapping dates",
-        )]);
+        ceilings(
+            &format!("{CODE},,,1.5,2026-01-01,2026-03-01,x\n{CODE},,,2,2026-02-28,,x\n"),
+            &[(3, "duplicate key `XA10BAE006A001010199901  -` with overlapping dates")],
+        );
         ceilings(&format!("{CODE},,,1.5,2026-01-01,2026-03-01,x\n{CODE},,,2,2026-03-01,,x\n"), &[]);
         ceilings("XA10,,,1.5,2026-01-01,,x\n", &[(2, "`XA10` is no national code")]);
         ceilings(&format!("{CODE},,,1元,2026-01-01,,x\n"), &[(2, "`1元` is not a number of this kind")]);
         ceilings(&format!("{CODE},,,1.5,2026-01-01,x\n"), &[(2, "6 cells in a row of 7")]);
-        check("ceilings", "med_list_codg,area,ceiling,valid_from,valid_to,remark\n", &[
-            (1, "unknown column `remark`"),
-            (1, "missing column `level`"),
-            (1, "missing column `source`"),
-        ]);
+        check(
+            "ceilings",
+            "med_list_codg,area,ceiling,valid_from,valid_to,remark\n",
+            &[(1, "unknown column `remark`"), (1, "missing column `level`"), (1, "missing column `source`")],
+        );
         check("celings", CEILINGS, &[(4, "unknown table `celings`")]);
         check("ceilings", "", &[(1, "no header row")]);
     }
@@ -248,23 +250,25 @@ pub(in crate::reference) mod tests {
         special(",吗啡,,NARCO,single,,2013-11-11,,x,0\n", &[(2, "unknown class `NARCO`")]);
         special("XN0,吗啡,,NARC,single,,2013-11-11,,x,0\n", &[(2, "neither or both of code_prefix and generic_name")]);
         special("N02AB,,,NARC,single,,2013-11-11,,x,0\n", &[(2, "`N02AB` starts no drug code")]);
-        special("XN02AXD131,,,PSY1,single,,2013-11-11,,x,0\nXN02AXD131V,,,PSY1,single,,2015-01-01,,x,0\n", &[(
-            3,
-            "prefix `XN02AXD131V` says the same as `XN02AXD131`",
-        )]);
+        special(
+            "XN02AXD131,,,PSY1,single,,2013-11-11,,x,0\nXN02AXD131V,,,PSY1,single,,2015-01-01,,x,0\n",
+            &[(3, "prefix `XN02AXD131V` says the same as `XN02AXD131`")],
+        );
         // 盐酸吗啡 is 吗啡.
-        special(",吗啡,,NARC,single,,2013-11-11,,x,0\n,盐酸吗啡,,NARC,single,,2015-01-01,,x,0\n", &[(
-            3,
-            "duplicate key `吗啡 ` with overlapping dates",
-        )]);
-        check("knowledge_points", "kind,code,value,name,valid_from,valid_to,source\nsex,XG04BEX006*,3,x,2025-05-26,,x\n", &[(
-            2,
-            "unknown value `3`",
-        )]);
-        check("knowledge_points", "kind,code,value,name,valid_from,valid_to,source\nsexes,XG04BEX006*,1,x,2025-05-26,,x\n", &[(
-            2,
-            "unknown kind `sexes`",
-        )]);
+        special(
+            ",吗啡,,NARC,single,,2013-11-11,,x,0\n,盐酸吗啡,,NARC,single,,2015-01-01,,x,0\n",
+            &[(3, "duplicate key `吗啡 ` with overlapping dates")],
+        );
+        check(
+            "knowledge_points",
+            "kind,code,value,name,valid_from,valid_to,source\nsex,XG04BEX006*,3,x,2025-05-26,,x\n",
+            &[(2, "unknown value `3`")],
+        );
+        check(
+            "knowledge_points",
+            "kind,code,value,name,valid_from,valid_to,source\nsexes,XG04BEX006*,1,x,2025-05-26,,x\n",
+            &[(2, "unknown kind `sexes`")],
+        );
     }
 
     #[test]
@@ -282,7 +286,9 @@ pub(in crate::reference) mod tests {
         let load = |content: &str| Snapshot::load(&[folder("ceilings", "t.csv", content.as_bytes())]).unwrap().digest();
         let row = format!("{CODE},,,1.5,2026-01-01,2026-02-01,x\n{CODE},,,2,2026-02-01,,x\n");
         let same = format!("{CODE},,,2,2026-02-01,,x\n\"{CODE}\",,,1.5,2026-01-01,2026-02-01,x\n");
-        let other_order = format!("source,valid_to,valid_from,ceiling,level,area,med_list_codg\r\nx,2026-02-01,2026-01-01,1.5,,,{CODE}\r\nx,,2026-02-01,2,,,{CODE}\r\n");
+        let other_order = format!(
+            "source,valid_to,valid_from,ceiling,level,area,med_list_codg\r\nx,2026-02-01,2026-01-01,1.5,,,{CODE}\r\nx,,2026-02-01,2,,,{CODE}\r\n"
+        );
         let first = load(&format!("{CEILINGS}{row}"));
         assert_eq!(first, load(&format!("\u{feff}{CEILINGS}{same}")));
         assert_eq!(first, load(&other_order));

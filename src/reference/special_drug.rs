@@ -23,7 +23,16 @@ use crate::reference::validity::Place;
 use crate::reference::validity::Validity;
 
 pub const COLUMNS: &[&str] = &[
-    "code_prefix", "generic_name", "dosage_form", "class", "single_or_compound", "strength_max_mg", "valid_from", "valid_to", "source", "verified",
+    "code_prefix",
+    "generic_name",
+    "dosage_form",
+    "class",
+    "single_or_compound",
+    "strength_max_mg",
+    "valid_from",
+    "valid_to",
+    "source",
+    "verified",
 ];
 
 /// Class of special management. `NotSpecial` is a statement, not a gap.
@@ -172,7 +181,9 @@ fn entry_key<'a>(row: Row<'a>, diagnostics: &mut Vec<Diagnostic>) -> Option<(Ent
 fn by_form(entries: &[NameEntry], form: Option<DosageForm>) -> Classes {
     let general: Vec<&NameEntry> = entries.iter().filter(|entry| entry.form.is_none()).collect();
     let mut classes: Classes = match form {
-        Some(form) => entries.iter().filter(|entry| entry.form == Some(form)).map(|entry| Dated::new(entry.validity, Some(entry.class))).collect(),
+        Some(form) => {
+            entries.iter().filter(|entry| entry.form == Some(form)).map(|entry| Dated::new(entry.validity, Some(entry.class))).collect()
+        }
         None => entries
             .iter()
             .filter_map(|entry| match entry.form? {
@@ -250,8 +261,23 @@ mod tests {
     #[test]
     fn look_alikes_are_quiet() {
         for name in [
-            "盐酸阿扑吗啡舌下片", "盐酸罂粟碱注射液", "复方甘草片", "复方氢溴酸右美沙芬糖浆", "右美沙芬愈创甘油醚糖浆", "酚麻美敏片", "氨酚双氢可待因片", "氨咖黄敏胶囊",
-            "复方盐酸伪麻黄碱缓释胶囊", "氨酚伪麻片", "依托咪酯乳状注射液", "硫酸阿托品滴眼液", "硝酸毛果芸香碱滴眼液", "硫酸阿托品注射液", "法半夏", "牛黄解毒片", "复方雄黄丸",
+            "盐酸阿扑吗啡舌下片",
+            "盐酸罂粟碱注射液",
+            "复方甘草片",
+            "复方氢溴酸右美沙芬糖浆",
+            "右美沙芬愈创甘油醚糖浆",
+            "酚麻美敏片",
+            "氨酚双氢可待因片",
+            "氨咖黄敏胶囊",
+            "复方盐酸伪麻黄碱缓释胶囊",
+            "氨酚伪麻片",
+            "依托咪酯乳状注射液",
+            "硫酸阿托品滴眼液",
+            "硝酸毛果芸香碱滴眼液",
+            "硫酸阿托品注射液",
+            "法半夏",
+            "牛黄解毒片",
+            "复方雄黄丸",
             "阿莫西林胶囊",
         ] {
             check(name, None, "2026-03-10", Some("NONE"));

@@ -80,9 +80,8 @@ impl Keys {
             for (at, (validity, place)) in rows.iter().enumerate() {
                 if let Some((_, first)) = rows.iter().take(at).find(|(other, _)| other.overlaps(*validity)) {
                     diagnostics.push(
-                        Diagnostic::new(&place.source, place.span.clone(), format!("duplicate key `{key}` with overlapping dates")).help(
-                            format!("Give the row at {}:{} a valid_to, or remove one of the two.", first.source.name, first.line()),
-                        ),
+                        Diagnostic::new(&place.source, place.span.clone(), format!("duplicate key `{key}` with overlapping dates"))
+                            .help(format!("Give the row at {}:{} a valid_to, or remove one of the two.", first.source.name, first.line())),
                     );
                 }
             }

@@ -182,13 +182,25 @@ pub const EVALUATED: &[Status] = &[Status::Live, Status::Shadow];
 
 /// Columns that clues and state need, whatever the rules say.
 const SETTLEMENT_KEPT: &[(&str, &str)] = &[
-    ("header", "setl_id mdtrt_id psn_no refd_setl_flag vali_flag brdy insu_admdvs fixmedins_code fixmedins_name fix_blng_admdvs med_type biz_type_code fstdiag_flag setl_time begntime medfee_sumamt inscp_scp_amt fund_pay_sumamt hi_paymtd dise_codg hosp_lv manl_reim_rea"),
-    ("feedetl", "feedetl_sn init_feedetl_sn rx_drord_no rx_circ_flag fee_ocur_time med_list_codg medins_list_name det_item_fee_sumamt cnt pric inscp_scp_amt list_type prd_days bilg_dept_codg bilg_dr_codg dscg_tkdrug_flag spec dosform_name"),
+    (
+        "header",
+        "setl_id mdtrt_id psn_no refd_setl_flag vali_flag brdy insu_admdvs fixmedins_code fixmedins_name fix_blng_admdvs med_type biz_type_code fstdiag_flag setl_time begntime medfee_sumamt inscp_scp_amt fund_pay_sumamt hi_paymtd dise_codg hosp_lv manl_reim_rea",
+    ),
+    (
+        "feedetl",
+        "feedetl_sn init_feedetl_sn rx_drord_no rx_circ_flag fee_ocur_time med_list_codg medins_list_name det_item_fee_sumamt cnt pric inscp_scp_amt list_type prd_days bilg_dept_codg bilg_dr_codg dscg_tkdrug_flag spec dosform_name",
+    ),
     ("diseinfo", "diag_type diag_code"),
 ];
 const PRESCRIPTION_KEPT: &[(&str, &str)] = &[
-    ("header", "hosp_rxno hi_rxno init_rxno vali_flag biz_type_code auth_no insu_plc_no mdtrtarea_no prsc_time long_rx_flag fixmedins_code fixmedins_name mdtrt_id med_type otp_ipt_flag psn_no brdy patn_age prsc_dept_code dr_code dise_codg sp_dise_flag maindiag_code fstdiag_flag"),
-    ("rxdrugdetail", "med_list_codg drug_genname drug_dosform drug_spec medc_days sin_dosunt sin_doscnt used_frqu_codg drug_cnt drug_dosunt drug_pric drug_sumamt"),
+    (
+        "header",
+        "hosp_rxno hi_rxno init_rxno vali_flag biz_type_code auth_no insu_plc_no mdtrtarea_no prsc_time long_rx_flag fixmedins_code fixmedins_name mdtrt_id med_type otp_ipt_flag psn_no brdy patn_age prsc_dept_code dr_code dise_codg sp_dise_flag maindiag_code fstdiag_flag",
+    ),
+    (
+        "rxdrugdetail",
+        "med_list_codg drug_genname drug_dosform drug_spec medc_days sin_dosunt sin_doscnt used_frqu_codg drug_cnt drug_dosunt drug_pric drug_sumamt",
+    ),
     ("diseinfo", "diag_type diag_code"),
 ];
 
@@ -261,7 +273,8 @@ impl<'a> Compiler<'a> {
             }
             // Not judged by rows: its exemptions and what its clues carry are.
             EvaluateDoc::OverlappingSupply(_) => {
-                let dispensed = Sql { text: "supply.dispensed".to_owned(), span: doc.origin.at("evaluate"), source: Arc::clone(&doc.origin.source) };
+                let dispensed =
+                    Sql { text: "supply.dispensed".to_owned(), span: doc.origin.at("evaluate"), source: Arc::clone(&doc.origin.source) };
                 self.row(doc, table, &dispensed)
             }
         };
@@ -402,7 +415,15 @@ impl<'a> Compiler<'a> {
 
     fn finish(self, digest: String) -> (RuleSet, Vec<Diagnostic>) {
         let mut tables = Vec::new();
-        let parts = self.masks.into_iter().zip(self.details).zip(self.history).zip(self.items).zip(self.item_conditions).zip(self.table_rules).zip(self.anchors);
+        let parts = self
+            .masks
+            .into_iter()
+            .zip(self.details)
+            .zip(self.history)
+            .zip(self.items)
+            .zip(self.item_conditions)
+            .zip(self.table_rules)
+            .zip(self.anchors);
         for ((((((masks, details), history), items), item_conditions), rules), anchors) in parts {
             let programs = (masks.build(), details.build(), history.build());
             let (masks, details, history) = programs;
@@ -412,7 +433,8 @@ impl<'a> Compiler<'a> {
                 own.filter(|(_, row)| row.table == tables.len()).map(|(place, row)| (place, outputs(row))).collect::<Vec<_>>()
             };
             let of_anchors = anchors.iter().map(|anchor| (anchor.rule, std::iter::once(anchor.anchor).chain(anchor.told_by).collect()));
-            let (mask_shares, detail_shares) = (shares(&masks, by_rows(RowRule::mask_outputs)), shares(&details, by_rows(RowRule::detail_outputs)));
+            let (mask_shares, detail_shares) =
+                (shares(&masks, by_rows(RowRule::mask_outputs)), shares(&details, by_rows(RowRule::detail_outputs)));
             let history_shares = shares(&history, of_anchors.collect());
             tables.push(used.then_some(TablePrograms {
                 masks,

@@ -195,8 +195,7 @@ pub struct ParamDoc {
 impl ParamDoc {
     /// The value that holds in an area; `None`: the area is not known.
     pub fn value_in(&self, area: Option<&str>) -> &ParamValue {
-        let matching =
-            self.by_area.iter().filter(|(prefix, _)| area.is_some_and(|area| area.starts_with(prefix.as_str())));
+        let matching = self.by_area.iter().filter(|(prefix, _)| area.is_some_and(|area| area.starts_with(prefix.as_str())));
         matching.max_by_key(|(prefix, _)| prefix.len()).map_or(&self.default, |(_, value)| value)
     }
 }
@@ -409,8 +408,7 @@ impl RuleBook {
     /// The gate a rule of this event and grain means by `id`: one of its own
     /// grain, else one of the header around it.
     pub fn gate(&self, id: &str, event: RuleEvent, grain: Grain) -> Option<&GateDoc> {
-        let of_grain =
-            |grain| self.gates.iter().find(|gate| gate.id == id && gate.event == event && gate.grain == grain);
+        let of_grain = |grain| self.gates.iter().find(|gate| gate.id == id && gate.event == event && gate.grain == grain);
         of_grain(grain).or_else(|| if grain == Grain::Line { of_grain(Grain::Header) } else { None })
     }
 }

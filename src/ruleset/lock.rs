@@ -20,16 +20,14 @@ pub const LOCK_FILE: &str = "rules.lock";
 const HEAD: &str = "# Rule, version and meaning. Written by `claimsift rules lock`; do not edit.\n";
 
 /// Keys that explain a rule or say where it stands, and change no clue of it.
-const NOT_MEANING: &[&str] =
-    &["version", "title", "status", "retired_because", "owner", "focus", "why", "innocent_when", "cases"];
+const NOT_MEANING: &[&str] = &["version", "title", "status", "retired_because", "owner", "focus", "why", "innocent_when", "cases"];
 
 /// The meaning of a rule: all that decides which clues it gives and what they
 /// say, the gates it uses included.
 pub fn meaning(book: &RuleBook, rule: &RuleDoc) -> Digest {
     let own = canonical(&rule.origin.node, |key| !NOT_MEANING.contains(&key));
     let gates = rule.gates.iter().filter_map(|id| book.gate(id, rule.event, rule.grain));
-    let gates: Vec<String> =
-        gates.map(|gate| canonical(&gate.origin.node, |key| !matches!(key, "zh" | "en"))).collect();
+    let gates: Vec<String> = gates.map(|gate| canonical(&gate.origin.node, |key| !matches!(key, "zh" | "en"))).collect();
     Digest::of([own.as_bytes()].into_iter().chain(gates.iter().map(String::as_bytes)))
 }
 
@@ -74,12 +72,14 @@ fn compare(book: &RuleBook, lock: Option<&Arc<SourceText>>) -> Vec<(Diagnostic, 
                 found.push((tell(message, "Raise it above the locked version."), true));
             }
             Some(lock) if version > lock.version => {
-                found
-                    .push((tell(format!("version {version} of rule `{id}` is not in {LOCK_FILE}"), WRITE_ANEW), false));
+                found.push((tell(format!("version {version} of rule `{id}` is not in {LOCK_FILE}"), WRITE_ANEW), false));
             }
             Some(lock) if lock.meaning != meaning(book, rule).to_string() => {
                 let message = format!("the meaning of rule `{id}` changed under version {version}");
-                found.push((tell(message, "Raise `version`, then run `claimsift rules lock`; gates that the rule uses are part of its meaning."), true));
+                found.push((
+                    tell(message, "Raise `version`, then run `claimsift rules lock`; gates that the rule uses are part of its meaning."),
+                    true,
+                ));
             }
             Some(_) => {}
         }
@@ -87,10 +87,7 @@ fn compare(book: &RuleBook, lock: Option<&Arc<SourceText>>) -> Vec<(Diagnostic, 
     if let Some(source) = lock {
         for (id, lock) in locked.iter().filter(|(id, _)| book.rule(id).is_none()) {
             let diagnostic = Diagnostic::new(source, lock.span.clone(), format!("rule `{id}` is gone"));
-            found.push((
-                diagnostic.help("Bring the file back and set `status: retired`; old clues still name the rule."),
-                true,
-            ));
+            found.push((diagnostic.help("Bring the file back and set `status: retired`; old clues still name the rule."), true));
         }
     }
     found
@@ -111,10 +108,7 @@ fn parse(source: &Arc<SourceText>) -> (BTreeMap<&str, Locked<'_>>, Vec<(Diagnost
             }
             _ => {
                 let diagnostic = Diagnostic::new(source, span, "not a line of rule, version and meaning");
-                found.push((
-                    diagnostic.help("Take the file from version control; it is written by `claimsift rules lock`."),
-                    true,
-                ));
+                found.push((diagnostic.help("Take the file from version control; it is written by `claimsift rules lock`."), true));
             }
         }
     }

@@ -29,13 +29,9 @@ mod tests {
     #[test]
     fn slips_are_mended_and_strangers_are_not() {
         let known = ["severity", "status", "title", "lead"];
-        for (word, expect) in [
-            ("sevrity", Some("severity")),
-            ("titel", Some("title")),
-            ("Status", Some("status")),
-            ("zzz", None),
-            ("", None),
-        ] {
+        for (word, expect) in
+            [("sevrity", Some("severity")), ("titel", Some("title")), ("Status", Some("status")), ("zzz", None), ("", None)]
+        {
             assert_eq!(nearest(word, &known), expect, "{word}");
         }
     }

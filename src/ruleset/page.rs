@@ -11,11 +11,7 @@ use crate::ruleset::words::Choice;
 
 /// `docs/reference/rule-file.md`.
 pub fn rule_page() -> String {
-    let mut page = document(
-        "Rule files",
-        "`rules/<pack>/<rule-id>.yaml`: one rule with its reason, its basis and its tests.",
-        &spec::RULE,
-    );
+    let mut page = document("Rule files", "`rules/<pack>/<rule-id>.yaml`: one rule with its reason, its basis and its tests.", &spec::RULE);
     page.push_str("\n## gates.yaml\n\n");
     table(&mut page, &spec::GATES);
     page.push_str("\n## pack.yaml\n\n");

@@ -131,8 +131,7 @@ pub fn load_file(path: &Path) -> Result<(Arc<SourceText>, Vec<Diagnostic>), Faul
         Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), Some(error.utf8_error().valid_up_to())),
     };
     let source = Arc::new(SourceText { name, text });
-    let mistake =
-        bad_at.map(|at| Diagnostic::new(&source, at..at + 1, "not UTF-8 text").help("Save the file as UTF-8."));
+    let mistake = bad_at.map(|at| Diagnostic::new(&source, at..at + 1, "not UTF-8 text").help("Save the file as UTF-8."));
     Ok((source, mistake.into_iter().collect()))
 }
 

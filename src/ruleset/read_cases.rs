@@ -68,23 +68,13 @@ impl<'a> CaseReader<'a, '_> {
     fn events(&mut self) -> Vec<CaseEvent> {
         match (self.case.get("given"), self.case.get("events")) {
             (Some(given), None) => self.given(given),
-            (None, Some(events)) => {
-                events.items().iter().flat_map(|item| self.halves(item, &spec::CASE_EVENTS)).collect()
-            }
+            (None, Some(events)) => events.items().iter().flat_map(|item| self.halves(item, &spec::CASE_EVENTS)).collect(),
             (None, None) => {
-                self.report(
-                    "name",
-                    "a case without events",
-                    "Add `given` with one event of the rule's type, or `events` with several.",
-                );
+                self.report("name", "a case without events", "Add `given` with one event of the rule's type, or `events` with several.");
                 Vec::new()
             }
             (Some(_), Some(_)) => {
-                self.report(
-                    "events",
-                    "`events` beside `given`",
-                    "Move the given event into the list as one of `events`.",
-                );
+                self.report("events", "`events` beside `given`", "Move the given event into the list as one of `events`.");
                 Vec::new()
             }
         }

@@ -59,10 +59,8 @@ fn merge(into: &mut Value, from: Value) {
 }
 
 fn object(object: &'static Object) -> Value {
-    let required: Vec<&str> =
-        object.fields.iter().filter(|field| field.need == Need::Required).map(|field| field.key).collect();
-    let properties: Map<String, Value> =
-        object.fields.iter().map(|field| (field.key.to_owned(), property(field))).collect();
+    let required: Vec<&str> = object.fields.iter().filter(|field| field.need == Need::Required).map(|field| field.key).collect();
+    let properties: Map<String, Value> = object.fields.iter().map(|field| (field.key.to_owned(), property(field))).collect();
     json!({ "type": "object", "additionalProperties": false, "required": required, "properties": properties })
 }
 
@@ -152,8 +150,7 @@ fn tagged(tag: &str, word: &str, variant: &'static Shape) -> Value {
 /// without being offered.
 fn row_schema(row: RowOf) -> Value {
     let columns = EVENT_TYPES.iter().filter_map(|event| row.table(event)).flat_map(|table| table.columns);
-    let describe =
-        |column: &Column| (column.name.to_owned(), json!({ "description": format!("{} {}", column.zh, column.en) }));
+    let describe = |column: &Column| (column.name.to_owned(), json!({ "description": format!("{} {}", column.zh, column.en) }));
     let properties: Map<String, Value> = columns.map(describe).collect();
     json!({ "type": "object", "properties": properties })
 }
@@ -191,9 +188,7 @@ mod tests {
                 let Need::Default(text) = field.need else { return };
                 seen += 1;
                 let written = |plain| Node { span: 0..0, value: Written::Scalar { text: text.to_owned(), plain } };
-                let accepted = [true, false]
-                    .into_iter()
-                    .any(|plain| check(&source, &written(plain), &field.shape, field.key).is_empty());
+                let accepted = [true, false].into_iter().any(|plain| check(&source, &written(plain), &field.shape, field.key).is_empty());
                 assert!(accepted, "{} {text:?}", field.key);
             });
         }

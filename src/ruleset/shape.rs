@@ -147,8 +147,7 @@ impl Object {
 }
 
 fn words_joined_by(text: &str, separator: char) -> bool {
-    let word =
-        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     text.starts_with(|first: char| first.is_ascii_lowercase()) && text.split(separator).all(word)
 }
 
@@ -249,33 +248,15 @@ impl Checker<'_> {
             }
             Shape::Decimal => {
                 let holds = plain.and_then(Decimal::parse).is_some();
-                self.want(
-                    holds,
-                    node,
-                    name,
-                    "a number",
-                    "Write at most 18 digits, without quotes, exponent or separators.",
-                );
+                self.want(holds, node, name, "a number", "Write at most 18 digits, without quotes, exponent or separators.");
             }
             Shape::NumberOrText => {
                 let holds = plain.and_then(Decimal::parse).is_some() || node.as_text().is_some();
-                self.want(
-                    holds,
-                    node,
-                    name,
-                    "a number or a text",
-                    "Write a number of at most 18 digits, or a text in quotes.",
-                );
+                self.want(holds, node, name, "a number or a text", "Write a number of at most 18 digits, or a text in quotes.");
             }
             Shape::NumberOrParam => {
                 let holds = plain.is_some_and(|text| Decimal::parse(text).is_some() || param_name(text).is_some());
-                self.want(
-                    holds,
-                    node,
-                    name,
-                    "a number or a parameter",
-                    "Write a number, or `param.` and the name of one of `params`.",
-                );
+                self.want(holds, node, name, "a number or a parameter", "Write a number, or `param.` and the name of one of `params`.");
             }
             Shape::Date => {
                 let holds = node.scalar().and_then(date).is_some();
@@ -376,15 +357,9 @@ impl Checker<'_> {
         // A mistyped key is told once, not as an unknown and a missing one.
         let strangers = node.entries().iter().filter(|entry| object.field(&entry.key).is_none());
         let meant: Vec<&str> = strangers.filter_map(|entry| nearest(&entry.key, &keys)).collect();
-        let missing = |field: &&Field| {
-            field.need == Need::Required && node.get(field.key).is_none() && !meant.contains(&field.key)
-        };
+        let missing = |field: &&Field| field.need == Need::Required && node.get(field.key).is_none() && !meant.contains(&field.key);
         for field in object.fields.iter().filter(missing) {
-            self.report(
-                node,
-                format!("`{}` is missing in {}", field.key, called(name)),
-                format!("Add `{}`: {}.", field.key, field.en),
-            );
+            self.report(node, format!("`{}` is missing in {}", field.key, called(name)), format!("Add `{}`: {}.", field.key, field.en));
         }
     }
 

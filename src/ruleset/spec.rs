@@ -46,12 +46,7 @@ pub static RULE: Object = Object {
         required("department", Shape::Object(&DEPARTMENT), "受理部门", "who receives the clues"),
         optional("focus", Shape::Text, "专项重点", "a focus of the year's campaign"),
         required("result", Shape::Choice(Grade::CHOICES), "线索等级", "how sure a clue is"),
-        optional(
-            "clear_when",
-            Shape::Sql,
-            "明确条件",
-            "rows where it is not true are only suspected; needs `result: clear`",
-        ),
+        optional("clear_when", Shape::Sql, "明确条件", "rows where it is not true are only suspected; needs `result: clear`"),
         required("severity", Shape::Choice(Severity::CHOICES), "严重程度", "how grave a clue is"),
         required("problem_type", Shape::Text, "问题类型", "the regulation's word for the problem"),
         required("party", Shape::Choice(Party::CHOICES), "责任主体", "whom a clue is about"),
@@ -74,9 +69,8 @@ pub static RULE: Object = Object {
     ],
 };
 
-pub static BILINGUAL: Object = Object {
-    fields: &[required("zh", Shape::Text, "中文", "in Chinese"), required("en", Shape::Text, "英文", "in English")],
-};
+pub static BILINGUAL: Object =
+    Object { fields: &[required("zh", Shape::Text, "中文", "in Chinese"), required("en", Shape::Text, "英文", "in English")] };
 
 pub static DEPARTMENT: Object = Object {
     fields: &[
@@ -103,11 +97,9 @@ const EVALUATE: Shape = Shape::Tagged {
 };
 
 const KIND: Field = required("kind", Shape::Choice(EvaluatorKind::CHOICES), "类别", "the kind of judging");
-const LOOK_FOR: Field =
-    required("look_for", Shape::Choice(LookFor::CHOICES), "查找", "what is looked for in the history");
+const LOOK_FOR: Field = required("look_for", Shape::Choice(LookFor::CHOICES), "查找", "what is looked for in the history");
 
-pub static ROW: Object =
-    Object { fields: &[KIND, required("when", Shape::Sql, "条件", "true for the rows that a clue is about")] };
+pub static ROW: Object = Object { fields: &[KIND, required("when", Shape::Sql, "条件", "true for the rows that a clue is about")] };
 
 pub static EARLIER_CONTACT: Object = Object {
     fields: &[
@@ -117,30 +109,14 @@ pub static EARLIER_CONTACT: Object = Object {
         optional("told_by", Shape::Sql, "自报首诊", "true where the institution itself told of a first visit"),
         optional("wait", Shape::Duration, "等待", "event time until the conclusion from absence").or("1d"),
         required("lookback_days", Shape::NumberOrParam, "回溯天数", "days that are looked at; 0: all"),
-        required(
-            "min_history_days",
-            Shape::NumberOrParam,
-            "最短历史天数",
-            "days of complete history without which the rule is unknown",
-        ),
-        required(
-            "same_disease",
-            Shape::Object(&SAME_DISEASE),
-            "同病判定",
-            "what makes a visit one for the same disease; any suffices",
-        ),
+        required("min_history_days", Shape::NumberOrParam, "最短历史天数", "days of complete history without which the rule is unknown"),
+        required("same_disease", Shape::Object(&SAME_DISEASE), "同病判定", "what makes a visit one for the same disease; any suffices"),
     ],
 };
 
 pub static SAME_DISEASE: Object = Object {
     fields: &[
-        optional(
-            "icd_characters",
-            Shape::Int { min: 0, max: 10 },
-            "ICD前几位",
-            "leading characters that agree; 0: not looked at",
-        )
-        .or("3"),
+        optional("icd_characters", Shape::Int { min: 0, max: 10 }, "ICD前几位", "leading characters that agree; 0: not looked at").or("3"),
         optional("groups", Shape::Bool, "疾病组", "the same disease group").or("true"),
         optional("chronic_list", Shape::Bool, "门慢特病种", "the same entry of the chronic-disease list").or("true"),
         optional("substance", Shape::Bool, "同成分", "the same substance was supplied").or("true"),
@@ -153,20 +129,9 @@ pub static OVERLAPPING_SUPPLY: Object = Object {
         KIND,
         LOOK_FOR,
         required("remaining_days", Shape::NumberOrParam, "剩余天数", "days that the earlier supply still lasts"),
-        required(
-            "remaining_share",
-            Shape::NumberOrParam,
-            "剩余比例",
-            "share of the earlier supply that still lasts, 0 to 1",
-        ),
+        required("remaining_share", Shape::NumberOrParam, "剩余比例", "share of the earlier supply that still lasts, 0 to 1"),
         required("surplus_days", Shape::NumberOrParam, "累计超量天数", "days of surplus over the run of supplies"),
-        optional(
-            "institutions_min",
-            Shape::Int { min: 1, max: 100 },
-            "最少机构数",
-            "different institutions among the supplies",
-        )
-        .or("2"),
+        optional("institutions_min", Shape::Int { min: 1, max: 100 }, "最少机构数", "different institutions among the supplies").or("2"),
         optional("same_substance", Shape::Bool, "同成分", "only supplies of one substance are compared").or("true"),
     ],
 };
@@ -209,25 +174,15 @@ pub static CLUE: Object = Object {
     ],
 };
 
-pub static SUMMARY: Object = Object {
-    fields: &[
-        required("zh", Shape::Template, "中文", "in Chinese"),
-        required("en", Shape::Template, "英文", "in English"),
-    ],
-};
+pub static SUMMARY: Object =
+    Object { fields: &[required("zh", Shape::Template, "中文", "in Chinese"), required("en", Shape::Template, "英文", "in English")] };
 
 pub static BASIS: Object = Object {
     fields: &[
         required("text", Shape::Text, "文件", "title of the law, regulation or notice"),
         optional("article", Shape::TextOrEmpty, "条款", "article, paragraph, item").or(""),
         required("issuer", Shape::Text, "发文机关与文号", "issuer and number"),
-        optional(
-            "area",
-            Shape::Form(&AREA_OR_EMPTY),
-            "适用地区",
-            "prefix of the areas that it binds; empty: everywhere",
-        )
-        .or(""),
+        optional("area", Shape::Form(&AREA_OR_EMPTY), "适用地区", "prefix of the areas that it binds; empty: everywhere").or(""),
         required("valid_from", Shape::Date, "施行日期", "the first day in force"),
         optional("valid_to", Shape::Date, "失效日期", "the first day no longer in force; null: still in force"),
         required("verified", Shape::Bool, "已核对原文", "whether a person compared it with the published text"),
@@ -239,12 +194,7 @@ pub static CASE: Object = Object {
         required("name", Shape::Text, "名称", "what the case shows"),
         optional("settings", Shape::Object(&CASE_SETTINGS), "环境", "how the feed differs from the test's default"),
         optional("given", Shape::Object(&GIVEN), "给定", "one event of the rule's type; instead of events"),
-        optional(
-            "events",
-            Shape::SomeOf(&Shape::OneKey(&CASE_EVENTS)),
-            "事件",
-            "all events, in any order; instead of given",
-        ),
+        optional("events", Shape::SomeOf(&Shape::OneKey(&CASE_EVENTS)), "事件", "all events, in any order; instead of given"),
         required("expect", Shape::Choice(Expect::CHOICES), "期望", "what the rule says"),
         optional("grade", Shape::Choice(Grade::CHOICES), "期望等级", "the grade of the expected clue"),
         optional("money", Shape::Decimal, "期望金额", "vola_amt of the expected clues together, in yuan"),
@@ -255,12 +205,7 @@ pub static CASE_SETTINGS: Object = Object {
     fields: &[
         optional("complete_from", Shape::Date, "数据完整起始日", "since when the inputs are complete"),
         optional("clues_from", Shape::Date, "上线日", "earlier events build state and tell nothing"),
-        optional(
-            "covered_areas",
-            Shape::List(&Shape::Form(&AREA)),
-            "覆盖地区",
-            "prefixes of the areas that the feed covers",
-        ),
+        optional("covered_areas", Shape::List(&Shape::Form(&AREA)), "覆盖地区", "prefixes of the areas that the feed covers"),
     ],
 };
 
@@ -273,29 +218,16 @@ pub static CASE_EVENT: Object = Object { fields: &[HEADER, LINE, LINES, DIAGNOSE
 
 const SETTLEMENT: Field = optional("settlement", Shape::Object(&CASE_EVENT), "医保结算", "a settlement");
 const PRESCRIPTION: Field = optional("prescription", Shape::Object(&CASE_EVENT), "电子处方", "a prescription");
-const HEADER: Field = optional(
-    "header",
-    Shape::Row(RowOf::Header),
-    "主单字段",
-    "fields of the header that differ from the default event",
-);
-const LINE: Field =
-    optional("line", Shape::Row(RowOf::Line), "明细字段", "fields of the one line that differ from the default line");
-const LINES: Field =
-    optional("lines", Shape::List(&Shape::Row(RowOf::Line)), "明细", "all lines, each over the default line");
-const DIAGNOSES: Field = optional(
-    "diagnoses",
-    Shape::List(&Shape::Row(RowOf::Diagnoses)),
-    "诊断",
-    "all diagnoses; absent: those of the default event",
-);
-const OPERATIONS: Field =
-    optional("operations", Shape::List(&Shape::Row(RowOf::Operations)), "手术操作", "all operations");
+const HEADER: Field = optional("header", Shape::Row(RowOf::Header), "主单字段", "fields of the header that differ from the default event");
+const LINE: Field = optional("line", Shape::Row(RowOf::Line), "明细字段", "fields of the one line that differ from the default line");
+const LINES: Field = optional("lines", Shape::List(&Shape::Row(RowOf::Line)), "明细", "all lines, each over the default line");
+const DIAGNOSES: Field =
+    optional("diagnoses", Shape::List(&Shape::Row(RowOf::Diagnoses)), "诊断", "all diagnoses; absent: those of the default event");
+const OPERATIONS: Field = optional("operations", Shape::List(&Shape::Row(RowOf::Operations)), "手术操作", "all operations");
 
 /// `gates.yaml`.
-pub static GATES: Object = Object {
-    fields: &[required("gates", Shape::List(&Shape::Object(&GATE)), "公共豁免", "exemptions that rules share")],
-};
+pub static GATES: Object =
+    Object { fields: &[required("gates", Shape::List(&Shape::Object(&GATE)), "公共豁免", "exemptions that rules share")] };
 
 pub static GATE: Object = Object {
     fields: &[
@@ -310,6 +242,5 @@ pub static GATE: Object = Object {
 };
 
 /// `pack.yaml`, which a folder of rules may have.
-pub static PACK: Object = Object {
-    fields: &[required("title", Shape::Object(&BILINGUAL), "标题", "what the pack is about, in both languages")],
-};
+pub static PACK: Object =
+    Object { fields: &[required("title", Shape::Object(&BILINGUAL), "标题", "what the pack is about, in both languages")] };

@@ -62,10 +62,7 @@ fn cases_keep_values_as_written() {
     let (book, _) = book(&[]);
     let cases = &book.rules[0].cases;
     let event = &cases[0].events[0];
-    assert_eq!(
-        (event.event_type, cases[0].expect, cases[0].grade),
-        ("settlement", Expect::Clue, Some(Grade::Suspected))
-    );
+    assert_eq!((event.event_type, cases[0].expect, cases[0].grade), ("settlement", Expect::Clue, Some(Grade::Suspected)));
     assert_eq!(event.header, [("gend".to_owned(), Json::Text("2".to_owned()))]);
     assert_eq!(event.lines[0][0].0, "medListCodg");
     assert_eq!(event.lines[0][1], ("cnt".to_owned(), Json::Number("2.50".to_owned())));
@@ -106,10 +103,7 @@ fn halves_of_a_supply_are_events_of_their_own() {
             "given: { header: { gend: \"2\" }, line: { medListCodg: XG04CAA000A001010100001, cnt: 2.50 } }",
             "given: { prescription: { line: { medc_days: 30 } }, settlement: { line: { cnt: 3 } } }",
         ),
-        (
-            "given: { header: { gend: \"1\" } }",
-            "events: [ { settlement: { lines: [ { cnt: 1 }, { cnt: 2 } ] } }, { settlement: {} } ]",
-        ),
+        ("given: { header: { gend: \"1\" } }", "events: [ { settlement: { lines: [ { cnt: 1 }, { cnt: 2 } ] } }, { settlement: {} } ]"),
         (
             "given: { header: { gend: null }, diagnoses: [] }",
             "given: { prescription: {} }\n    settings: { complete_from: \"2024-01-01\", covered_areas: [\"9901\"] }",
@@ -118,10 +112,7 @@ fn halves_of_a_supply_are_events_of_their_own() {
     let (book, diagnostics) = book(&edits);
     assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
     let cases = &book.rules[0].cases;
-    assert_eq!(
-        cases[0].events.iter().map(|event| event.event_type).collect::<Vec<_>>(),
-        ["settlement", "prescription"]
-    );
+    assert_eq!(cases[0].events.iter().map(|event| event.event_type).collect::<Vec<_>>(), ["settlement", "prescription"]);
     assert_eq!(cases[1].events[0].lines.len(), 2);
     assert_eq!(cases[2].settings.complete_from.unwrap().to_string(), "2024-01-01");
     assert_eq!(cases[2].settings.covered_areas, Some(vec!["9901".to_owned()]));
@@ -132,10 +123,7 @@ fn every_mistake_of_a_file_is_told_at_its_place() {
     check(
         &[
             ("version: 1", "version: one"),
-            (
-                "title: { zh: 限性别药品用于另一性别, en: Drug for the other sex }",
-                "titel: { zh: 限性别药品用于另一性别, en: x }",
-            ),
+            ("title: { zh: 限性别药品用于另一性别, en: Drug for the other sex }", "titel: { zh: 限性别药品用于另一性别, en: x }"),
             ("lead: insurance", "lead: insurence"),
             ("valid_from: 2021-05-01", "valid_from: 2021-02-30"),
             ("\"5107\": 14", "\"51071\": 14"),
@@ -301,8 +289,7 @@ fn check_lock(edits: &[(&str, &str)], expect: &[(&str, bool)]) {
     let book = book(edits).0;
     let refused: Vec<String> = lock::refuse(&book, Some(&file)).into_iter().map(|found| found.message).collect();
     let found = lock::check(&book, Some(&file));
-    let found: Vec<(&str, bool)> =
-        found.iter().map(|found| (found.message.as_str(), refused.contains(&found.message))).collect();
+    let found: Vec<(&str, bool)> = found.iter().map(|found| (found.message.as_str(), refused.contains(&found.message))).collect();
     assert_eq!(found, expect);
 }
 
@@ -315,19 +302,13 @@ fn a_meaning_never_changes_under_its_version() {
         &[("default: 18", "default: 17"), ("version: 1", "version: 2")],
         &[("version 2 of rule `item-sex` is not in rules.lock", false)],
     );
-    check_lock(
-        &[("id: item-sex", "id: item-age")],
-        &[("rule `item-age` is not in rules.lock", false), ("rule `item-sex` is gone", true)],
-    );
+    check_lock(&[("id: item-sex", "id: item-age")], &[("rule `item-age` is not in rules.lock", false), ("rule `item-sex` is gone", true)]);
 }
 
 #[test]
 fn a_gate_is_part_of_the_meaning_of_its_rules() {
     let (before, _) = book(&[]);
-    let gates = crate::ruleset::fixture::edited(
-        GATES,
-        &[("line.inscp_scp_amt = 0", "line.inscp_scp_amt <= 0"), ("全自费", "自费")],
-    );
+    let gates = crate::ruleset::fixture::edited(GATES, &[("line.inscp_scp_amt = 0", "line.inscp_scp_amt <= 0"), ("全自费", "自费")]);
     let after = read(&[source("rules/gates.yaml", &gates), source("rules/drugs/item-sex.yaml", RULE)]).0;
     assert_ne!(lock::meaning(&before, &before.rules[0]), lock::meaning(&after, &after.rules[0]));
 }
@@ -367,8 +348,7 @@ fn a_tree_on_disk_is_read_whole() {
     write("drugs/other.yml", b"");
     write("lost.yaml", b"");
     let (_, diagnostics) = load(folder.path()).unwrap();
-    let told: Vec<_> =
-        diagnostics.iter().map(|found| (stem(&found.source.name), found.span.start, found.message.as_str())).collect();
+    let told: Vec<_> = diagnostics.iter().map(|found| (stem(&found.source.name), found.span.start, found.message.as_str())).collect();
     assert_eq!(
         told,
         [
@@ -385,10 +365,7 @@ fn a_tree_on_disk_is_read_whole() {
 fn an_empty_rule_file_is_told_once() {
     let (book, diagnostics) = read(&[source("r/a/empty.yaml", "# nothing yet\n")]);
     assert_eq!(book.rules[0].id, "empty");
-    assert_eq!(
-        diagnostics.iter().map(|found| found.message.as_str()).collect::<Vec<_>>(),
-        ["the rule must be a map, found nothing"]
-    );
+    assert_eq!(diagnostics.iter().map(|found| found.message.as_str()).collect::<Vec<_>>(), ["the rule must be a map, found nothing"]);
 }
 
 #[test]

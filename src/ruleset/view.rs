@@ -118,8 +118,7 @@ impl<'a> View<'a> {
 
     /// Unknown for every row where missing.
     pub fn sql(&self, key: &str) -> Sql {
-        let stand_in =
-            || Sql { text: UNKNOWN.to_owned(), span: self.node.span.clone(), source: Arc::clone(self.source) };
+        let stand_in = || Sql { text: UNKNOWN.to_owned(), span: self.node.span.clone(), source: Arc::clone(self.source) };
         self.maybe_sql(key).unwrap_or_else(stand_in)
     }
 

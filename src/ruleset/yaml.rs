@@ -147,11 +147,7 @@ impl<'a> Builder<'a> {
             }
         };
         if anchored || tagged {
-            self.report(
-                bytes.clone(),
-                "an anchor or a tag",
-                "Write the value plainly; anchors and tags are not supported.",
-            );
+            self.report(bytes.clone(), "an anchor or a tag", "Write the value plainly; anchors and tags are not supported.");
         }
         let span = match &value {
             Value::Scalar { .. } => bytes,
@@ -268,9 +264,7 @@ impl Node {
                 _ => Json::Text(text.clone()),
             },
             Value::List(items) => Json::List(items.iter().map(Self::to_json).collect()),
-            Value::Map(entries) => {
-                Json::Map(entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect())
-            }
+            Value::Map(entries) => Json::Map(entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect()),
         }
     }
 
@@ -296,11 +290,7 @@ impl Node {
         for step in path.split('.') {
             if let Some(entry) = node.entries().iter().find(|entry| entry.key == step) {
                 node = &entry.value;
-                span = if node.scalar().is_some_and(|text| !text.is_empty()) {
-                    node.span.clone()
-                } else {
-                    entry.key_span.clone()
-                };
+                span = if node.scalar().is_some_and(|text| !text.is_empty()) { node.span.clone() } else { entry.key_span.clone() };
             } else if let Some(item) = step.parse().ok().and_then(|idx: usize| node.items().get(idx)) {
                 node = item;
                 span = node.span.clone();
@@ -436,8 +426,7 @@ mod tests {
     #[track_caller]
     fn check_told(file: &str, expect: &[(usize, &str)]) {
         let (_, diagnostics) = parse(&source(file));
-        let told: Vec<_> =
-            diagnostics.iter().map(|diagnostic| (diagnostic.line(), diagnostic.message.as_str())).collect();
+        let told: Vec<_> = diagnostics.iter().map(|diagnostic| (diagnostic.line(), diagnostic.message.as_str())).collect();
         assert_eq!(told, expect);
     }
 
@@ -454,8 +443,7 @@ mod tests {
 
     #[test]
     fn values_are_told_apart_as_written() {
-        let (node, _) =
-            parse(&source("[2, \"2\", 2.50, null, ~, 'null', true, \"true\", 0101, 1e3, 2021-05-01, {a: }, 药]"));
+        let (node, _) = parse(&source("[2, \"2\", 2.50, null, ~, 'null', true, \"true\", 0101, 1e3, 2021-05-01, {a: }, 药]"));
         let expect = r#"[2,"2",2.50,null,null,"null",true,"true","0101",1e3,"2021-05-01",{"a":null},"药"]"#;
         assert_eq!(node.unwrap().to_json().to_text(), expect);
     }

@@ -444,5 +444,11 @@ impl<'a> Worker<'a> {
 
 fn fault_count((place, count): (&(&'static str, &'static str, &'static str, FieldFault), &u64)) -> FaultCount {
     let (event, table, column, fault) = *place;
-    FaultCount { event: event.to_owned(), table: table.to_owned(), column: column.to_owned(), fault: fault.name().to_owned(), count: *count }
+    FaultCount {
+        event: event.to_owned(),
+        table: table.to_owned(),
+        column: column.to_owned(),
+        fault: fault.name().to_owned(),
+        count: *count,
+    }
 }

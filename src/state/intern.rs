@@ -138,7 +138,9 @@ mod tests {
     fn a_text_has_one_symbol() {
         let mut symbols = Interner::default();
         let first: Vec<Sym> = (0..1000).map(|idx| symbols.intern(Some(&format!("code {}", idx % 100)))).collect();
-        assert!((0..1000).all(|idx| first[idx] == first[idx % 100] && symbols.text(first[idx]) == Some(format!("code {}", idx % 100).as_str())));
+        assert!(
+            (0..1000).all(|idx| first[idx] == first[idx % 100] && symbols.text(first[idx]) == Some(format!("code {}", idx % 100).as_str()))
+        );
         assert!(symbols.intern(None).is_none() && symbols.intern(Some("")).is_none() && symbols.text(Sym::NONE).is_none());
     }
 }

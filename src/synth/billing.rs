@@ -5,8 +5,8 @@ use crate::base::time::Civil;
 
 use super::city::Drug;
 use super::model::Bill;
-use super::model::Diagnosis;
 use super::model::DISPENSARY;
+use super::model::Diagnosis;
 use super::model::Goods;
 use super::model::Line;
 use super::model::Pay;

@@ -112,10 +112,7 @@ impl City {
         let special = rows("special_drug")?;
         let points = rows("knowledge_points")?;
         let ceilings = rows("ceilings")?;
-        let drugs = rows("drug_master")?
-            .iter()
-            .map(|row| drug(row, &special, &points, &ceilings))
-            .collect::<Result<Vec<_>, _>>()?;
+        let drugs = rows("drug_master")?.iter().map(|row| drug(row, &special, &points, &ceilings)).collect::<Result<Vec<_>, _>>()?;
         let items = |kind: &str| -> Vec<Item> {
             let of_kind = points.iter().filter(|row| cell(row, "kind") == kind && !cell(row, "code").ends_with('*'));
             of_kind.map(|row| Item { code: cell(row, "code").to_owned(), name: cell(row, "name").to_owned() }).collect()

@@ -72,7 +72,9 @@ enum Part {
     /// A purchase without prescription.
     Shop,
     /// A stay, or with `interim` its first part.
-    Stay { interim: bool },
+    Stay {
+        interim: bool,
+    },
     Emergency,
 }
 
@@ -156,7 +158,9 @@ impl<'c> Everyday<'c> {
             pharmacies: city.of_kind(InstitutionKind::Pharmacy),
             online: city.of_kind(InstitutionKind::Online),
             areas,
-            injections: city.drugs_where(|drug| drug.class == "NONE" && drug.form_group == "injection" && drug.dose_unit != "支" || drug.code.starts_with("XJ01DD")),
+            injections: city.drugs_where(|drug| {
+                drug.class == "NONE" && drug.form_group == "injection" && drug.dose_unit != "支" || drug.code.starts_with("XJ01DD")
+            }),
             chronic_drugs: lists(&CHRONIC, &steady),
             acute_drugs: lists(&ACUTE, &|_| true),
             persons: u64::from(persons.max(1)),
@@ -392,7 +396,8 @@ impl<'c> Everyday<'c> {
         if plan.chronic {
             let list = &self.chronic_drugs[plan.disease as usize];
             let drug = list[(self.hash(plan.person) >> 20) as usize % list.len()];
-            let frequency = FREQUENCIES[..3].iter().find(|often| row(drug).pack_count / often.times <= 31).copied().unwrap_or(FREQUENCIES[2]);
+            let frequency =
+                FREQUENCIES[..3].iter().find(|often| row(drug).pack_count / often.times <= 31).copied().unwrap_or(FREQUENCIES[2]);
             return vec![Dosage::about(drug, row(drug), 1, frequency, 28)];
         }
         let list = &self.acute_drugs[plan.disease as usize];

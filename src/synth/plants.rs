@@ -84,9 +84,8 @@ const ONLINE_FIRST: &str = "online-first";
 const REPEAT_SUPPLY: &str = "repeat-supply";
 
 /// The rules that the patterns are about.
-pub const RULES: [&str; 10] = [
-    ONLINE_SPECIAL, RETAIL_SPECIAL, NAR_OTHER, PSY2_7D, DRUG_SEX, DRUG_AGE, PAY_CEILING, DELIVERY_FEE, ONLINE_FIRST, REPEAT_SUPPLY,
-];
+pub const RULES: [&str; 10] =
+    [ONLINE_SPECIAL, RETAIL_SPECIAL, NAR_OTHER, PSY2_7D, DRUG_SEX, DRUG_AGE, PAY_CEILING, DELIVERY_FEE, ONLINE_FIRST, REPEAT_SUPPLY];
 
 const CLEAR: TruthKind = TruthKind::Violation { grade: Grade::Clear };
 const SUSPECTED: TruthKind = TruthKind::Violation { grade: Grade::Suspected };
@@ -119,7 +118,12 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern(NAR_OTHER, CLEAR, "narcotic_over_3_days", controlled::narcotic_over_3_days),
     pattern(NAR_OTHER, CLEAR, "narcotic_over_3_days_bill_only", controlled::narcotic_over_3_days_bill_only),
     pattern(NAR_OTHER, CLEAR, "narcotic_for_pain_over_7_days", controlled::narcotic_for_pain_over_7_days),
-    pattern(NAR_OTHER, missed(Grade::Clear, "the visit carries no diagnosis, so the limit is not known"), "narcotic_without_diagnosis", controlled::narcotic_without_diagnosis),
+    pattern(
+        NAR_OTHER,
+        missed(Grade::Clear, "the visit carries no diagnosis, so the limit is not known"),
+        "narcotic_without_diagnosis",
+        controlled::narcotic_without_diagnosis,
+    ),
     pattern(NAR_OTHER, NEAR, "narcotic_exactly_3_days", controlled::narcotic_exactly_3_days),
     pattern(NAR_OTHER, INNOCENT, "cancer_pain_7_days", controlled::cancer_pain_7_days),
     pattern(NAR_OTHER, INNOCENT, "narcotic_one_whole_pack", controlled::narcotic_one_pack),
@@ -128,7 +132,12 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern(PSY2_7D, SUSPECTED, "class_two_over_7_days", controlled::psy2_over_7_days),
     pattern(PSY2_7D, SUSPECTED, "class_two_over_7_days_bill_only", controlled::psy2_over_7_days_bill_only),
     pattern(PSY2_7D, SUSPECTED, "class_two_over_7_days_prescription_only", controlled::psy2_over_7_days_prescription_only),
-    pattern(PSY2_7D, missed(Grade::Suspected, "the bill tells no days and no prescription is known"), "class_two_days_not_told", controlled::psy2_days_not_told),
+    pattern(
+        PSY2_7D,
+        missed(Grade::Suspected, "the bill tells no days and no prescription is known"),
+        "class_two_days_not_told",
+        controlled::psy2_days_not_told,
+    ),
     pattern(PSY2_7D, NEAR, "class_two_exactly_7_days", controlled::psy2_exactly_7_days),
     pattern(PSY2_7D, INNOCENT, "class_two_one_whole_pack", controlled::psy2_one_pack),
     pattern(DRUG_SEX, CLEAR, "mens_drug_for_woman", billing::mens_drug_for_woman),
@@ -165,7 +174,12 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern(ONLINE_FIRST, SUSPECTED, "earlier_registration_only", first_visit::registration_only),
     pattern(ONLINE_FIRST, SUSPECTED, "seen_in_person_only_the_day_after", first_visit::seen_afterwards),
     pattern(ONLINE_FIRST, SUSPECTED, "first_visit_by_own_word_insured_elsewhere", first_visit::own_word_insured_elsewhere),
-    pattern(ONLINE_FIRST, missed(Grade::Suspected, "another disease of the same group counts as known"), "new_disease_of_known_group", first_visit::new_disease_of_known_group),
+    pattern(
+        ONLINE_FIRST,
+        missed(Grade::Suspected, "another disease of the same group counts as known"),
+        "new_disease_of_known_group",
+        first_visit::new_disease_of_known_group,
+    ),
     pattern(ONLINE_FIRST, WITHDRAWN, "in_person_bill_arrives_late", first_visit::bill_arrives_late),
     pattern(ONLINE_FIRST, NEAR, "seen_in_person_the_same_day", first_visit::same_day),
     pattern(ONLINE_FIRST, INNOCENT, "same_disease", first_visit::same_disease),
@@ -179,7 +193,12 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern(ONLINE_FIRST, INNOCENT, "first_days_of_the_feed", first_visit::first_days_of_feed),
     pattern(REPEAT_SUPPLY, SUSPECTED, "refill_elsewhere_far_too_early", repeat::two_institutions),
     pattern(REPEAT_SUPPLY, SUSPECTED, "three_institutions_in_a_month", repeat::three_institutions),
-    pattern(REPEAT_SUPPLY, missed(Grade::Suspected, "the bills tell no days and no prescription is known"), "refill_days_not_told", repeat::days_not_told),
+    pattern(
+        REPEAT_SUPPLY,
+        missed(Grade::Suspected, "the bills tell no days and no prescription is known"),
+        "refill_days_not_told",
+        repeat::days_not_told,
+    ),
     pattern(REPEAT_SUPPLY, NEAR, "seven_days_left", repeat::seven_days_left),
     pattern(REPEAT_SUPPLY, NEAR, "surplus_of_13_days", repeat::surplus_13_days),
     pattern(REPEAT_SUPPLY, INNOCENT, "dose_raised", repeat::dose_raised),

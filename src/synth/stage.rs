@@ -108,7 +108,14 @@ impl<'c> Stage<'c> {
                 Doc::Prescription(rx) => rx.person,
             };
             let time = last.time();
-            self.truths.push(Truth { rule: pattern.rule, kind: pattern.kind, pattern: pattern.name, key, person: person.id().to_string(), time });
+            self.truths.push(Truth {
+                rule: pattern.rule,
+                kind: pattern.kind,
+                pattern: pattern.name,
+                key,
+                person: person.id().to_string(),
+                time,
+            });
         }
     }
 
@@ -179,8 +186,7 @@ impl<'c> Stage<'c> {
 
     /// An online body whose word about first visits is believed.
     pub(super) fn online_body(&mut self) -> Option<u32> {
-        let usable: Vec<u32> =
-            self.online.iter().copied().filter(|idx| self.city.institutions[*idx as usize].first_visit_usable).collect();
+        let usable: Vec<u32> = self.online.iter().copied().filter(|idx| self.city.institutions[*idx as usize].first_visit_usable).collect();
         self.dice.pick_or(&usable)
     }
 
@@ -245,7 +251,14 @@ impl<'c> Stage<'c> {
         bill
     }
 
-    pub(super) fn prescription(&mut self, person: Person, institution: u32, time: Civil, diagnosis: Diagnosis, drugs: Vec<Dosage>) -> Prescription {
+    pub(super) fn prescription(
+        &mut self,
+        person: Person,
+        institution: u32,
+        time: Civil,
+        diagnosis: Diagnosis,
+        drugs: Vec<Dosage>,
+    ) -> Prescription {
         let number = self.number();
         Prescription {
             number,
@@ -343,7 +356,11 @@ impl<'c> Stage<'c> {
     }
 
     pub(super) fn drug_key(&self, rx: &Prescription) -> TruthKey {
-        TruthKey::PrescriptionLine { fixmedins_code: self.institution_code(rx.institution), hosp_rxno: rx.id(self.city).to_string(), line: 1 }
+        TruthKey::PrescriptionLine {
+            fixmedins_code: self.institution_code(rx.institution),
+            hosp_rxno: rx.id(self.city).to_string(),
+            line: 1,
+        }
     }
 
     pub(super) fn supply_key(&self, rx: &Prescription) -> TruthKey {

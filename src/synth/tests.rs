@@ -160,7 +160,9 @@ fn money_adds_up_on_every_settlement() {
         let total = fen(header, "medfee_sumamt");
         assert_eq!(total, sum("det_item_fee_sumamt"));
         assert!(total >= 0);
-        for (of_header, of_line) in [("overlmt_selfpay", "overlmt_amt"), ("inscp_scp_amt", "inscp_scp_amt"), ("fulamt_ownpay_amt", "fulamt_ownpay_amt")] {
+        for (of_header, of_line) in
+            [("overlmt_selfpay", "overlmt_amt"), ("inscp_scp_amt", "inscp_scp_amt"), ("fulamt_ownpay_amt", "fulamt_ownpay_amt")]
+        {
             assert_eq!(fen(header, of_header), sum(of_line), "{of_header}");
         }
         let (fund, person) = (fen(header, "fund_pay_sumamt"), fen(header, "psn_part_amt"));
@@ -295,7 +297,11 @@ fn bills_dispense_what_was_prescribed() {
             let number = text(line, "rx_drord_no").to_owned();
             if numbers.contains(&number) {
                 joined += 1;
-                assert_eq!(prescribed.get(&(number.clone(), text(line, "med_list_codg").to_owned())), line["cnt"].as_i64().as_ref(), "{number}");
+                assert_eq!(
+                    prescribed.get(&(number.clone(), text(line, "med_list_codg").to_owned())),
+                    line["cnt"].as_i64().as_ref(),
+                    "{number}"
+                );
             } else {
                 assert_ne!(text(line, "rx_circ_flag"), "1", "a circulated prescription is always known");
             }
@@ -350,7 +356,9 @@ fn traps_mean_the_same() {
                 Value::Array(items) => stack.extend(items),
                 Value::Null | Value::Bool(_) => {}
                 Value::Number(number) => found.push(format!("{:.4}", number.as_f64().unwrap())),
-                Value::String(text) => found.push(text.parse::<f64>().map_or_else(|_| text.replace('T', " "), |number| format!("{number:.4}"))),
+                Value::String(text) => {
+                    found.push(text.parse::<f64>().map_or_else(|_| text.replace('T', " "), |number| format!("{number:.4}")))
+                }
             }
         }
         found.sort();
@@ -372,7 +380,8 @@ fn a_bad_value_is_in_the_named_column_and_nowhere_else() {
             let trap = String::from_utf8(trap_variant(EVENT_TYPES[message.input], &message.json, *kind)).unwrap();
             let trap: Value = serde_json::from_str(&trap.replace("1e400", "\"too much\"")).unwrap();
             let clean: Value = serde_json::from_slice(&message.json).unwrap();
-            let differing = |one: &Value, other: &Value| one.as_object().unwrap().iter().filter(|(key, value)| other.get(key) != Some(value)).count();
+            let differing =
+                |one: &Value, other: &Value| one.as_object().unwrap().iter().filter(|(key, value)| other.get(key) != Some(value)).count();
             assert_eq!(differing(&trap, &clean), 1, "{kind:?}");
         }
     }

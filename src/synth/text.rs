@@ -112,15 +112,34 @@ pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
 /// An id of the feed; its text is a function of these few numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Id {
-    Settlement { area: u32, number: u64 },
-    Visit { area: u32, number: u64 },
-    Person { number: u64 },
+    Settlement {
+        area: u32,
+        number: u64,
+    },
+    Visit {
+        area: u32,
+        number: u64,
+    },
+    Person {
+        number: u64,
+    },
     /// The institution's own prescription number.
-    Prescription { institution: u32, number: u64 },
+    Prescription {
+        institution: u32,
+        number: u64,
+    },
     /// The national prescription number.
-    National { area: u32, number: u64 },
-    Authorization { number: u64 },
-    Doctor { area: u32, number: u64 },
+    National {
+        area: u32,
+        number: u64,
+    },
+    Authorization {
+        number: u64,
+    },
+    Doctor {
+        area: u32,
+        number: u64,
+    },
 }
 
 impl Id {

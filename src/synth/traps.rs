@@ -263,7 +263,10 @@ fn respelled(message: Map<String, Value>) -> Map<String, Value> {
     let turn = |value: Value| match value {
         Value::Object(members) => Value::Object(respelled(members)),
         Value::Array(items) => Value::Array(
-            items.into_iter().map(|item| if let Value::Object(members) = item { Value::Object(respelled(members)) } else { item }).collect(),
+            items
+                .into_iter()
+                .map(|item| if let Value::Object(members) = item { Value::Object(respelled(members)) } else { item })
+                .collect(),
         ),
         other => other,
     };
@@ -323,7 +326,13 @@ pub fn reject_message(event: &EventType, clean: &[u8], class: RejectClass, seed:
     let broken = match class {
         RejectClass::WrongPartition => return None,
         RejectClass::Tombstone => Vec::new(),
-        RejectClass::Empty => if pick(2) == 0 { Vec::new() } else { b" \n\t ".to_vec() },
+        RejectClass::Empty => {
+            if pick(2) == 0 {
+                Vec::new()
+            } else {
+                b" \n\t ".to_vec()
+            }
+        }
         RejectClass::TooLarge => {
             let deep = NESTING_MAX + 8;
             let tail = format!(",\"ext\":{}{}}}", "[".repeat(deep), "]".repeat(deep));
@@ -347,7 +356,9 @@ pub fn reject_message(event: &EventType, clean: &[u8], class: RejectClass, seed:
         },
         RejectClass::NoBusinessId => without(event, clean, event.business_id.last()?, pick(3)),
         RejectClass::NoPerson => without(event, clean, event.person, pick(3)),
-        RejectClass::EventTime => replaced(event, clean, event.event_time, ["\"2026-02-30 08:00:00\"", "null", "\"昨天\"", "{}"][pick(4) as usize]),
+        RejectClass::EventTime => {
+            replaced(event, clean, event.event_time, ["\"2026-02-30 08:00:00\"", "null", "\"昨天\"", "{}"][pick(4) as usize])
+        }
         RejectClass::Total => replaced(event, clean, event.total?, ["\"abc\"", "null", "1e400", "[]"][pick(4) as usize]),
         RejectClass::LineKey => {
             let child = event.children.iter().find(|child| child.key.is_some())?;

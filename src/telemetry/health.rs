@@ -46,11 +46,7 @@ impl Health {
     /// `workers` that start now; each may stay silent for `silence_max` before
     /// it counts as stuck, which must cover its longest recovery step.
     pub fn new(workers: usize, silence_max: Duration, now_ms: i64) -> Self {
-        let worker = |_| Worker {
-            beat_ms: AtomicI64::new(now_ms),
-            ready: AtomicBool::new(false),
-            failed: AtomicBool::new(false),
-        };
+        let worker = |_| Worker { beat_ms: AtomicI64::new(now_ms), ready: AtomicBool::new(false), failed: AtomicBool::new(false) };
         let silence_ms_max = i64::try_from(silence_max.as_millis()).unwrap_or(i64::MAX);
         Self { workers: (0..workers).map(worker).collect(), silence_ms_max }
     }
@@ -85,9 +81,8 @@ impl Health {
     /// Whatever keeps the process from taking part; empty when it does.
     pub fn hindrances(&self, now_ms: i64) -> Vec<Ailment> {
         let mut found = self.ailments(now_ms);
-        let waiting = |(idx, worker): (usize, &Worker)| {
-            (!worker.ready.load(Ordering::Acquire)).then_some(Ailment::NotReady { worker: idx })
-        };
+        let waiting =
+            |(idx, worker): (usize, &Worker)| (!worker.ready.load(Ordering::Acquire)).then_some(Ailment::NotReady { worker: idx });
         found.extend(self.workers.iter().enumerate().filter_map(waiting));
         found
     }

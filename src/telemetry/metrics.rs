@@ -25,8 +25,8 @@ use prometheus::Registry;
 use prometheus::TextEncoder;
 use prometheus::core::Collector;
 
-use super::metric_table::Described;
 use super::metric_table as table;
+use super::metric_table::Described;
 
 /// All metrics of a process.
 pub struct Metrics {
@@ -362,9 +362,8 @@ mod tests {
         let metrics = Metrics::new();
         metrics.set_running("0.1.0", "aa", "bb", "cc");
         metrics.set_running("0.1.0", "dd", "bb", "cc");
-        let line = |rules: &str| {
-            format!("claimsift_running_info{{identity_key=\"cc\",references=\"bb\",rules=\"{rules}\",version=\"0.1.0\"}} 1")
-        };
+        let line =
+            |rules: &str| format!("claimsift_running_info{{identity_key=\"cc\",references=\"bb\",rules=\"{rules}\",version=\"0.1.0\"}} 1");
         check(&metrics, &line("aa"), false);
         check(&metrics, &line("dd"), true);
     }

@@ -178,7 +178,8 @@ pub fn run_while(engine: &Arc<Engine>, cluster: &MemoryCluster, cut: &Cut, feedi
     let logs: Vec<MemoryLog> = slots.iter().map(|slot| cluster.worker(slot, GROUP)).collect();
     let mut totals = Totals::default();
     std::thread::scope(|scope| {
-        let workers: Vec<_> = logs.into_iter().zip(&slots).map(|(log, slot)| scope.spawn(move || work(engine, cluster, log, slot, cut))).collect();
+        let workers: Vec<_> =
+            logs.into_iter().zip(&slots).map(|(log, slot)| scope.spawn(move || work(engine, cluster, log, slot, cut))).collect();
         feeding();
         for worker in workers {
             match worker.join() {

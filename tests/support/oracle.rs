@@ -171,7 +171,8 @@ impl Tables {
     /// In millionths of a yuan; the row of the longest area, and one with a level, goes first.
     fn ceiling(&self, code: &str, area: &str, level: &str, time: i64) -> Option<i128> {
         let rows = self.ceilings.get(code)?.iter();
-        let fits = rows.filter(|row| area.starts_with(&row["area"]) && (row["level"].is_empty() || row["level"] == level) && in_force(row, time));
+        let fits =
+            rows.filter(|row| area.starts_with(&row["area"]) && (row["level"].is_empty() || row["level"] == level) && in_force(row, time));
         fits.max_by_key(|row| (row["area"].len(), row["level"].len())).map(|row| scaled(row["ceiling"].parse().unwrap(), 6))
     }
 }
@@ -202,7 +203,8 @@ impl Fields {
     fn read(object: Map<String, Value>) -> Self {
         let mut out = Map::new();
         for (key, value) in object {
-            let key: String = key.chars().flat_map(|ch| ch.is_ascii_uppercase().then_some('_').into_iter().chain([ch.to_ascii_lowercase()])).collect();
+            let key: String =
+                key.chars().flat_map(|ch| ch.is_ascii_uppercase().then_some('_').into_iter().chain([ch.to_ascii_lowercase()])).collect();
             let key = canonical(&key).to_owned();
             match value {
                 Value::Object(block) => out.extend(Self::read(block).0),
@@ -519,7 +521,8 @@ impl Oracle {
             && ["1", "2"].contains(&sex.as_str())
             && sex != point["value"]
         {
-            let lung = diagnoses.iter().any(|code| code.starts_with("I27")) && drug.is_some_and(|drug| ["西地那非", "他达拉非"].contains(&drug.substance.as_str()));
+            let lung = diagnoses.iter().any(|code| code.starts_with("I27"))
+                && drug.is_some_and(|drug| ["西地那非", "他达拉非"].contains(&drug.substance.as_str()));
             if paid_by_fund && !newborn && !(sex == "2" && lung) {
                 found.push(("drug-sex", true));
             }
@@ -536,7 +539,8 @@ impl Oracle {
             // All in units of 10^-10 yuan.
             let excess = (scaled(price, 6) - ceiling) * left;
             let split = split * 100_000_000;
-            let discounted = line.cents("medins_disc_amt").is_some_and(|discount| discount > 0) && total.is_some_and(|total| total * 100_000_000 <= ceiling * left);
+            let discounted = line.cents("medins_disc_amt").is_some_and(|discount| discount > 0)
+                && total.is_some_and(|total| total * 100_000_000 <= ceiling * left);
             if excess > 0 && split + 500_000_000 < excess && split * 1000 < excess * 995 && paid_by_fund && !discounted {
                 found.push(("pay-ceiling", true));
             }
@@ -581,7 +585,11 @@ impl Oracle {
             covered: message.or_empty("insu_admdvs").starts_with(&self.covered),
             registered: message.text("dise_codg"),
             diagnoses: message.diagnoses(),
-            substances: lines.iter().filter_map(|line| self.tables.drugs.get(&line.or_empty("med_list_codg"))).map(|drug| drug.substance.clone()).collect(),
+            substances: lines
+                .iter()
+                .filter_map(|line| self.tables.drugs.get(&line.or_empty("med_list_codg")))
+                .map(|drug| drug.substance.clone())
+                .collect(),
             institution,
             id,
         };
@@ -589,7 +597,8 @@ impl Oracle {
         if !online {
             // A prescription is no bill: it only makes one doubt that nothing came before.
             let care = ["outpatient", "emergency", "chronic", "inpatient", "day surgery", ""].contains(&setting(&prescription.med_type));
-            let unclear = sign || message.or_empty("biz_type_code") != "01" || prescription.med_type.is_empty() || prescription.diagnoses.is_empty();
+            let unclear =
+                sign || message.or_empty("biz_type_code") != "01" || prescription.med_type.is_empty() || prescription.diagnoses.is_empty();
             if care && unclear {
                 person.contacts.push(Contact {
                     certain: false,
@@ -685,11 +694,13 @@ impl Oracle {
         let groups = self.tables.groups(&online.diagnoses, time);
         person.contacts.iter().filter(|contact| contact.day <= time.div_euclid(DAY)).any(|contact| {
             let own = (&contact.visit.0, &contact.visit.1) == (&online.institution, &online.visit);
-            let disease = || {
-                online.diagnoses.iter().any(|a| contact.diagnoses.iter().any(|b| is_disease(a) && is_disease(b) && a.chars().take(3).eq(b.chars().take(3))))
-                    || !groups.is_disjoint(&self.tables.groups(&contact.diagnoses, time))
-                    || contact.registered.is_some() && contact.registered == online.registered
-            };
+            let disease =
+                || {
+                    online.diagnoses.iter().any(|a| {
+                        contact.diagnoses.iter().any(|b| is_disease(a) && is_disease(b) && a.chars().take(3).eq(b.chars().take(3)))
+                    }) || !groups.is_disjoint(&self.tables.groups(&contact.diagnoses, time))
+                        || contact.registered.is_some() && contact.registered == online.registered
+                };
             !own && (contact.diagnoses.is_empty() || !contact.certain && disease())
         })
     }
@@ -732,7 +743,8 @@ impl Oracle {
             };
             groups.entry(key).or_default().push(half);
         }
-        let mut supplies: Vec<Supply<'_>> = groups.into_iter().map(|((institution, number), halves)| self.supply(institution, number, &halves)).collect();
+        let mut supplies: Vec<Supply<'_>> =
+            groups.into_iter().map(|((institution, number), halves)| self.supply(institution, number, &halves)).collect();
         supplies.sort_by(|a, b| (a.time, &a.institution, &a.number).cmp(&(b.time, &b.institution, &b.number)));
         supplies
     }
@@ -746,7 +758,8 @@ impl Oracle {
         let dispensed: &[&&Half] = if lines.is_empty() { &prescribed } else { &lines };
         let quantity = dispensed.iter().map(|half| half.quantity).sum::<i64>() as f64 / 10_000.0;
         let drug = &self.tables.drugs[&speaker.code];
-        let (pack, uncountable) = (drug.pack as f64, ["滴", "膏", "吸入", "喷", "凝胶", "洗", "搽"].iter().any(|part| drug.form.contains(part)));
+        let (pack, uncountable) =
+            (drug.pack as f64, ["滴", "膏", "吸入", "喷", "凝胶", "洗", "搽"].iter().any(|part| drug.form.contains(part)));
         // Without a prescription the unit of a quantity is not told.
         let doses = if prescribed.is_empty() {
             None
@@ -787,7 +800,11 @@ impl Oracle {
         let over = |limit: f64| [supply.declared, supply.computed_less].iter().flatten().any(|days| *days > limit);
         let class = supply.drug.class(supply.time);
         let ordinary = supply.drug.release == "other" && supply.drug.substance != "哌甲酯";
-        if ["NARC", "PSY1"].contains(&class) && ordinary && ["outpatient", "emergency"].contains(&supply.setting) && !supply.diagnoses.is_empty() {
+        if ["NARC", "PSY1"].contains(&class)
+            && ordinary
+            && ["outpatient", "emergency"].contains(&supply.setting)
+            && !supply.diagnoses.is_empty()
+        {
             let pain = self.tables.groups(&supply.diagnoses, supply.time).contains("pain");
             if over(if pain { 7.0 } else { 3.0 }) {
                 found.insert(Clue::new("nar-other", true, supply.evidence.clone()));
@@ -801,7 +818,8 @@ impl Oracle {
     /// Runs of supplies that were issued while much was left of an earlier one.
     fn repeats(&self, supplies: &[Supply<'_>], found: &mut BTreeSet<Clue>) {
         // Told and computed days: the least of them accuses least.
-        let days = |supply: &Supply<'_>| [supply.declared, supply.computed].into_iter().flatten().reduce(f64::min).filter(|days| *days > 0.0);
+        let days =
+            |supply: &Supply<'_>| [supply.declared, supply.computed].into_iter().flatten().reduce(f64::min).filter(|days| *days > 0.0);
         let end = |supply: &Supply<'_>, days: f64| supply.time as f64 + days * DAY as f64;
         let mut run: Vec<&Supply<'_>> = Vec::new();
         let mut surplus = 0.0;
@@ -843,7 +861,13 @@ fn explained(earlier: &Supply<'_>, later: &Supply<'_>) -> bool {
     let raised = later.daily.zip(earlier.daily).is_some_and(|(later, earlier)| later > earlier);
     let other_insulin = earlier.name.contains("胰岛素") && earlier.name != later.name;
     let holiday = HOLIDAYS.iter().any(|day| (0..=14).contains(&(seconds(day).div_euclid(DAY) - later.time.div_euclid(DAY))));
-    earlier.institution == later.institution || earlier.drug.release != later.drug.release || earlier.discharge || later.discharge || raised || other_insulin || holiday
+    earlier.institution == later.institution
+        || earlier.drug.release != later.drug.release
+        || earlier.discharge
+        || later.discharge
+        || raised
+        || other_insulin
+        || holiday
 }
 
 /// An ICD code of a disease: no reason for contact (Z), no code of another kind.
@@ -869,7 +893,8 @@ impl Effective {
         let id = text(&finding["clue_id"]);
         let revision = provenance["revision"].as_u64().unwrap();
         assert!(self.seen.insert((id.clone(), revision)), "revision {revision} of clue {id} stands twice");
-        let evidence = finding["evidence"].as_array().unwrap().iter().map(|item| (text(&item["event"]), text(&item["id"]), text(&item["line"])));
+        let evidence =
+            finding["evidence"].as_array().unwrap().iter().map(|item| (text(&item["event"]), text(&item["id"]), text(&item["line"])));
         let clue = Clue::new(&text(&finding["rule"]["id"]), finding["result"] == "clear", evidence.collect());
         let retracted = provenance["status"] == "RETRACTED";
         self.withdrawn += usize::from(retracted);

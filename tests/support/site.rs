@@ -47,6 +47,15 @@ pub fn config(kafka: &KafkaSettings, since: NaiveDate, live: NaiveDate, tune: &T
          epoch: {{ messages_max: {} }}\n\
          http: {{ listen: \"off\" }}\n\
          log: {{ level: warn }}\n{}",
-        kafka.bootstrap, kafka.group, tune.instance, tune.workers, kafka.clues, kafka.shadow, kafka.rejects, kafka.journal, tune.epoch, tune.more
+        kafka.bootstrap,
+        kafka.group,
+        tune.instance,
+        tune.workers,
+        kafka.clues,
+        kafka.shadow,
+        kafka.rejects,
+        kafka.journal,
+        tune.epoch,
+        tune.more
     )
 }

@@ -74,7 +74,9 @@ fn text_column(args: &ScalarFunctionArgs) -> Result<StringArray> {
 }
 
 fn text_types(function: &str, types: &[DataType]) -> Result<Vec<DataType>> {
-    if let Some(wrong) = types.iter().find(|kind| !matches!(kind, DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 | DataType::Null)) {
+    if let Some(wrong) =
+        types.iter().find(|kind| !matches!(kind, DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 | DataType::Null))
+    {
         return plan_err!("{function} takes texts, found {}", super::types::Class::of(wrong));
     }
     Ok(vec![DataType::Utf8; types.len()])

@@ -82,14 +82,8 @@ impl Merge {
         let Some(bytes) = lines.next()? else { return Ok(()) };
         let head = (self.read_head)(lines.input, &bytes);
         self.heads.push(Reverse((head.event_time, lines.input, head.business_id, file)));
-        self.at_hand[file] = Some(Line {
-            input: lines.input,
-            file,
-            number: lines.number,
-            bytes,
-            event_time: head.event_time,
-            person: head.person,
-        });
+        self.at_hand[file] =
+            Some(Line { input: lines.input, file, number: lines.number, bytes, event_time: head.event_time, person: head.person });
         Ok(())
     }
 

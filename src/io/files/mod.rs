@@ -33,10 +33,10 @@ use crate::io::log::SOURCE_TOPIC_HEADER;
 use crate::io::log::Taken;
 use crate::io::partition::Partitioner;
 
-pub use self::input::LineHead;
-pub use self::input::ReadHead;
 use self::input::Line;
+pub use self::input::LineHead;
 use self::input::Merge;
+pub use self::input::ReadHead;
 use self::output::OutputFile;
 pub use self::output::RejectLine;
 pub use self::output::parse_reject_line;
@@ -175,9 +175,7 @@ impl FilesLog {
         let inputs: BTreeSet<PathBuf> = paths.iter().map(|(_, path)| same_file(path)).collect();
         let mut outputs = Vec::new();
         let mut seen = BTreeSet::new();
-        for (output, path) in
-            [(Output::Clues, &config.clues), (Output::Shadow, &config.shadow), (Output::Rejects, &config.rejects)]
-        {
+        for (output, path) in [(Output::Clues, &config.clues), (Output::Shadow, &config.shadow), (Output::Rejects, &config.rejects)] {
             let Some(path) = path else { continue };
             let standard = path.as_os_str() == "-";
             let file = same_file(path);
@@ -245,9 +243,7 @@ impl FilesLog {
         if let Some(event_time) = line.event_time {
             self.last_ms = self.config.zone.utc_ms(event_time);
         }
-        let shard = line.person.as_ref().map_or(0, |person| {
-            self.config.partitioner.partition(person.as_bytes(), self.config.partitions)
-        });
+        let shard = line.person.as_ref().map_or(0, |person| self.config.partitioner.partition(person.as_bytes(), self.config.partitions));
         let timestamp_ms = self.last_ms;
         let waiting = Waiting { offset: 0, timestamp_ms, person: line.person, value: Some(line.bytes) };
         self.push(shard, line.input, waiting, Some((line.file, line.number)));

@@ -240,8 +240,7 @@ fn rejects_tell_file_and_line() {
     let one = folder.file("one.ndjson", b"2026-01-01|a|p|1\n\nbroken \xff\n");
     let two = folder.file("two.ndjson", b"2026-01-03|a|p|1\n");
     let rejects = folder.path("rejects.ndjson");
-    let mut log =
-        open(FilesConfig { rejects: Some(rejects.clone()), ..config(vec![one.clone()], vec![two.clone()], 3) });
+    let mut log = open(FilesConfig { rejects: Some(rejects.clone()), ..config(vec![one.clone()], vec![two.clone()], 3) });
     drain(&mut log, Output::Rejects);
     log.leave().unwrap();
     let text = std::fs::read_to_string(rejects).unwrap();
@@ -254,11 +253,7 @@ fn rejects_tell_file_and_line() {
         })
         .collect();
     found.sort();
-    let expect = [
-        (&one, "1", &b"2026-01-01|a|p|1"[..]),
-        (&one, "3", b"broken \xff"),
-        (&two, "1", b"2026-01-03|a|p|1"),
-    ];
+    let expect = [(&one, "1", &b"2026-01-01|a|p|1"[..]), (&one, "3", b"broken \xff"), (&two, "1", b"2026-01-03|a|p|1")];
     assert_eq!(found, expect.map(|(path, line, value)| (path.display().to_string(), line.to_owned(), value.to_vec())));
 }
 
@@ -269,18 +264,12 @@ fn mistakes_on_the_command_line_are_told_before_anything_is_read() {
     let dash = PathBuf::from("-");
     let missing = folder.path("missing.ndjson");
     assert!(stop_text(config(vec![missing.clone()], vec![], 1)).starts_with(&format!("open {} failed", missing.display())));
-    assert_eq!(
-        stop_text(config(vec![dash.clone()], vec![dash.clone()], 1)),
-        "open standard input failed: it is named twice"
-    );
+    assert_eq!(stop_text(config(vec![dash.clone()], vec![dash.clone()], 1)), "open standard input failed: it is named twice");
     let both = FilesConfig { clues: Some(dash.clone()), rejects: Some(dash), ..config(vec![input.clone()], vec![], 1) };
     assert_eq!(stop_text(both), "create - failed: two outputs have this name");
     let again = folder.path("./clues.ndjson");
-    let twice = FilesConfig {
-        clues: Some(folder.path("clues.ndjson")),
-        shadow: Some(again.clone()),
-        ..config(vec![input.clone()], vec![], 1)
-    };
+    let twice =
+        FilesConfig { clues: Some(folder.path("clues.ndjson")), shadow: Some(again.clone()), ..config(vec![input.clone()], vec![], 1) };
     assert_eq!(stop_text(twice), format!("create {} failed: two outputs have this name", again.display()));
     let over = FilesConfig { clues: Some(input.clone()), ..config(vec![input.clone()], vec![], 1) };
     assert_eq!(stop_text(over), format!("create {} failed: it is an input too", input.display()));

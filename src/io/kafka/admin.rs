@@ -112,7 +112,10 @@ pub fn advance(settings: &KafkaSettings, topics: &[&str], text: &str) -> Result<
     let mut feed = Feed::connect(settings)?;
     for topic in topics {
         let Some(count) = counts.get(*topic) else {
-            return Err(Fault::stop("write a watermark statement", format!("there is no topic `{topic}`; make it with `claimsift topics create`")));
+            return Err(Fault::stop(
+                "write a watermark statement",
+                format!("there is no topic `{topic}`; make it with `claimsift topics create`"),
+            ));
         };
         for partition in 0..*count {
             feed.send_with(topic, partition, None, None, None, &[(WATERMARK_HEADER, text)])?;
@@ -130,11 +133,7 @@ pub fn advance(settings: &KafkaSettings, topics: &[&str], text: &str) -> Result<
 ///
 /// # Errors
 /// Stop, if the topic does not exist; what `each` says; what the consumer says.
-pub fn read_topic(
-    settings: &KafkaSettings,
-    topic: &str,
-    each: &mut dyn FnMut(TopicRecord<'_>) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+pub fn read_topic(settings: &KafkaSettings, topic: &str, each: &mut dyn FnMut(TopicRecord<'_>) -> Result<(), Fault>) -> Result<(), Fault> {
     let asker = Asker::connect(settings)?;
     let Some(count) = asker.partitions(&[topic])?.remove(topic) else {
         return Err(Fault::stop("read a topic", format!("there is no topic `{topic}`")));

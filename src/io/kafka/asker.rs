@@ -43,8 +43,7 @@ pub(super) struct Asker {
 impl Asker {
     pub(super) fn connect(settings: &KafkaSettings) -> Result<Self, Fault> {
         settings.check()?;
-        let client =
-            settings.asker().create_with_context(Listener::default()).map_err(|error| trouble::fault("create client", error))?;
+        let client = settings.asker().create_with_context(Listener::default()).map_err(|error| trouble::fault("create client", error))?;
         Ok(Self { client })
     }
 

@@ -56,7 +56,8 @@ impl ConsumerContext for Listener {
             native::split(consumer, entry.topic(), entry.partition());
             // Always a number: a seek while the client still looks up "the
             // beginning" is undone when that answer comes.
-            let known = committed.as_ref().ok().and_then(|list| list.find_partition(entry.topic(), entry.partition())).map(|entry| entry.offset());
+            let known =
+                committed.as_ref().ok().and_then(|list| list.find_partition(entry.topic(), entry.partition())).map(|entry| entry.offset());
             let start = match known {
                 Some(Offset::Offset(offset)) => Some(offset),
                 _ => consumer.fetch_watermarks(entry.topic(), entry.partition(), ANSWER_WAIT).ok().map(|(first, _)| first),

@@ -73,8 +73,15 @@ impl Feed {
                     list.insert(Header { key, value: Some(value.as_bytes()) })
                 })
             });
-            let record =
-                BaseRecord { topic, partition: Some(partition), key, payload: value, timestamp: timestamp_ms, headers, delivery_opaque: () };
+            let record = BaseRecord {
+                topic,
+                partition: Some(partition),
+                key,
+                payload: value,
+                timestamp: timestamp_ms,
+                headers,
+                delivery_opaque: (),
+            };
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) if Instant::now() < deadline => {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::base::fault::Fault;
+use crate::base::ids::InputId;
 use crate::base::ids::ShardId;
 use crate::base::record::Message;
 use crate::base::record::Messages;
-use crate::base::ids::InputId;
 use crate::io::log::CommitFailure;
 use crate::io::log::EpochWrite;
 use crate::io::log::Head;

@@ -16,8 +16,8 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 
 use crate::base::fault::Fault;
-use crate::base::ids::ShardId;
 use crate::base::ids::InputId;
+use crate::base::ids::ShardId;
 
 use super::context::Change;
 use super::context::Listener;
@@ -47,10 +47,8 @@ pub(super) struct Member {
 
 impl Member {
     pub(super) fn join(settings: &KafkaSettings, shards: i32) -> Result<Self, Fault> {
-        let consumer: BaseConsumer<Listener> = settings
-            .member(shards)
-            .create_with_context(Listener::default())
-            .map_err(|error| trouble::fault("create consumer", error))?;
+        let consumer: BaseConsumer<Listener> =
+            settings.member(shards).create_with_context(Listener::default()).map_err(|error| trouble::fault("create consumer", error))?;
         let topics: Vec<&str> = settings.inputs.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(|error| trouble::fault("subscribe", error))?;
         Ok(Self {

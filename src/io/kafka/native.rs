@@ -107,7 +107,8 @@ impl NativeMessage {
         let mut size = 0;
         // SAFETY: name and value lie in the message; the name ends with a zero byte.
         unsafe {
-            while !bindings::rd_kafka_header_get_all(headers.as_ptr(), list.len(), &raw mut name, &raw mut value, &raw mut size).is_error() {
+            while !bindings::rd_kafka_header_get_all(headers.as_ptr(), list.len(), &raw mut name, &raw mut value, &raw mut size).is_error()
+            {
                 let name = std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned();
                 list.push((name, bytes(value, size).map(<[u8]>::to_vec)));
             }

@@ -313,9 +313,7 @@ impl MemoryCluster {
     /// As `output`, and forgets them: for readers that follow a long run.
     pub fn drain_output(&self, output: Output) -> Vec<StoredRecord> {
         let mut all: Vec<StoredRecord> = match self.state().outputs.get_mut(&output) {
-            Some(partitions) => {
-                partitions.iter_mut().flat_map(|partition| std::mem::take(&mut partition.records)).collect()
-            }
+            Some(partitions) => partitions.iter_mut().flat_map(|partition| std::mem::take(&mut partition.records)).collect(),
             None => Vec::new(),
         };
         all.sort_by_key(|record| (record.transaction, record.partition, record.offset));
@@ -340,8 +338,7 @@ impl State {
     fn output_partition(&mut self, output: Output, partition: i32) -> &mut OutputPartition {
         let count = self.partitions;
         assert!((0..count).contains(&partition), "{output:?} has no partition {partition}");
-        let partitions =
-            self.outputs.entry(output).or_insert_with(|| (0..count).map(|_| OutputPartition::default()).collect());
+        let partitions = self.outputs.entry(output).or_insert_with(|| (0..count).map(|_| OutputPartition::default()).collect());
         &mut partitions[partition as usize]
     }
 

@@ -4,11 +4,8 @@ use crate::base::diagnostic::Diagnostic;
 use crate::ruleset::doc::RuleBook;
 use crate::ruleset::lints::Lint;
 
-pub(super) const LINT: Lint = Lint {
-    code: "basis-dates",
-    about: "A basis ends after it begins: `valid_to` is the first day on which it no longer holds.",
-    check,
-};
+pub(super) const LINT: Lint =
+    Lint { code: "basis-dates", about: "A basis ends after it begins: `valid_to` is the first day on which it no longer holds.", check };
 
 fn check(book: &RuleBook) -> Vec<Diagnostic> {
     let mut found = Vec::new();

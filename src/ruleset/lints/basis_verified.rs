@@ -15,9 +15,7 @@ pub(super) const LINT: Lint = Lint {
 fn check(book: &RuleBook) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let told_as_clear = book.rules.iter().filter(|rule| rule.status == Status::Live && rule.result == Grade::Clear);
-    for rule in
-        told_as_clear.filter(|rule| !["status", "result", "basis"].iter().any(|key| rule.origin.is_malformed(key)))
-    {
+    for rule in told_as_clear.filter(|rule| !["status", "result", "basis"].iter().any(|key| rule.origin.is_malformed(key))) {
         for (idx, _) in rule.basis.iter().enumerate().filter(|(_, basis)| !basis.verified) {
             let help = "Compare it with the published text and set `verified: true`, or lower `result` to suspected or `status` to shadow.";
             let message = "a live rule with a clear result on an unverified basis";

@@ -31,8 +31,7 @@ fn check_rule(rule: &RuleDoc) -> Vec<Diagnostic> {
     }
     for (idx, case) in rule.cases.iter().enumerate() {
         if rule.cases.iter().take(idx).any(|other| other.name == case.name) {
-            let diagnostic =
-                Diagnostic::new(&rule.origin.source, case.span.clone(), format!("two cases are named {:?}", case.name));
+            let diagnostic = Diagnostic::new(&rule.origin.source, case.span.clone(), format!("two cases are named {:?}", case.name));
             found.push(diagnostic.help("Name each case by what it shows."));
         }
     }

@@ -12,10 +12,10 @@ pub(super) const LINT: Lint = Lint {
 };
 
 fn check(book: &RuleBook) -> Vec<Diagnostic> {
-    let idle = book.rules.iter().filter(|rule| {
-        rule.clear_when.is_some() && rule.result == Grade::Suspected && !rule.origin.is_malformed("result")
-    });
+    let idle = book
+        .rules
+        .iter()
+        .filter(|rule| rule.clear_when.is_some() && rule.result == Grade::Suspected && !rule.origin.is_malformed("result"));
     let help = "Set `result: clear`, or remove `clear_when`.";
-    idle.map(|rule| rule.origin.diagnostic("clear_when", "`clear_when` on a rule whose result is suspected").help(help))
-        .collect()
+    idle.map(|rule| rule.origin.diagnostic("clear_when", "`clear_when` on a rule whose result is suspected").help(help)).collect()
 }

@@ -17,8 +17,7 @@ pub(super) const LINT: Lint = Lint {
 
 fn check(book: &RuleBook) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for rule in book.rules.iter().filter(|rule| !rule.origin.is_malformed("clue") && !rule.origin.is_malformed("grain"))
-    {
+    for rule in book.rules.iter().filter(|rule| !rule.origin.is_malformed("clue") && !rule.origin.is_malformed("grain")) {
         let qualifiers = qualifiers(rule.grain);
         for template in [&rule.clue.summary.zh, &rule.clue.summary.en] {
             for placeholder in template.placeholders() {

@@ -17,8 +17,7 @@ fn check(book: &RuleBook) -> Vec<Diagnostic> {
         if ["gates", "event", "grain"].iter().any(|key| rule.origin.is_malformed(key)) {
             continue;
         }
-        for (idx, id) in rule.gates.iter().enumerate().filter(|(_, id)| book.gate(id, rule.event, rule.grain).is_none())
-        {
+        for (idx, id) in rule.gates.iter().enumerate().filter(|(_, id)| book.gate(id, rule.event, rule.grain).is_none()) {
             let place = format!("gates.{idx}");
             found.push(if book.gates.iter().any(|gate| gate.id == *id) {
                 let message = format!("gate `{id}` is not told for {} {}", rule.event, rule.grain);
@@ -26,11 +25,7 @@ fn check(book: &RuleBook) -> Vec<Diagnostic> {
             } else {
                 let mut known: Vec<&str> = book.gates.iter().map(|gate| gate.id.as_str()).collect();
                 known.dedup();
-                rule.origin.diagnostic(&place, format!("gate `{id}` does not exist")).help(shape::suggestion(
-                    id,
-                    &known,
-                    "Known are",
-                ))
+                rule.origin.diagnostic(&place, format!("gate `{id}` does not exist")).help(shape::suggestion(id, &known, "Known are"))
             });
         }
     }

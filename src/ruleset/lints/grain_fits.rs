@@ -35,9 +35,7 @@ fn check(book: &RuleBook) -> Vec<Diagnostic> {
         if rule.grain != wanted {
             let message = format!("this history does not judge the grain `{}`", rule.grain);
             found.push(
-                rule.origin
-                    .diagnostic("evaluate.look_for", message)
-                    .help(format!("Set `grain: {wanted}`, or look for something else.")),
+                rule.origin.diagnostic("evaluate.look_for", message).help(format!("Set `grain: {wanted}`, or look for something else.")),
             );
         }
     }

@@ -25,9 +25,7 @@ fn check(book: &RuleBook) -> Vec<Diagnostic> {
         }
     }
     for (first, second) in book.gates.iter().zip(book.gates.iter().skip(1)) {
-        if (&first.id, first.event, first.grain) == (&second.id, second.event, second.grain)
-            && !second.origin.is_malformed("id")
-        {
+        if (&first.id, first.event, first.grain) == (&second.id, second.event, second.grain) && !second.origin.is_malformed("id") {
             let message = format!("gate `{}` exists twice for {} {}", second.id, second.event, second.grain);
             found.push(second.origin.diagnostic("id", message).help("Give one of them another id, event or grain."));
         }
@@ -37,17 +35,13 @@ fn check(book: &RuleBook) -> Vec<Diagnostic> {
             let earlier = rule.exempt.iter().take(idx).map(|other| &other.id).chain(&rule.gates);
             if earlier.into_iter().any(|id| *id == exempt.id) && !rule.origin.is_malformed("exempt") {
                 let message = format!("exemption `{}` has the id of another exemption or gate of the rule", exempt.id);
-                found.push(
-                    rule.origin.diagnostic(&format!("exempt.{idx}.id"), message).help("Give it an id of its own."),
-                );
+                found.push(rule.origin.diagnostic(&format!("exempt.{idx}.id"), message).help("Give it an id of its own."));
             }
         }
         for (idx, gate) in rule.gates.iter().enumerate() {
             if rule.gates.iter().take(idx).any(|other| other == gate) {
                 found.push(
-                    rule.origin
-                        .diagnostic(&format!("gates.{idx}"), format!("gate `{gate}` is named twice"))
-                        .help("Remove one of the two."),
+                    rule.origin.diagnostic(&format!("gates.{idx}"), format!("gate `{gate}` is named twice")).help("Remove one of the two."),
                 );
             }
         }

@@ -52,9 +52,8 @@ pub fn run(book: &RuleBook) -> Vec<Diagnostic> {
 
 /// The reference page of all checks.
 pub fn page() -> String {
-    let mut page = String::from(
-        "# Checks on rule files\n\n`claimsift rules check` runs them all; the code stands in brackets before the message.\n",
-    );
+    let mut page =
+        String::from("# Checks on rule files\n\n`claimsift rules check` runs them all; the code stands in brackets before the message.\n");
     for lint in LINTS {
         let _ = write!(page, "\n## {}\n\n{}\n", lint.code, lint.about);
     }

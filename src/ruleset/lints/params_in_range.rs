@@ -43,34 +43,23 @@ fn check_param(rule: &RuleDoc, param: &ParamDoc, found: &mut Vec<Diagnostic>) {
     for (place, value) in [(format!("{path}.default"), &param.default)].into_iter().chain(areas) {
         match (value, &param.default) {
             (ParamValue::Number(number), ParamValue::Number(_)) => {
-                let (below, above) =
-                    (param.min.is_some_and(|min| *number < min), param.max.is_some_and(|max| *number > max));
+                let (below, above) = (param.min.is_some_and(|min| *number < min), param.max.is_some_and(|max| *number > max));
                 if below || above {
                     let message = format!("{number} lies outside the limits of parameter `{}`", param.name);
                     let limits = [("min", param.min), ("max", param.max)];
                     let limits: Vec<String> =
                         limits.iter().filter_map(|(word, limit)| Some(format!("`{word}` is {}", (*limit)?))).collect();
-                    found.push(
-                        rule.origin
-                            .diagnostic(&place, message)
-                            .help(format!("Choose a value within: {}.", limits.join(", "))),
-                    );
+                    found.push(rule.origin.diagnostic(&place, message).help(format!("Choose a value within: {}.", limits.join(", "))));
                 }
             }
             (ParamValue::Text(_), ParamValue::Text(_)) if param.min.is_none() && param.max.is_none() => {}
             (ParamValue::Text(_), ParamValue::Text(_)) => {
                 let message = format!("parameter `{}` is a text with limits", param.name);
-                found.push(
-                    rule.origin
-                        .diagnostic(&place, message)
-                        .help("Remove `min` and `max`, or write a number without quotes."),
-                );
+                found.push(rule.origin.diagnostic(&place, message).help("Remove `min` and `max`, or write a number without quotes."));
             }
             _ => {
                 let message = format!("parameter `{}` is a number in one place and a text in another", param.name);
-                found.push(
-                    rule.origin.diagnostic(&place, message).help("Write all its values alike, numbers without quotes."),
-                );
+                found.push(rule.origin.diagnostic(&place, message).help("Write all its values alike, numbers without quotes."));
             }
         }
     }
@@ -82,11 +71,9 @@ fn check_settings(rule: &RuleDoc, found: &mut Vec<Diagnostic>) {
         EvaluateDoc::EarlierContact(doc) => {
             vec![("lookback_days", &doc.lookback_days), ("min_history_days", &doc.min_history_days)]
         }
-        EvaluateDoc::OverlappingSupply(doc) => vec![
-            ("remaining_days", &doc.remaining_days),
-            ("remaining_share", &doc.remaining_share),
-            ("surplus_days", &doc.surplus_days),
-        ],
+        EvaluateDoc::OverlappingSupply(doc) => {
+            vec![("remaining_days", &doc.remaining_days), ("remaining_share", &doc.remaining_share), ("surplus_days", &doc.surplus_days)]
+        }
     };
     for (key, number) in settings {
         let Number::Param(name) = number else { continue };
@@ -94,19 +81,14 @@ fn check_settings(rule: &RuleDoc, found: &mut Vec<Diagnostic>) {
         match rule.params.iter().find(|param| param.name == *name) {
             Some(param) if matches!(param.default, ParamValue::Text(_)) => {
                 found.push(
-                    rule.origin
-                        .diagnostic(&place, format!("parameter `{name}` is no number"))
-                        .help("Write its default without quotes."),
+                    rule.origin.diagnostic(&place, format!("parameter `{name}` is no number")).help("Write its default without quotes."),
                 );
             }
             Some(_) => {}
             None => {
                 let known: Vec<&str> = rule.params.iter().map(|param| param.name.as_str()).collect();
-                let help = if known.is_empty() {
-                    "Add it under `params`.".to_owned()
-                } else {
-                    shape::suggestion(name, &known, "Known are")
-                };
+                let help =
+                    if known.is_empty() { "Add it under `params`.".to_owned() } else { shape::suggestion(name, &known, "Known are") };
                 found.push(rule.origin.diagnostic(&place, format!("the rule has no parameter `{name}`")).help(help));
             }
         }

@@ -18,11 +18,9 @@ fn check(book: &RuleBook) -> Vec<Diagnostic> {
 
 fn check_rule(rule: &RuleDoc) -> Option<Diagnostic> {
     match (rule.status, &rule.retired_because) {
-        (Status::Retired, None) => Some(
-            rule.origin
-                .diagnostic("status", "a retired rule without a reason")
-                .help("Add `retired_because` and say why."),
-        ),
+        (Status::Retired, None) => {
+            Some(rule.origin.diagnostic("status", "a retired rule without a reason").help("Add `retired_because` and say why."))
+        }
         (Status::Draft | Status::Shadow | Status::Live, Some(_)) => {
             let message = format!("`retired_because` on a rule that is {}", rule.status);
             Some(rule.origin.diagnostic("retired_because", message).help("Remove it, or set `status: retired`."))

@@ -38,8 +38,7 @@ error[id-is-file-name]: rule `item-age` stands in a file of another name
 fn ids_unique() {
     let gates = edited(GATES, &[("id: interim", "id: voided")]);
     let rule = edited(RULE, &[("id: lung", "id: voided"), ("[self_paid, voided]", "[self_paid, voided, self_paid]")]);
-    let (_, found) =
-        read(&[source("r/gates.yaml", &gates), source("r/a/item-sex.yaml", &rule), source("r/b/item-sex.yaml", RULE)]);
+    let (_, found) = read(&[source("r/gates.yaml", &gates), source("r/a/item-sex.yaml", &rule), source("r/b/item-sex.yaml", RULE)]);
     same(
         &render(&found),
         r#"
