@@ -328,6 +328,29 @@ fn a_time_never_runs_into_its_neighbor() {
 }
 
 #[test]
+fn bytes_that_are_no_value_are_none_at_any_place() {
+    for byte in [b'\0', b'0', b'"', b' ', 0xff] {
+        let (mut shape, mut general) = (
+            JsonDecoder::new(&SETTLEMENT, Projection::all(&SETTLEMENT)),
+            JsonDecoder::general_only(&SETTLEMENT, Projection::all(&SETTLEMENT)),
+        );
+        for seed in 0..4 {
+            push(&mut shape, corpus::settlement(seed, Style::PLAIN).as_bytes()).unwrap();
+        }
+        let message = corpus::settlement(4, Style::PLAIN);
+        for (colon, _) in message.match_indices(':').filter(|(at, _)| message.as_bytes()[at - 1] == b'"') {
+            for count in [1, 8, 21, 32] {
+                let mut spoilt = message.clone().into_bytes();
+                let end = colon + 1 + message[colon + 1..].find([',', '}', ']']).unwrap();
+                spoilt.splice(colon + 1..end, vec![byte; count]);
+                let judged = push(&mut general, &spoilt).map(drop).map_err(|reject| reject.class);
+                assert_eq!(push(&mut shape, &spoilt).map(drop).map_err(|reject| reject.class), judged, "{count} x {byte} at {colon}");
+            }
+        }
+    }
+}
+
+#[test]
 fn undo_leaves_what_was_there_before() {
     let faulty =
         |seed: u64| corpus::settlement(seed, Style::PLAIN).replacen(r#""hifes_pay":"#, r#""hifes_pay":"none","x":"#, 1).into_bytes();

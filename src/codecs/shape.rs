@@ -171,7 +171,7 @@ pub(crate) struct List {
 pub(crate) fn push<'a>(rows: &mut Rows, shape: &Object, message: &'a [u8]) -> Option<Accepted<'a>> {
     let row = rows.len();
     raw::fetch(message);
-    let mut walk = Walk { bytes: message, rows, person: None, latest_time: ([0; TIME_BYTES], 0) };
+    let mut walk = Walk { bytes: message, rows, person: None, latest_time: EPOCH };
     let walked = walk.object(shape, 0, row, 1, 0).filter(|end| *end == message.len());
     let person = walk.person.take();
     let accepted = walked.and_then(|_| {
@@ -194,6 +194,9 @@ struct Walk<'a, 'r> {
     /// The token of the last time read, and what it means.
     latest_time: ([u8; TIME_BYTES], i64),
 }
+
+/// A token that is known before any was read: a true one, for what equals it is not read again.
+const EPOCH: ([u8; TIME_BYTES], i64) = (*b"\"1970-01-01 00:00:00\"", 0);
 
 /// `"yyyy-MM-dd HH:mm:ss"` with its quotes.
 const TIME_BYTES: usize = 21;

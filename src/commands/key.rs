@@ -64,6 +64,10 @@ impl Key {
                 let key = pseudonym::unwrap(&read(file)?, old_kek.as_ref()).map_err(|error| unusable(file, error))?;
                 // Whole or not at all: a key that is lost is lost for ever.
                 let new = file.with_extension("new");
+                // What an attempt left that was cut off.
+                if new.exists() {
+                    std::fs::remove_file(&new).map_err(|error| Failure::Plain(format!("remove {}: {error}", new.display())))?;
+                }
                 create(&new, &pseudonym::wrap(&key, Some(&read_kek(kek)?)))?;
                 std::fs::rename(&new, file).map_err(|error| Failure::Plain(format!("replace {}: {error}", file.display())))?;
                 print(&format!("{}\n", IdentityKey::from_bytes(&key).id()));

@@ -12,7 +12,10 @@ use crate::base::fault::Remedy;
 use crate::base::fault::chain;
 use crate::base::pseudonym::IdentityKey;
 use crate::base::time::Civil;
+use crate::codecs::Decoder as _;
+use crate::codecs::Projection;
 use crate::codecs::RejectClass;
+use crate::codecs::json::JsonDecoder;
 use crate::codecs::json::peek_head;
 use crate::commands::Failure;
 use crate::commands::key;
@@ -125,7 +128,7 @@ impl Run {
     fn over_files(&self, settings: &Settings, loaded: &Loaded) -> Result<(), Failure> {
         // Lines have no partition but the one that this run gives them.
         let mut own = settings.clone();
-        own.inputs.iter_mut().for_each(|input| input.partitioner = config::settings::Partitioner::Murmur2);
+        own.inputs.iter_mut().for_each(|input| input.partitioner = config::settings::Partitioner::None);
         let engine = engine(&own, loaded, self.partitions)?;
         let inputs = [(&settings.topics.settlement, &self.settlement), (&settings.topics.prescription, &self.prescription)];
         let config = FilesConfig {
@@ -137,9 +140,18 @@ impl Run {
             shadow: self.shadow.clone(),
             rejects: self.rejects.clone(),
         };
-        let read_head = Box::new(|input: usize, line: &[u8]| {
+        let mut decoders: Vec<JsonDecoder> = EVENT_TYPES.iter().map(|event| JsonDecoder::new(event, Projection::none(event))).collect();
+        let read_head = Box::new(move |input: usize, line: &[u8]| {
             let head = peek_head(EVENT_TYPES[input], line);
-            LineHead { event_time: head.event_time, business_id: head.business_id, person: head.person }
+            // All events of a person meet in one shard, however the number is
+            // written: who it is, is what the engine will read.
+            let decoder = &mut decoders[input];
+            let accepted = decoder.push(line).ok().map(|accepted| (accepted.event_time, accepted.person.into_owned()));
+            decoder.finish();
+            match accepted {
+                Some((time, person)) => LineHead { event_time: Some(time), business_id: head.business_id, person: Some(person) },
+                None => LineHead { event_time: head.event_time, business_id: head.business_id, person: head.person },
+            }
         });
         let mut log = FilesLog::open(config, read_head)?;
         let clock = SystemClock::default();
@@ -184,7 +196,10 @@ impl Run {
                         (Arc::clone(&engine), Arc::clone(&metrics), Arc::clone(&health), &wish, Arc::clone(&clock));
                     scope.spawn(move || {
                         let mut reporter = Reporter::new(&engine, metrics, Arc::clone(&health), Arc::clone(&clock), slot);
-                        let result = self.keep_working(settings, &engine, &clock, slot, wish, &mut reporter);
+                        // A panic is told like any fault: health first, then the others stop.
+                        let working = || self.keep_working(settings, &engine, &clock, slot, wish, &mut reporter);
+                        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(working))
+                            .unwrap_or_else(|_| Err(Fault::stop("work", "a worker panicked: nothing of its last epoch was committed")));
                         health.set_ready(slot, false);
                         if result.is_err() {
                             health.fail(slot);
@@ -202,10 +217,7 @@ impl Run {
                         failure = failure.or(result.err().map(Failure::World));
                         totals.add(&own);
                     }
-                    Err(_) => {
-                        wish.stop();
-                        failure = Some(Failure::Plain("a worker panicked: nothing of its last epoch was committed".to_owned()));
-                    }
+                    Err(_) => failure = failure.or(Some(Failure::Plain("a worker panicked while it was ending".to_owned()))),
                 }
             }
             match failure {

@@ -50,6 +50,8 @@ pub struct LineFacts {
     pub net_quantity: Option<i64>,
     /// 分, after the same refunds.
     pub net_amount: Option<i64>,
+    /// Whether another line of the message refunds part of it.
+    pub refunded: bool,
 }
 
 /// A run with everything that rules may ask about it.
@@ -192,13 +194,20 @@ fn line_facts(batch: &Batch, ranges: &[std::ops::Range<usize>], snapshot: &Snaps
     let times = names.line_time.map(|name| line.times(name));
     let net = |name| facts::net(line.rows(), line.numbers(name), &batch.refunds);
     let (quantities, amounts) = (net(names.quantity), net(names.amount));
+    let refunded: BTreeSet<usize> = batch.refunds.iter().map(|refund| refund.original).collect();
     let mut out = Vec::with_capacity(line.rows());
     for (header_row, range) in ranges.iter().enumerate() {
         let event_time = event_times.get(header_row).unwrap_or_default();
         for row in range.clone() {
             let item = items.resolve(snapshot, codes.get(row), item_names.get(row), forms.get(row));
             let fact_time = times.and_then(|times| times.get(row)).unwrap_or(event_time);
-            out.push(LineFacts { item, fact_time, net_quantity: quantities[row], net_amount: amounts[row] });
+            out.push(LineFacts {
+                item,
+                fact_time,
+                net_quantity: quantities[row],
+                net_amount: amounts[row],
+                refunded: refunded.contains(&row),
+            });
         }
     }
     out
@@ -275,7 +284,7 @@ impl Columns<'_> {
 
     fn institutions(&self, batch: &Batch) -> Vec<Option<&Institution>> {
         let codes = batch.header().texts("fixmedins_code");
-        let day = |row: usize| batch.headers[row].event_time.div_euclid(SECONDS_PER_DAY);
+        let day = |row: usize| batch.headers[row].fact_time.div_euclid(SECONDS_PER_DAY);
         (0..batch.headers.len()).map(|row| codes.get(row).and_then(|code| self.snapshot.institution(code, day(row)))).collect()
     }
 

@@ -82,10 +82,9 @@ impl Memory {
             let anchor = marks.anchors[row];
             let contact = facts.online == Some(false) && is_care(facts.setting);
             let maybe_care = facts.setting.is_none() || is_care(facts.setting);
-            let says_what_for = header.diagnoses.of(facts.diagnoses.clone(), row).next().is_some();
             let roles = Roles {
                 contact,
-                possible_contact: facts.online != Some(true) && maybe_care && !(contact && says_what_for),
+                possible_contact: facts.online != Some(true) && maybe_care && !contact,
                 consultation: anchor.is_some(),
                 prescription: batch.input != SETTLEMENT_INPUT,
             };
@@ -141,7 +140,12 @@ impl Memory {
     fn diagnoses(&mut self, header: &HeaderColumns<'_>, facts: &HeaderFacts, row: usize) -> Vec<Sym> {
         let mut out: Vec<Sym> = Vec::new();
         for code in header.diagnoses.of(facts.diagnoses.clone(), row) {
-            let sym = self.symbols.intern(Some(code));
+            // Some feeds write ICD codes in small letters.
+            let sym = if code.bytes().any(|byte| byte.is_ascii_lowercase()) {
+                self.symbols.intern(Some(&code.to_ascii_uppercase()))
+            } else {
+                self.symbols.intern(Some(code))
+            };
             if !sym.is_none() && !out.contains(&sym) {
                 out.push(sym);
             }
@@ -179,7 +183,11 @@ impl Memory {
                 quantity: fact.net_quantity,
                 amount: fact.net_amount,
             };
-            let profile = self.profile(line, at, fact.item);
+            let mut profile = self.profile(line, at, fact.item);
+            if fact.refunded {
+                // How many days are left of them, the line does not say.
+                profile.days = None;
+            }
             self.supplies.push(key, profile, half);
             changed.supplies.push(key);
             if run.consultation {

@@ -5,6 +5,7 @@
 //! and where the diagnoses cannot be compared.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::base::time::Civil;
 use crate::base::time::SECONDS_PER_DAY;
@@ -126,7 +127,11 @@ fn verdict(
     time: Civil,
     first_visit: Option<bool>,
 ) -> Verdict {
-    let known = has_contact(tables, settings, person, events, time);
+    // The consultation's own bill, which may not say that it was online, is no
+    // care before it.
+    let visits: BTreeSet<_> = events.iter().map(|event| anchor(tables, *event)).collect();
+    let other = |event: EventIdx| !events.contains(&event) && !visits.contains(&anchor(tables, event));
+    let known = has_contact(tables, settings, person, events, time, &other);
     if known {
         return if first_visit == Some(true) { Verdict::Contradiction } else { Verdict::Quiet };
     }
@@ -139,7 +144,7 @@ fn verdict(
         tables.covered_areas.is_empty()
             || area.is_some_and(|area| tables.covered_areas.iter().any(|prefix| area.starts_with(prefix.as_str())))
     });
-    let possible = may_have_contact(tables, settings, events, time, tables.events.possible_contacts(person));
+    let possible = may_have_contact(tables, settings, person, events, time, &other);
     match (first_visit, long_enough, covered) {
         (Some(true), long, covered) => Verdict::Clue { clear: long && covered && !possible },
         (_, false, _) => Verdict::Unknown("history_too_short"),
@@ -165,33 +170,42 @@ fn in_reach(settings: &ContactSettings, contact: i64, time: Civil) -> bool {
 }
 
 /// Whether something earlier, of another visit, may have been care in person
-/// for the disease: it shares the disease, or says nothing of any.
+/// for the disease: care that names no disease to compare, or a bill that may
+/// have been care and shares the disease or names none.
 fn may_have_contact(
     tables: ContactTables<'_>,
     settings: &ContactSettings,
+    person: PersonIdx,
     events: &[EventIdx],
     time: Civil,
-    possible: &[EventIdx],
+    other: &dyn Fn(EventIdx) -> bool,
 ) -> bool {
-    let visits: Vec<_> = events.iter().map(|event| anchor(tables, *event)).collect();
-    possible.iter().any(|other| {
-        !visits.contains(&anchor(tables, *other))
-            && in_reach(settings, tables.events.row(*other).fact_time, time)
-            && (tables.events.diagnoses(*other).is_empty()
-                || events.iter().any(|event| share_disease(tables, settings, *event, *other, time.day())))
-    })
+    let names_none = |event: EventIdx| !tables.events.diagnoses(event).iter().any(|code| comparable(tables, *code));
+    let earlier = |event: &EventIdx| in_reach(settings, tables.events.row(*event).fact_time, time) && other(*event);
+    tables.events.contacts(person).iter().any(|contact| names_none(*contact) && earlier(contact))
+        || tables.events.possible_contacts(person).iter().any(|possible| {
+            let shares = || events.iter().any(|event| share_disease(tables, settings, *event, *possible, time.day()));
+            (names_none(*possible) || shares()) && earlier(possible)
+        })
 }
 
-fn has_contact(tables: ContactTables<'_>, settings: &ContactSettings, person: PersonIdx, events: &[EventIdx], time: Civil) -> bool {
+fn has_contact(
+    tables: ContactTables<'_>,
+    settings: &ContactSettings,
+    person: PersonIdx,
+    events: &[EventIdx],
+    time: Civil,
+    other: &dyn Fn(EventIdx) -> bool,
+) -> bool {
     let day = time.day();
     let in_reach = |contact: i64| in_reach(settings, contact, time);
     let same_disease = tables.events.contacts(person).iter().any(|contact| {
-        !events.contains(contact)
-            && in_reach(tables.events.row(*contact).fact_time)
+        in_reach(tables.events.row(*contact).fact_time)
+            && other(*contact)
             && events.iter().any(|event| share_disease(tables, settings, *event, *contact, day))
     });
     same_disease
-        || (settings.same_substance && same_substance(tables, person, events, &in_reach))
+        || (settings.same_substance && same_substance(tables, person, events, &|event, time| in_reach(time) && other(event)))
         || (settings.initial_prescription && names_known_prescription(tables, person, events))
 }
 
@@ -210,19 +224,21 @@ fn share_disease(tables: ContactTables<'_>, settings: &ContactSettings, event: E
     texts(event).any(|a| {
         let groups = if settings.same_group { (tables.groups)(a, day) } else { Vec::new() };
         texts(contact).any(|b| {
-            a.get(..settings.icd_characters) == b.get(..settings.icd_characters)
+            let leading = |code: &'_ str| code.get(..settings.icd_characters).map(str::to_owned);
+            (settings.icd_characters > 0 && leading(a).is_some() && leading(a) == leading(b))
                 || (!groups.is_empty() && (tables.groups)(b, day).iter().any(|group| groups.contains(group)))
         })
     })
 }
 
 /// A line of the same substance, dispensed or prescribed in person.
-fn same_substance(tables: ContactTables<'_>, person: PersonIdx, events: &[EventIdx], in_reach: &dyn Fn(i64) -> bool) -> bool {
+fn same_substance(tables: ContactTables<'_>, person: PersonIdx, events: &[EventIdx], counts: &dyn Fn(EventIdx, i64) -> bool) -> bool {
     events.iter().flat_map(|event| tables.events.substances(*event)).any(|substance| {
         let key = SupplyKey { person, substance: *substance };
-        tables.supplies.of(key).any(|half| {
-            !half.prescribed && !events.contains(&half.event) && in_reach(half.time) && tables.events.contacts(person).contains(&half.event)
-        })
+        tables
+            .supplies
+            .of(key)
+            .any(|half| !half.prescribed && counts(half.event, half.time) && tables.events.contacts(person).contains(&half.event))
     })
 }
 

@@ -6,6 +6,8 @@ use super::supply::Supply;
 const DAY: i64 = 86_400;
 /// Ten-thousandths of a day in seconds: `DAY / ONE` would lose digits.
 const ONE: i64 = 10_000;
+/// A supply of more than ten years is a slip of the pen.
+const DAYS_MAX: i64 = 3650;
 
 /// Limits of the rule, in days (ten-thousandths) and as a share (ten-thousandths).
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +42,7 @@ pub fn overlaps(supplies: &[&Supply<'_>], limits: &OverlapLimits, related: &dyn 
     let mut out = Overlaps::default();
     let mut open: Option<(Chain, i64, usize)> = None;
     for (idx, supply) in supplies.iter().enumerate().filter(|(_, supply)| supply.dispensed) {
-        let Some(days) = supply.days().filter(|days| *days > 0) else {
+        let Some(days) = supply.days().filter(|days| (1..=DAYS_MAX * ONE).contains(days)) else {
             out.unknown.push(idx);
             continue;
         };

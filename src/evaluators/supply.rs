@@ -146,7 +146,8 @@ fn prescription_anchor<'a>(tables: Tables<'a>, half: &Half<'_>) -> Anchor<'a> {
 fn line_anchor<'a>(tables: Tables<'a>, half: &Half<'_>) -> Anchor<'a> {
     let number = if half.rx_no.is_empty() {
         let row = tables.events.row(half.event);
-        Cow::Owned(format!("{}#{}", tables.texts.get(row.mdtrt_id), tables.texts.get(half.line)))
+        let visit = if row.mdtrt_id.is_empty() { row.id } else { row.mdtrt_id };
+        Cow::Owned(format!("{}#{}", tables.texts.get(visit), tables.texts.get(half.line)))
     } else {
         Cow::Borrowed(tables.texts.get(half.rx_no))
     };

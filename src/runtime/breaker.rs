@@ -8,6 +8,22 @@ use std::collections::VecDeque;
 
 use crate::base::limits::REJECT_WINDOW;
 
+/// How many rejects stop a worker.
+#[derive(Clone, Copy, Debug)]
+pub struct RejectLimit {
+    pub percent: u32,
+    /// Rejects of runs that begin before this offset were looked at and
+    /// accepted by a person: they never stop a worker again.
+    pub accepted_to: Option<i64>,
+}
+
+impl RejectLimit {
+    /// How many of the rejects of a run that begins at `from` count.
+    pub fn counted(self, from: i64, rejected: u64) -> u64 {
+        if self.accepted_to.is_some_and(|offset| from < offset) { 0 } else { rejected }
+    }
+}
+
 /// Reject counts of one input of one shard.
 #[derive(Clone, Debug)]
 pub struct Breaker {

@@ -14,6 +14,7 @@ use crate::engine::shard::Shard;
 use crate::events::EVENT_TYPES;
 use crate::io::log::Log;
 use crate::runtime::breaker::Breaker;
+use crate::runtime::breaker::RejectLimit;
 
 /// A shard as its owner holds it.
 pub struct Owned {
@@ -31,7 +32,7 @@ pub fn recover(
     engine: &Arc<Engine>,
     log: &mut dyn Log,
     shard: ShardId,
-    reject_limit_percent: u32,
+    limit: RejectLimit,
     alive: &mut dyn FnMut(),
 ) -> Result<Owned, Fault> {
     let committed = log.committed(shard)?;
@@ -75,17 +76,17 @@ pub fn recover(
         shard: Shard::new(Arc::clone(engine), shard),
         epoch: entries.last().map_or(0, |entry| entry.number),
         offsets,
-        breakers: EVENT_TYPES.iter().map(|_| Breaker::new(reject_limit_percent)).collect(),
+        breakers: EVENT_TYPES.iter().map(|_| Breaker::new(limit.percent)).collect(),
     };
     for entry in &entries {
         alive();
-        replay(log, &mut owned, shard, entry)?;
+        replay(log, &mut owned, shard, entry, limit)?;
     }
     log.seek(shard, &owned.offsets)?;
     Ok(owned)
 }
 
-fn replay(log: &mut dyn Log, owned: &mut Owned, shard: ShardId, entry: &JournalEntry) -> Result<(), Fault> {
+fn replay(log: &mut dyn Log, owned: &mut Owned, shard: ShardId, entry: &JournalEntry, limit: RejectLimit) -> Result<(), Fault> {
     for run in &entry.runs {
         let messages = read_run(log, shard, run)?;
         let done = owned.shard.step(run.input, &messages, entry.number, true).run;
@@ -98,8 +99,10 @@ fn replay(log: &mut dyn Log, owned: &mut Owned, shard: ShardId, entry: &JournalE
         }
     }
     for (input, breaker) in owned.breakers.iter_mut().enumerate() {
-        let messages = entry.runs.iter().filter(|run| run.input == input).map(|run| run.messages).sum();
-        breaker.count(messages, entry.rejected_by_input.get(input).copied().unwrap_or_default());
+        let runs = || entry.runs.iter().filter(|run| run.input == input);
+        let rejected = entry.rejected_by_input.get(input).copied().unwrap_or_default();
+        let from = runs().map(|run| run.from).max().unwrap_or_default();
+        breaker.count(runs().map(|run| run.messages).sum(), limit.counted(from, rejected));
     }
     Ok(())
 }

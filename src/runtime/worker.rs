@@ -30,6 +30,7 @@ use crate::io::log::Head;
 use crate::io::log::Log;
 use crate::io::log::Output;
 use crate::io::log::Record;
+use crate::runtime::breaker::RejectLimit;
 use crate::runtime::recover::Owned;
 use crate::runtime::recover::recover;
 
@@ -182,13 +183,14 @@ impl<'a> Worker<'a> {
 
     fn work(&mut self, wish: &Wish, observer: &mut dyn Observer) -> Result<(), Fault> {
         let mut idle = false;
-        let mut rest = Duration::ZERO;
+        let mut rest_until = Duration::ZERO;
         loop {
             observer.alive();
             if wish.stopping() {
                 return self.log.leave();
             }
-            let wait = if idle { self.settings.idle_wait } else { std::mem::take(&mut rest) };
+            let rest = rest_until.saturating_sub(self.clock.monotonic());
+            let wait = if idle { self.settings.idle_wait.max(rest) } else { rest };
             if let Some(shards) = self.log.shards(wait)? {
                 self.lost.clear();
                 wish.may_leave(self.settings.slot, shards.clone(), false, self.engine.settings.partitions);
@@ -200,6 +202,10 @@ impl<'a> Worker<'a> {
             }
             if !self.lost.is_empty() {
                 idle = true;
+                continue;
+            }
+            // The log comes back early where messages come.
+            if self.clock.monotonic() < rest_until {
                 continue;
             }
             let epoch = match self.gather(observer) {
@@ -224,7 +230,7 @@ impl<'a> Worker<'a> {
                 let began = self.clock.monotonic();
                 self.commit(epoch, wish, observer)?;
                 if caught_up {
-                    rest = self.settings.epoch_interval.saturating_sub(self.clock.monotonic().saturating_sub(began));
+                    rest_until = began + self.settings.epoch_interval;
                 }
             }
             if self.settings.until_end {
@@ -242,7 +248,8 @@ impl<'a> Worker<'a> {
         self.lags_told = None;
         observer.shards(shards);
         for shard in shards {
-            let recovered = recover(&self.engine, self.log, *shard, self.settings.reject_limit_percent, &mut || observer.alive());
+            let limit = RejectLimit { percent: self.settings.reject_limit_percent, accepted_to: self.settings.accept_rejects_to };
+            let recovered = recover(&self.engine, self.log, *shard, limit, &mut || observer.alive());
             match recovered {
                 Ok(owned) => {
                     self.owned.insert(*shard, owned);
@@ -360,13 +367,17 @@ impl<'a> Worker<'a> {
         observer.step(shard, &effects);
         observer.watermark(shard, input, owned.shard.input_watermark(input));
         let rejected = effects.counts.rejected_total();
-        let accepted_so_far = self.settings.accept_rejects_to.is_some_and(|offset| effects.run.from <= offset);
-        if owned.breakers[input].count(effects.run.messages, rejected) && !accepted_so_far {
+        // What was accepted counts no more: it must not stop the worker later either.
+        let limit = RejectLimit { percent: self.settings.reject_limit_percent, accepted_to: self.settings.accept_rejects_to };
+        if owned.breakers[input].count(effects.run.messages, limit.counted(effects.run.from, rejected)) {
+            let classes: Vec<String> = effects.counts.rejected.iter().map(|(class, count)| format!("{count} {class}")).collect();
             let reason = format!(
-                "more than {} % of the last {} messages were rejected, up to offset {}; look at the reject topic, then mend the feed or start with --accept-rejects-to {}",
+                "more than {} % of the last {} messages were rejected, up to offset {} (of the last {}: {}); mend the feed, or start with --accept-rejects-to {} to have them in the reject topic and go on",
                 self.settings.reject_limit_percent,
                 crate::base::limits::REJECT_WINDOW,
                 effects.run.to,
+                effects.run.messages,
+                classes.join(", "),
                 effects.run.to
             );
             return Err(Fault::stop(format!("read {} of shard {shard}", EVENT_TYPES[input].name), reason));
@@ -424,6 +435,7 @@ impl<'a> Worker<'a> {
                 }
                 Err(CommitFailure::Again(fault)) => {
                     observer.refused(false);
+                    observer.alive();
                     tracing::warn!(error = chain(&fault), "commit failed, the same write is sent again");
                     if wish.aborting() {
                         return self.log.leave();

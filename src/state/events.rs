@@ -57,8 +57,8 @@ pub struct Events {
     diagnoses: Vec<Sym>,
     /// In-person care by person.
     contacts: HashMap<PersonIdx, Vec<EventIdx>>,
-    /// Events by person that may have been in-person care: the setting or
-    /// whether it was online cannot be told, or no diagnosis says what for.
+    /// Events by person that may have been in-person care: the setting, or
+    /// whether it was online, cannot be told.
     possible_contacts: HashMap<PersonIdx, Vec<EventIdx>>,
     /// Online consultations by person.
     consultations: HashMap<PersonIdx, Vec<EventIdx>>,

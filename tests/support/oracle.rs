@@ -464,7 +464,7 @@ impl Oracle {
                 event_time,
                 quantity: left,
                 unit: String::new(),
-                declared: line.number("prd_days").map(|days| days as i64).filter(|days| *days > 0),
+                declared: line.number("prd_days").map(|days| days as i64).filter(|days| *days > 0 && left == count),
                 dose: 0.0,
                 dose_unit: String::new(),
                 often: None,
@@ -597,8 +597,10 @@ impl Oracle {
         if !online {
             // A prescription is no bill: it only makes one doubt that nothing came before.
             let care = ["outpatient", "emergency", "chronic", "inpatient", "day surgery", ""].contains(&setting(&prescription.med_type));
-            let unclear =
-                sign || message.or_empty("biz_type_code") != "01" || prescription.med_type.is_empty() || prescription.diagnoses.is_empty();
+            let unclear = sign
+                || message.or_empty("biz_type_code") != "01"
+                || prescription.med_type.is_empty()
+                || !prescription.diagnoses.iter().any(|code| is_disease(code));
             if care && unclear {
                 person.contacts.push(Contact {
                     certain: false,
@@ -701,13 +703,14 @@ impl Oracle {
                     }) || !groups.is_disjoint(&self.tables.groups(&contact.diagnoses, time))
                         || contact.registered.is_some() && contact.registered == online.registered
                 };
-            !own && (contact.diagnoses.is_empty() || !contact.certain && disease())
+            !own && (!contact.diagnoses.iter().any(|code| is_disease(code)) || !contact.certain && disease())
         })
     }
 
     /// Whether an earlier contact in person for the disease is known.
     fn is_known(&self, person: &Person, online: &Prescription, time: i64) -> bool {
-        let earlier = person.contacts.iter().filter(|contact| contact.certain && contact.day <= time.div_euclid(DAY));
+        let own = |contact: &Contact| (&contact.visit.0, &contact.visit.1) == (&online.institution, &online.visit);
+        let earlier = person.contacts.iter().filter(|contact| contact.certain && contact.day <= time.div_euclid(DAY) && !own(contact));
         let same_category = |a: &String, b: &String| is_disease(a) && is_disease(b) && a.chars().take(3).eq(b.chars().take(3));
         let groups = self.tables.groups(&online.diagnoses, time);
         let original = !online.original.is_empty()

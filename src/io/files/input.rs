@@ -30,7 +30,7 @@ pub struct LineHead {
 }
 
 /// Reads the head of a line of an input; never fails, whatever the bytes are.
-pub type ReadHead = Box<dyn Fn(InputId, &[u8]) -> LineHead + Send>;
+pub type ReadHead = Box<dyn FnMut(InputId, &[u8]) -> LineHead + Send>;
 
 /// The next line in the order of events.
 #[derive(Debug)]
