@@ -1,6 +1,7 @@
 //! What a command sees of its workers: totals for reports, metrics for ops.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -56,12 +57,47 @@ pub struct Totals {
     pub counts: Counts,
     pub rules: BTreeMap<String, RuleTally>,
     pub epochs: u64,
+    /// Kind and code of what no reference table knows, as many as are listed.
+    pub unlisted: BTreeSet<(&'static str, String)>,
+}
+
+/// Codes that a run lists; the others are counted all the same.
+const LISTED_MAX: usize = 1000;
+/// Characters of a code: what is longer, or no code at all, is not repeated.
+const CODE_CHARS_MAX: usize = 40;
+
+fn is_code(text: &str) -> bool {
+    text.len() <= CODE_CHARS_MAX && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
 impl Totals {
+    /// Lists what is new among codes that no table knows, and tells it.
+    fn list(&mut self, unlisted: &BTreeSet<(&'static str, String)>) {
+        for (kind, code) in unlisted.iter().filter(|(_, code)| is_code(code)) {
+            if self.unlisted.len() < LISTED_MAX && self.unlisted.insert((*kind, code.clone())) {
+                tracing::info!(target: "reference", kind, code, "no reference table knows this code");
+            }
+        }
+    }
+
+    /// The codes that no table knows, a line a kind; empty if there are none.
+    pub fn unlisted_text(&self) -> String {
+        let mut kinds: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (kind, code) in &self.unlisted {
+            kinds.entry(kind).or_default().push(code);
+        }
+        let shown = |codes: &[&str]| codes.iter().take(20).copied().collect::<Vec<_>>().join(", ");
+        let more = |codes: &[&str]| if codes.len() > 20 { ", ..." } else { "" };
+        kinds
+            .iter()
+            .map(|(kind, codes)| format!("{} {kind} codes that no reference table knows: {}{}\n", codes.len(), shown(codes), more(codes)))
+            .collect()
+    }
+
     pub fn add(&mut self, other: &Self) {
         self.counts.add(&other.counts);
         self.epochs += other.epochs;
+        self.unlisted.extend(other.unlisted.iter().cloned());
         for (rule, tally) in &other.rules {
             self.rules.entry(rule.clone()).or_default().add(tally);
         }
@@ -71,6 +107,7 @@ impl Totals {
 impl Observer for Totals {
     fn step(&mut self, _: ShardId, effects: &Effects) {
         self.counts.add(&effects.counts);
+        self.list(&effects.unlisted);
         for (rule, tally) in &effects.rules {
             self.rules.entry(rule.clone()).or_default().add(tally);
         }

@@ -160,6 +160,7 @@ impl Run {
         listen_for_signals(Arc::clone(&wish));
         Worker::new(engine, &mut log, self.worker_settings(settings, true, 0), &clock).run(&wish, &mut totals)?;
         say(&summary(&totals));
+        say(&totals.unlisted_text());
         if !log.complete() {
             return Err(Failure::Plain("stopped before the end of the input, no output was kept".to_owned()));
         }
@@ -228,7 +229,9 @@ impl Run {
         if let Some(server) = server {
             server.stop();
         }
-        say(&summary(&outcome?));
+        let totals = outcome?;
+        say(&summary(&totals));
+        say(&totals.unlisted_text());
         Ok(())
     }
 

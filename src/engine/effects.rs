@@ -1,6 +1,7 @@
 //! What one step wants done: clues and rejects to write, and what was counted.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::codecs::FieldFault;
 use crate::codecs::RejectClass;
@@ -126,6 +127,8 @@ pub struct Effects {
     pub counts: Counts,
     /// By rule id.
     pub rules: BTreeMap<String, RuleTally>,
+    /// Kind and code of what no reference table knows, each once a step.
+    pub unlisted: BTreeSet<(&'static str, String)>,
     /// Why the worker must stop instead of committing this step: a reject
     /// class whose policy is `stop`.
     pub stop: Option<String>,

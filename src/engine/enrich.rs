@@ -64,7 +64,10 @@ pub struct Batch {
     /// Derived and reference columns that are asked for, by qualified name.
     pub derived: BTreeMap<String, ArrayRef>,
     pub lines_unjudged: u64,
+    /// By kind: rows and lines whose code no table knows.
     pub unknown_codes: BTreeMap<&'static str, u64>,
+    /// Those codes, each once.
+    pub unlisted: BTreeSet<(&'static str, String)>,
 }
 
 impl Batch {
@@ -118,6 +121,7 @@ pub fn enrich(input: InputId, decoded: Decoded, snapshot: &Snapshot, items: &mut
         derived: BTreeMap::new(),
         lines_unjudged: 0,
         unknown_codes: BTreeMap::new(),
+        unlisted: BTreeSet::new(),
     };
     batch.lines_unjudged = find_refunds(&mut batch, &line_ranges);
     batch.lines = line_facts(&batch, &line_ranges, snapshot, items);
@@ -263,10 +267,7 @@ impl Columns<'_> {
         for (facts, institution) in batch.headers.iter_mut().zip(&institutions) {
             facts.first_visit_usable = institution.is_none_or(|institution| institution.fstdiag_usable);
         }
-        let unregistered = institutions.iter().filter(|institution| institution.is_none()).count() as u64;
-        if unregistered > 0 {
-            batch.unknown_codes.insert("institution", unregistered);
-        }
+        self.list_unknown(batch, &institutions);
         let mut derived: BTreeMap<String, ArrayRef> = BTreeMap::new();
         for (qualifier, columns) in [("header", derived::HEADER), ("ref", derived::REF_HEADER)] {
             for column in columns {
@@ -280,6 +281,27 @@ impl Columns<'_> {
         }
         self.line_columns(batch, &institutions, &mut derived);
         batch.derived = derived;
+    }
+
+    /// Institutions that are not registered, and drugs that the drug master
+    /// does not know and no name tells the substance of.
+    fn list_unknown(&self, batch: &mut Batch, institutions: &[Option<&Institution>]) {
+        let header = batch.header().texts("fixmedins_code");
+        let line = batch.line_table();
+        let (kinds, codes) = (line.texts("list_type"), line.texts("med_list_codg"));
+        let bill = batch.input == SETTLEMENT_INPUT;
+        let unregistered = (0..batch.headers.len()).filter(|row| institutions[*row].is_none()).map(|row| ("institution", header.get(row)));
+        let nameless = batch.lines.iter().enumerate().filter(|(row, line)| {
+            (!bill || kinds.is(*row, "101")) && self.items.at(line.item, line.fact_time.div_euclid(SECONDS_PER_DAY)).substance.is_none()
+        });
+        let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
+        let mut listed: BTreeSet<(&'static str, &str)> = BTreeSet::new();
+        for (kind, code) in unregistered.chain(nameless.map(|(row, _)| ("drug", codes.get(row)))) {
+            *counts.entry(kind).or_default() += 1;
+            listed.extend(code.map(|code| (kind, code)));
+        }
+        let listed = listed.into_iter().map(|(kind, code)| (kind, code.to_owned())).collect();
+        (batch.unknown_codes, batch.unlisted) = (counts, listed);
     }
 
     fn institutions(&self, batch: &Batch) -> Vec<Option<&Institution>> {

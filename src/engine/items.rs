@@ -23,9 +23,10 @@ impl Items {
     pub fn resolve(&mut self, snapshot: &Snapshot, code: Option<&str>, name: Option<&str>, form: Option<&str>) -> ItemId {
         self.key.clear();
         for part in [code, name, form] {
-            self.key.extend_from_slice(part.unwrap_or_default().as_bytes());
-            // No text of a field holds a NUL: the parts cannot run together.
-            self.key.push(0);
+            // Behind their lengths the parts cannot run together.
+            let part = part.unwrap_or_default();
+            self.key.extend_from_slice(&part.len().to_le_bytes());
+            self.key.extend_from_slice(part.as_bytes());
         }
         if let Some(id) = self.by_key.get(self.key.as_slice()) {
             return *id;

@@ -112,6 +112,7 @@ impl Shard {
         for (kind, count) in &batch.unknown_codes {
             *counts.unknown_codes.entry(kind).or_default() += count;
         }
+        let unlisted = batch.unlisted.clone();
         let teller = Teller { engine: &engine, shard: self.id, epoch };
         let live = engine.settings.clues_from.is_none_or(|from| batch.headers.iter().any(|header| header.event_time >= from.0));
         if !muted && live && !batch.headers.is_empty() {
@@ -130,7 +131,7 @@ impl Shard {
         if !muted {
             records.extend(told);
         }
-        Effects { run: intake.run, records, counts, rules: tallies, stop: intake.stop }
+        Effects { run: intake.run, records, counts, rules: tallies, unlisted, stop: intake.stop }
     }
 
     #[expect(clippy::too_many_arguments, reason = "one call, all parts of the step in hand")]
