@@ -15,7 +15,9 @@ use crate::codecs::learn::Shapes;
 use crate::codecs::lex::Lexer;
 use crate::codecs::plan::Plan;
 use crate::codecs::rows::Rows;
+use crate::events::EVENT_TYPES;
 use crate::events::EventType;
+use crate::events::InputId;
 
 /// Decodes JSON messages of one event type.
 ///
@@ -112,6 +114,33 @@ pub struct Head {
     pub person: Option<String>,
 }
 
+/// Reads heads of lines: who and when as the engine will read them, so that
+/// all events of a person meet in one shard however the number is written.
+pub struct HeadReader {
+    /// By `InputId`.
+    decoders: Vec<JsonDecoder>,
+}
+
+impl Default for HeadReader {
+    fn default() -> Self {
+        Self { decoders: EVENT_TYPES.iter().map(|event| JsonDecoder::new(event, Projection::none(event))).collect() }
+    }
+}
+
+impl HeadReader {
+    /// A line that will be rejected has the head that [`peek_head`] finds.
+    pub fn read(&mut self, input: InputId, line: &[u8]) -> Head {
+        let mut head = peek_head(EVENT_TYPES[input], line);
+        let decoder = &mut self.decoders[input];
+        if let Ok(accepted) = decoder.push(line) {
+            head.event_time = Some(accepted.event_time);
+            head.person = Some(accepted.person.into_owned());
+        }
+        decoder.finish();
+        head
+    }
+}
+
 /// Reads a message's head without decoding the rest. The first member of a
 /// name counts, at any depth.
 pub fn peek_head(event: &EventType, message: &[u8]) -> Head {
@@ -151,5 +180,25 @@ pub fn peek_head(event: &EventType, message: &[u8]) -> Head {
         event_time: found[0].and_then(time::parse),
         business_id,
         person: found[1].and_then(|person| String::from_utf8(person.to_vec()).ok()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::SETTLEMENT_INPUT;
+
+    #[test]
+    fn a_line_belongs_to_the_person_that_the_engine_will_read() {
+        let bill = |person: &str| {
+            format!(r#"{{{person},"setl_id":"S1","setl_time":"2026-03-01 08:00:00","medfee_sumamt":1,"feedetl":[{{"feedetl_sn":"1"}}]}}"#)
+        };
+        let mut reader = HeadReader::default();
+        for person in [r#""psn_no":"P1""#, r#""psn_no":"\u0050\u0031""#, r#""agent":{"psn_no":"Q1"},"psn_no":"P1""#] {
+            let head = reader.read(SETTLEMENT_INPUT, bill(person).as_bytes());
+            assert_eq!(head.person.as_deref(), Some("P1"), "{person}");
+            assert_eq!(head.event_time.map(|time| time.to_string()).as_deref(), Some("2026-03-01 08:00:00"));
+        }
+        assert_eq!(reader.read(SETTLEMENT_INPUT, br#"{"psn_no":"P2","setl_id""#).person.as_deref(), Some("P2"), "a reject has a shard too");
     }
 }

@@ -222,6 +222,10 @@ impl Observer for Reporter {
     fn lag(&mut self, shard: ShardId, input: usize, messages: u64) {
         if let Some(lag) = self.shards.get(&shard).and_then(|shard| shard.inputs.get(input)) {
             lag.messages.set(i64::try_from(messages).unwrap_or(i64::MAX));
+            // Event time stands still where nothing comes, the clock does not.
+            if let Some(told) = lag.watermark.get() {
+                lag.seconds.set((self.clock.wall_ms() / 1000 - told).max(0));
+            }
         }
     }
 

@@ -12,11 +12,8 @@ use crate::base::fault::Remedy;
 use crate::base::fault::chain;
 use crate::base::pseudonym::IdentityKey;
 use crate::base::time::Civil;
-use crate::codecs::Decoder as _;
-use crate::codecs::Projection;
 use crate::codecs::RejectClass;
-use crate::codecs::json::JsonDecoder;
-use crate::codecs::json::peek_head;
+use crate::codecs::json::HeadReader;
 use crate::commands::Failure;
 use crate::commands::key;
 use crate::commands::load;
@@ -31,7 +28,6 @@ use crate::config::settings::Policy;
 use crate::config::settings::Settings;
 use crate::engine::Engine;
 use crate::engine::settings::EngineSettings;
-use crate::events::EVENT_TYPES;
 use crate::io::files::FilesConfig;
 use crate::io::files::FilesLog;
 use crate::io::files::LineHead;
@@ -140,18 +136,10 @@ impl Run {
             shadow: self.shadow.clone(),
             rejects: self.rejects.clone(),
         };
-        let mut decoders: Vec<JsonDecoder> = EVENT_TYPES.iter().map(|event| JsonDecoder::new(event, Projection::none(event))).collect();
+        let mut heads = HeadReader::default();
         let read_head = Box::new(move |input: usize, line: &[u8]| {
-            let head = peek_head(EVENT_TYPES[input], line);
-            // All events of a person meet in one shard, however the number is
-            // written: who it is, is what the engine will read.
-            let decoder = &mut decoders[input];
-            let accepted = decoder.push(line).ok().map(|accepted| (accepted.event_time, accepted.person.into_owned()));
-            decoder.finish();
-            match accepted {
-                Some((time, person)) => LineHead { event_time: Some(time), business_id: head.business_id, person: Some(person) },
-                None => LineHead { event_time: head.event_time, business_id: head.business_id, person: head.person },
-            }
+            let head = heads.read(input, line);
+            LineHead { event_time: head.event_time, business_id: head.business_id, person: head.person }
         });
         let mut log = FilesLog::open(config, read_head)?;
         let clock = SystemClock::default();

@@ -325,7 +325,7 @@ impl Shard {
         };
         let related = |earlier: &Supply<'_>, later: &Supply<'_>| {
             excused(later) == Some(false)
-                && earlier.anchor.institution != later.anchor.institution
+                && earlier.anchor.institution.zip(later.anchor.institution).is_some_and(|(earlier, later)| earlier != later)
                 && form(earlier) == form(later)
                 && !(earlier.discharge || later.discharge)
                 && !later.daily_dose.zip(earlier.daily_dose).is_some_and(|(later, earlier)| later > earlier)

@@ -87,6 +87,15 @@ mod tests {
     }
 
     #[test]
+    fn accepted_rejects_never_stop_a_worker_again() {
+        let limit = RejectLimit { percent: 5, accepted_to: Some(1024) };
+        let mut breaker = Breaker::new(limit.percent);
+        assert!(!breaker.count(1000, limit.counted(0, 1000)));
+        assert!(!breaker.count(1000, limit.counted(1024, 500)));
+        assert!(breaker.count(1000, limit.counted(2024, 1)));
+    }
+
+    #[test]
     fn old_rejects_are_forgotten() {
         let mut breaker = Breaker::new(5);
         assert!(!breaker.count(1000, 300));

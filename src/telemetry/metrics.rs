@@ -108,6 +108,11 @@ impl PartitionGauge {
     pub fn set(&self, value: i64) {
         self.gauge.get_or_init(|| self.family.with_label_values(&self.labels)).set(value);
     }
+
+    /// The value set last; `None` before the first.
+    pub fn get(&self) -> Option<i64> {
+        self.gauge.get().map(IntGauge::get)
+    }
 }
 
 /// Gauges of a shard, by input; dropping it removes their series, so that a

@@ -864,7 +864,10 @@ fn explained(earlier: &Supply<'_>, later: &Supply<'_>) -> bool {
     let raised = later.daily.zip(earlier.daily).is_some_and(|(later, earlier)| later > earlier);
     let other_insulin = earlier.name.contains("胰岛素") && earlier.name != later.name;
     let holiday = HOLIDAYS.iter().any(|day| (0..=14).contains(&(seconds(day).div_euclid(DAY) - later.time.div_euclid(DAY))));
-    earlier.institution == later.institution
+    // Who prescribed what was bought elsewhere may be the same.
+    let known = earlier.institution.is_some() && later.institution.is_some();
+    !known
+        || earlier.institution == later.institution
         || earlier.drug.release != later.drug.release
         || earlier.discharge
         || later.discharge
