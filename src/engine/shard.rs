@@ -20,6 +20,7 @@ use crate::engine::effects::Effects;
 use crate::engine::effects::RuleTally;
 use crate::engine::enrich::Batch;
 use crate::engine::enrich::enrich;
+use crate::engine::facts::is_care;
 use crate::engine::intake::Gate;
 use crate::engine::items::Items;
 use crate::engine::meter::Laps;
@@ -33,6 +34,7 @@ use crate::engine::tell;
 use crate::engine::tell::Teller;
 use crate::events::EVENT_TYPES;
 use crate::events::InputId;
+use crate::events::SETTLEMENT_INPUT;
 use crate::expr::Input;
 use crate::io::log::Record;
 use crate::ruleset::compile::TablePrograms;
@@ -227,16 +229,25 @@ fn anchors(engine: &Engine, batch: &Batch, mut tallies: Option<&mut BTreeMap<Str
     if let Some(tallies) = tallies.as_deref_mut() {
         laps.shared(&engine.rules, &table.history_shares, tallies);
     }
+    // A prescription is written by somebody who consulted. A bill may as well be
+    // for what a pharmacy sold, which is no consultation.
+    let may_consult = |row: usize| {
+        if batch.input == SETTLEMENT_INPUT { batch.headers[row].setting.map(|setting| is_care(Some(setting))) } else { Some(true) }
+    };
     for anchor in &table.anchors {
         let is_anchor = rows::mask(&values, anchor.anchor);
         let told = anchor.told_by.map(|output| rows::mask(&values, output));
         let live = |row: usize| engine.settings.clues_from.is_none_or(|from| batch.headers[row].event_time >= from.0);
-        let unknown = (0..batch.headers.len()).filter(|row| is_anchor.is_null(*row) && live(*row)).count() as u64;
+        let undecided = |row: usize| {
+            let told = is_anchor.is_valid(row).then(|| is_anchor.value(row));
+            told != Some(false) && may_consult(row) != Some(false) && (told.is_none() || may_consult(row).is_none())
+        };
+        let unknown = (0..batch.headers.len()).filter(|row| undecided(*row) && live(*row)).count() as u64;
         if let Some(tallies) = tallies.as_deref_mut() {
             tallies.entry(engine.rules.rules[anchor.rule].doc.id.clone()).or_default().count_unknown("condition", unknown);
         }
         for (row, slot) in out.iter_mut().enumerate() {
-            if slot.is_none() && is_anchor.is_valid(row) && is_anchor.value(row) {
+            if slot.is_none() && is_anchor.is_valid(row) && is_anchor.value(row) && may_consult(row) == Some(true) {
                 *slot = Some(told.filter(|told| told.is_valid(row)).map(|told| told.value(row)));
             }
         }

@@ -2,6 +2,7 @@
 //! over their rows, and overlaps among them.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use arrow::array::ArrayRef;
 use arrow::array::UInt32Array;
@@ -41,6 +42,7 @@ use crate::ruleset::compile::SUPPLY_TABLE;
 use crate::ruleset::doc::EvaluateDoc;
 use crate::ruleset::doc::OverlappingSupplyDoc;
 use crate::state::clues::ClueScope;
+use crate::state::events::EventIdx;
 use crate::state::supplies::SupplyKey;
 
 /// The supplies of one person and substance, for one rule.
@@ -258,13 +260,15 @@ impl Shard {
         }
     }
 
-    /// By the bill where there is one; its lines' share of the fund is estimated.
+    /// By the bills where there are any: what the funds paid of all of them
+    /// over what lay within their scope, and so estimated.
     fn supply_money(&self, supply: &Supply<'_>, amount: Option<Decimal>) -> Money {
-        let bill = supply.halves.iter().find(|half| !half.prescribed).map(|half| self.memory.events.row(half.event));
-        match bill {
-            Some(bill) => Money::of(amount, bill.fund_pay.get(), bill.within_scope.get(), false),
-            None => Money { vola_amt: amount.map(|amount| amount.rescale(2)), ..Money::NONE },
+        let bills: BTreeSet<EventIdx> = supply.halves.iter().filter(|half| !half.prescribed).map(|half| half.event).collect();
+        if bills.is_empty() {
+            return Money { vola_amt: amount.map(|amount| amount.rescale(2)), ..Money::NONE };
         }
+        let rows = || bills.iter().map(|bill| self.memory.events.row(*bill));
+        Money::of(amount, rows().map(|row| row.fund_pay.get()).sum(), rows().map(|row| row.within_scope.get()).sum(), false)
     }
 
     fn supply_evidence(&self, supply: &Supply<'_>, vola_item_type: u8) -> Vec<Evidence> {

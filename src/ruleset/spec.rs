@@ -105,7 +105,7 @@ pub static EARLIER_CONTACT: Object = Object {
     fields: &[
         KIND,
         LOOK_FOR,
-        required("anchor", Shape::Sql, "判断对象", "which headers are judged"),
+        required("anchor", Shape::Sql, "判断对象", "which headers are judged: prescriptions, and bills of care (no purchases)"),
         optional("told_by", Shape::Sql, "自报首诊", "true where the institution itself told of a first visit"),
         optional("wait", Shape::Duration, "等待", "event time until the conclusion from absence").or("1d"),
         required("lookback_days", Shape::NumberOrParam, "回溯天数", "days that are looked at; 0: all"),

@@ -31,13 +31,23 @@ pub(super) fn birthday(years: i64, time: Civil) -> i64 {
 
 /// Adds a line that takes the whole line at `place` back.
 pub(super) fn take_back(bill: &mut Bill, place: usize) {
+    let count = bill.lines[place].count;
+    take_back_part(bill, place, count);
+}
+
+/// Adds a line that takes `count` of the units at `place` back, with their
+/// part of what was split off.
+fn take_back_part(bill: &mut Bill, place: usize, count: i64) {
     let mut back = bill.lines[place].clone();
-    back.count = -back.count;
-    back.discount = -back.discount;
-    back.split = match back.split {
-        Split::OverLimit(excess) => Split::OverLimit(-excess),
-        other => other,
-    };
+    let part = |amount: i64| -(amount * count / back.count);
+    (back.discount, back.split) = (
+        part(back.discount),
+        match back.split {
+            Split::OverLimit(excess) => Split::OverLimit(part(excess)),
+            other => other,
+        },
+    );
+    back.count = -count;
     back.refunds = Some(bill.first_line + place as u64);
     bill.lines.push(back);
 }
@@ -120,6 +130,21 @@ pub(super) fn sex_refunded(s: &mut Stage) -> Option<TruthKey> {
     let mut bill = sex_bill(s, '1', "2")?;
     let place = bill.lines.len() - 1;
     take_back(&mut bill, place);
+    let key = s.line_key(&bill, place);
+    s.put_bill(bill);
+    Some(key)
+}
+
+pub(super) fn sex_refunded_in_part(s: &mut Stage) -> Option<TruthKey> {
+    let mut bill = sex_bill(s, '1', "2")?;
+    let place = bill.lines.len() - 1;
+    bill.lines[place].count = 3;
+    part_refunded(s, bill, place, 2)
+}
+
+/// Puts the bill of which `count` units at `place` go back; the case is that line.
+fn part_refunded(s: &mut Stage, mut bill: Bill, place: usize, count: i64) -> Option<TruthKey> {
+    take_back_part(&mut bill, place, count);
     let key = s.line_key(&bill, place);
     s.put_bill(bill);
     Some(key)
@@ -229,6 +254,22 @@ pub(super) fn ceiling_refunded(s: &mut Stage) -> Option<TruthKey> {
     let key = s.line_key(&bill, place);
     s.put_bill(bill);
     Some(key)
+}
+
+/// Two packs above the ceiling, of which one goes back.
+fn one_of_two_refunded(s: &mut Stage, split: impl Fn(i64) -> Split) -> Option<TruthKey> {
+    let (mut bill, over) = priced_bill(s, fifth, (2, 2))?;
+    let place = bill.lines.len() - 1;
+    bill.lines[place].split = split(over);
+    part_refunded(s, bill, place, 1)
+}
+
+pub(super) fn ceiling_refunded_in_part(s: &mut Stage) -> Option<TruthKey> {
+    one_of_two_refunded(s, |_| Split::OverLimit(10))
+}
+
+pub(super) fn correct_split_refunded_in_part(s: &mut Stage) -> Option<TruthKey> {
+    one_of_two_refunded(s, Split::OverLimit)
 }
 
 /// An online bill with a fee on it, of someone seen before.

@@ -6,9 +6,11 @@ use crate::base::time::Civil;
 use super::everyday::CHRONIC;
 use super::innocent::stay;
 use super::model::Bill;
+use super::model::CONSULTATION;
 use super::model::Diagnosis;
 use super::model::Dosage;
 use super::model::FREQUENCIES;
+use super::model::Goods;
 use super::model::Person;
 use super::model::Prescription;
 use super::plants::TruthKey;
@@ -73,6 +75,27 @@ pub(super) fn no_contact_no_flag(s: &mut Stage) -> Option<TruthKey> {
     let (_, _, mut rx) = hypertension(s)?;
     rx.first_visit = None;
     put(s, rx)
+}
+
+/// The consultation and its own bill, which is no earlier contact.
+fn with_own_bill(s: &mut Stage, says_online: bool) -> Option<TruthKey> {
+    let (person, time, rx) = hypertension(s)?;
+    let mut bill = s.online_bill(person, rx.institution, time.plus_seconds(-600), HYPERTENSION);
+    (bill.visit, bill.first_visit) = (rx.visit, None);
+    if !says_online {
+        bill.business = None;
+        bill.lines[0].goods = Goods::Service(CONSULTATION);
+    }
+    s.put_bill(bill);
+    put(s, rx)
+}
+
+pub(super) fn own_bill(s: &mut Stage) -> Option<TruthKey> {
+    with_own_bill(s, true)
+}
+
+pub(super) fn own_bill_not_called_online(s: &mut Stage) -> Option<TruthKey> {
+    with_own_bill(s, false)
 }
 
 pub(super) fn other_disease(s: &mut Stage) -> Option<TruthKey> {

@@ -28,19 +28,61 @@ const HISTORY_DAYS: i64 = 365;
 /// A piece of evidence: event type, business id, line or nothing.
 pub type Evidence = (String, String, String);
 
+/// What a clue says it is about, in 分, and how sure the fund's part is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Money {
+    pub offending: Option<i128>,
+    pub fund: Option<i128>,
+    pub status: String,
+}
+
+impl Money {
+    /// The fund's part is its share of what lies within the scope of insurance.
+    fn of(offending: Option<i128>, paid: Option<i128>, scope: Option<i128>, exact: bool) -> Self {
+        let share =
+            |offending: i128, paid: i128, scope: i128| ((2 * offending.max(0) * paid.max(0) + scope) / (2 * scope)).min(paid.max(0));
+        let fund = match (offending, paid, scope) {
+            (None, ..) | (_, None, _) => None,
+            (_, Some(0), _) => Some(0),
+            (Some(offending), Some(paid), Some(scope)) if scope > 0 => Some(share(offending, paid, scope)),
+            _ => None,
+        };
+        let status = match fund {
+            None => "not_computable",
+            Some(_) if exact || paid == Some(0) => "exact",
+            Some(_) => "estimated",
+        };
+        Self { offending, fund, status: status.to_owned() }
+    }
+
+    /// Where no bill says who paid.
+    fn unbilled(offending: Option<i128>) -> Self {
+        Self { offending, fund: None, status: "not_computable".to_owned() }
+    }
+}
+
 /// A clue as far as both computations must agree on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Clue {
     pub rule: String,
     pub grade: String,
     pub evidence: Vec<Evidence>,
+    pub money: Money,
+    /// What was seen and what would have been right, in millionths.
+    pub observed: Option<i128>,
+    pub limit: Option<i128>,
 }
 
 impl Clue {
-    fn new(rule: &str, clear: bool, mut evidence: Vec<Evidence>) -> Self {
+    fn new(rule: &str, clear: bool, mut evidence: Vec<Evidence>, money: Money) -> Self {
         evidence.sort();
         evidence.dedup();
-        Self { rule: rule.to_owned(), grade: if clear { "clear" } else { "suspected" }.to_owned(), evidence }
+        let grade = if clear { "clear" } else { "suspected" }.to_owned();
+        Self { rule: rule.to_owned(), grade, evidence, money, observed: None, limit: None }
+    }
+
+    fn saying(self, observed: f64, limit: f64) -> Self {
+        Self { observed: Some(scaled(observed, 6)), limit: Some(scaled(limit, 6)), ..self }
     }
 }
 
@@ -295,6 +337,29 @@ fn setting(med_type: &str) -> &'static str {
     }
 }
 
+/// What is left of a line after the refunds that name it.
+#[derive(Clone, Default)]
+struct Net {
+    count: i64,
+    /// Amount, amount within scope, own part above the ceiling, in 分; inner
+    /// `None`: one of them says none.
+    amounts: [Option<Option<i128>>; 3],
+}
+
+impl Net {
+    fn add(&mut self, count: i64, line: &Fields) {
+        self.count += count;
+        for (sum, name) in self.amounts.iter_mut().zip(["det_item_fee_sumamt", "inscp_scp_amt", "overlmt_amt"]) {
+            let before = sum.unwrap_or(Some(0));
+            *sum = Some(before.zip(line.cents(name)).map(|(before, own)| before + own));
+        }
+    }
+
+    fn amount(&self, place: usize) -> Option<i128> {
+        self.amounts[place].flatten()
+    }
+}
+
 struct Contact {
     /// Whether it was care in person for certain.
     certain: bool,
@@ -306,13 +371,16 @@ struct Contact {
     substances: Vec<String>,
 }
 
+/// A prescription, or a bill that says that it was online care.
 struct Prescription {
+    event: &'static str,
     id: String,
     national: String,
     original: String,
     institution: String,
     visit: String,
     time: i64,
+    event_time: i64,
     med_type: String,
     online: bool,
     first: Option<bool>,
@@ -340,8 +408,13 @@ struct Half {
     dose: f64,
     dose_unit: String,
     often: Option<(i64, i64)>,
+    /// 分.
+    amount: Option<i128>,
     /// Of a bill's line.
     order: Option<String>,
+    /// What the funds paid of the bill, and its amount within their scope.
+    paid: Option<i128>,
+    scope: Option<i128>,
     circulated: bool,
     discharge: bool,
     visit: String,
@@ -354,6 +427,7 @@ struct Half {
 struct Person {
     contacts: Vec<Contact>,
     prescriptions: Vec<Prescription>,
+    online_bills: Vec<Prescription>,
     /// By substance.
     halves: BTreeMap<String, Vec<Half>>,
 }
@@ -378,6 +452,7 @@ struct Supply<'a> {
     computed_less: Option<f64>,
     one_pack: bool,
     daily: Option<f64>,
+    money: Money,
     evidence: Vec<Evidence>,
 }
 
@@ -431,12 +506,15 @@ impl Oracle {
         let event_time = bill.time("setl_time").unwrap();
         let lines = bill.rows("feedetl");
         let diagnoses = bill.diagnoses();
-        let mut net: HashMap<String, i64> = HashMap::new();
+        let mut net: HashMap<String, Net> = HashMap::new();
         for line in &lines {
             let count = scaled(line.number("cnt").unwrap_or_default(), 4) as i64;
             let original = line.text("init_feedetl_sn").filter(|_| count < 0).unwrap_or_else(|| line.or_empty("feedetl_sn"));
-            *net.entry(original).or_default() += count;
+            net.entry(original).or_default().add(count, line);
         }
+        let by_group = bill.text("hi_paymtd").map_or(bill.or_empty("med_type").starts_with("21"), |method| {
+            method.contains("DRG") || method.contains("DIP") || ["3", "5", "6"].contains(&method.as_str())
+        });
         let mut online = bill.is("biz_type_code", "02");
         let mut substances = Vec::new();
         let institution = bill.or_empty("fixmedins_code");
@@ -447,12 +525,14 @@ impl Oracle {
             let code = line.or_empty("med_list_codg");
             online |= self.tables.point("online_item", &code, time).is_some();
             let count = scaled(line.number("cnt").unwrap_or_default(), 4) as i64;
-            let left = net.get(&line.or_empty("feedetl_sn")).copied().unwrap_or_default();
+            let net = net.get(&line.or_empty("feedetl_sn")).cloned().unwrap_or_default();
+            let left = net.count;
             if count < 0 || left <= 0 {
                 continue;
             }
             if event_time >= self.live {
-                self.line(bill, line, &id, &code, time, i128::from(left), &diagnoses);
+                let exact = !by_group && (lines.len() == 1 || line.cents("inscp_scp_amt").is_some());
+                self.line(bill, line, &id, &code, time, &net, &diagnoses, exact);
             }
             let Some(drug) = self.tables.drugs.get(&code).filter(|_| line.is("list_type", "101")) else { continue };
             substances.push(drug.substance.clone());
@@ -468,6 +548,9 @@ impl Oracle {
                 dose: 0.0,
                 dose_unit: String::new(),
                 often: None,
+                amount: net.amount(0),
+                paid: bill.cents("fund_pay_sumamt"),
+                scope: bill.cents("inscp_scp_amt"),
                 order: line.text("rx_drord_no"),
                 circulated: line.is("rx_circ_flag", "1"),
                 discharge: line.is("dscg_tkdrug_flag", "1"),
@@ -481,6 +564,27 @@ impl Oracle {
         }
         let kind = setting(&med_type);
         let care = ["outpatient", "emergency", "chronic", "inpatient", "day surgery"].contains(&kind);
+        let contradictory = online && bill.is("biz_type_code", "01");
+        if online && !contradictory && care {
+            let consultation = Prescription {
+                event: "settlement",
+                id: id.clone(),
+                national: String::new(),
+                original: String::new(),
+                visit: bill.text("mdtrt_id").unwrap_or_else(|| id.clone()),
+                time: bill.time("begntime").unwrap_or(event_time),
+                event_time,
+                med_type: med_type.clone(),
+                online,
+                first: bill.text("fstdiag_flag").filter(|_| self.flag_usable(&institution)).map(|flag| flag == "1"),
+                covered: bill.or_empty("insu_admdvs").starts_with(&self.covered),
+                registered: bill.text("dise_codg"),
+                diagnoses: diagnoses.clone(),
+                substances: substances.clone(),
+                institution: institution.clone(),
+            };
+            self.persons.entry(bill.or_empty("psn_no")).or_default().online_bills.push(consultation);
+        }
         let in_person = !online && bill.or_empty("biz_type_code").trim_start_matches("01").is_empty();
         if !online && (care || kind.is_empty()) {
             let contact = Contact {
@@ -497,9 +601,14 @@ impl Oracle {
 
     /// The rules on one line of a bill, of which something is left.
     #[allow(clippy::too_many_arguments)]
-    fn line(&mut self, bill: &Fields, line: &Fields, id: &str, code: &str, time: i64, left: i128, diagnoses: &[String]) {
-        let mut found: Vec<(&str, bool)> = Vec::new();
+    fn line(&mut self, bill: &Fields, line: &Fields, id: &str, code: &str, time: i64, net: &Net, diagnoses: &[String], exact: bool) {
+        let mut found: Vec<Clue> = Vec::new();
         let tables = &self.tables;
+        let left = i128::from(net.count);
+        let clue = |rule: &str, clear: bool, offending: Option<i128>| {
+            let evidence = vec![("settlement".to_owned(), id.to_owned(), line.or_empty("feedetl_sn"))];
+            Clue::new(rule, clear, evidence, Money::of(offending, bill.cents("fund_pay_sumamt"), bill.cents("inscp_scp_amt"), exact))
+        };
         let drug = tables.drugs.get(code);
         let name = line.or_empty("medins_list_name");
         let (in_scope, own, total) = (line.cents("inscp_scp_amt"), line.cents("fulamt_ownpay_amt"), line.cents("det_item_fee_sumamt"));
@@ -524,15 +633,19 @@ impl Oracle {
             let lung = diagnoses.iter().any(|code| code.starts_with("I27"))
                 && drug.is_some_and(|drug| ["西地那非", "他达拉非"].contains(&drug.substance.as_str()));
             if paid_by_fund && !newborn && !(sex == "2" && lung) {
-                found.push(("drug-sex", true));
+                found.push(clue("drug-sex", true, net.amount(0)));
             }
         }
-        if tables.point("child", code, time).is_some() && bill.age(time).is_some_and(|age| age >= 18) && paid_by_fund && !newborn {
-            found.push(("drug-age", false));
+        if tables.point("child", code, time).is_some()
+            && let Some(age) = bill.age(time).filter(|age| *age >= 18)
+            && paid_by_fund
+            && !newborn
+        {
+            found.push(clue("drug-age", false, net.amount(0)).saying(age as f64, 18.0));
         }
         let listed = tables.ceiling(code, &bill.or_empty("fix_blng_admdvs"), &bill.or_empty("hosp_lv"), time);
         let ceiling = listed.or_else(|| line.number("pric_uplmt_amt").map(|limit| scaled(limit, 6)));
-        if let (Some(ceiling), Some(price), Some(split)) = (ceiling, line.number("pric"), line.cents("overlmt_amt"))
+        if let (Some(ceiling), Some(price), Some(split)) = (ceiling, line.number("pric"), net.amount(2))
             && ceiling > 0
             && ceiling < 999_999 * 1_000_000
         {
@@ -540,9 +653,10 @@ impl Oracle {
             let excess = (scaled(price, 6) - ceiling) * left;
             let split = split * 100_000_000;
             let discounted = line.cents("medins_disc_amt").is_some_and(|discount| discount > 0)
-                && total.is_some_and(|total| total * 100_000_000 <= ceiling * left);
+                && net.amount(0).is_some_and(|total| total * 100_000_000 <= ceiling * left);
             if excess > 0 && split + 500_000_000 < excess && split * 1000 < excess * 995 && paid_by_fund && !discounted {
-                found.push(("pay-ceiling", true));
+                let cents = (excess - split + 50_000_000).div_euclid(100_000_000);
+                found.push(clue("pay-ceiling", true, Some(cents)).saying(price, ceiling as f64 / 1e6));
             }
         }
         let fee = tables.point("delivery_fee", code, time).is_some();
@@ -550,17 +664,20 @@ impl Oracle {
         let covered = in_scope.map_or_else(|| own.zip(total).is_some_and(|(own, total)| own < total), |amount| amount > 0);
         let dispensary = !fee && ["静配", "静脉", "调配", "代煎"].iter().any(|word| name.contains(word));
         if (fee || speaks) && covered && paid_by_fund && !dispensary {
-            found.push(("delivery-fee", fee));
+            found.push(clue("delivery-fee", fee, net.amount(1).or(net.amount(0))));
         }
         let pharmacy = tables.institutions.get(&bill.or_empty("fixmedins_code")).is_some_and(|row| row["kind"] == "pharmacy");
         let class = drug.map_or("NONE", |drug| drug.class(time));
         let minor = bill.age(time).is_some_and(|age| age < 18);
         if pharmacy && (["NARC", "PSY1"].contains(&class) || class == "PSY2" && minor) {
-            found.push(("retail-special", true));
+            found.push(clue("retail-special", true, net.amount(0)));
         }
-        for (rule, clear) in found {
-            self.found.insert(Clue::new(rule, clear, vec![("settlement".to_owned(), id.to_owned(), line.or_empty("feedetl_sn"))]));
-        }
+        self.found.extend(found);
+    }
+
+    /// Whether an institution's word about first visits means something.
+    fn flag_usable(&self, institution: &str) -> bool {
+        self.tables.institutions.get(institution).is_none_or(|row| row["fstdiag_usable"] != "0")
     }
 
     fn prescription(&mut self, message: &mut Fields, id: String) {
@@ -573,15 +690,16 @@ impl Oracle {
             _ => false,
         };
         let institution = message.or_empty("fixmedins_code");
-        let usable = self.tables.institutions.get(&institution).is_none_or(|row| row["fstdiag_usable"] != "0");
         let prescription = Prescription {
+            event: "prescription",
             national: message.or_empty("hi_rxno"),
             original: message.or_empty("init_rxno"),
             visit: message.text("mdtrt_id").unwrap_or_else(|| id.clone()),
             time,
             med_type: message.or_empty("med_type"),
             online,
-            first: message.text("fstdiag_flag").filter(|_| usable).map(|flag| flag == "1"),
+            event_time: time,
+            first: message.text("fstdiag_flag").filter(|_| self.flag_usable(&institution)).map(|flag| flag == "1"),
             covered: message.or_empty("insu_admdvs").starts_with(&self.covered),
             registered: message.text("dise_codg"),
             diagnoses: message.diagnoses(),
@@ -617,7 +735,8 @@ impl Oracle {
             let evidence = ("prescription".to_owned(), prescription.id.clone(), (place + 1).to_string());
             let Some(drug) = self.tables.drugs.get(&code) else { continue };
             if online && time >= self.live && ["NARC", "PSY1", "PSY2", "TOXIC", "RADIO", "PRECURSOR"].contains(&drug.class(time)) {
-                self.found.insert(Clue::new("online-special", true, vec![evidence.clone()]));
+                let money = Money::unbilled(line.cents("drug_sumamt"));
+                self.found.insert(Clue::new("online-special", true, vec![evidence.clone()], money));
             }
             let half = Half {
                 prescription: Some(person.prescriptions.len()),
@@ -639,6 +758,9 @@ impl Oracle {
                     "qw" => Some((1, 7)),
                     _ => None,
                 },
+                amount: line.cents("drug_sumamt"),
+                paid: None,
+                scope: None,
                 order: None,
                 circulated: false,
                 discharge: false,
@@ -671,13 +793,14 @@ impl Oracle {
 
     fn first_visits(&self, person: &Person, found: &mut BTreeSet<Clue>) {
         let mut visits: BTreeMap<(&str, &str), Vec<&Prescription>> = BTreeMap::new();
-        for online in person.prescriptions.iter().filter(|row| row.online) {
+        for online in person.prescriptions.iter().chain(&person.online_bills).filter(|row| row.online) {
             visits.entry((&online.institution, &online.visit)).or_default().push(online);
         }
         for visit in visits.values() {
             let time = visit.iter().map(|row| row.time).min().unwrap();
             let comparable = visit.iter().flat_map(|row| &row.diagnoses).any(|code| is_disease(code));
-            if time < self.live || !comparable || visit.iter().any(|row| self.is_known(person, row, time)) {
+            let event_time = visit.iter().map(|row| row.event_time).min().unwrap();
+            if event_time < self.live || !comparable || visit.iter().any(|row| self.is_known(person, row, time)) {
                 continue;
             }
             let long = time.div_euclid(DAY) - self.since.div_euclid(DAY) >= HISTORY_DAYS;
@@ -685,8 +808,9 @@ impl Oracle {
             let told = visit.iter().any(|row| row.first == Some(true));
             let doubtful = visit.iter().any(|row| self.is_doubtful(person, row, time));
             if told || long && covered && !doubtful {
-                let evidence = visit.iter().map(|row| ("prescription".to_owned(), row.id.clone(), String::new())).collect();
-                found.insert(Clue::new("online-first", told && long && covered && !doubtful, evidence));
+                let evidence = visit.iter().map(|row| (row.event.to_owned(), row.id.clone(), String::new())).collect();
+                let clear = told && long && covered && !doubtful;
+                found.insert(Clue::new("online-first", clear, evidence, Money::unbilled(None)));
             }
         }
     }
@@ -792,6 +916,7 @@ impl Oracle {
             computed_less: doses.zip(daily).map(|(doses, daily)| (doses - pack) / daily),
             one_pack: doses == Some(pack),
             daily,
+            money: supply_money(dispensed),
             evidence: halves.iter().map(|half| half.evidence.clone()).collect(),
         }
     }
@@ -801,6 +926,9 @@ impl Oracle {
             return;
         }
         let over = |limit: f64| [supply.declared, supply.computed_less].iter().flatten().any(|days| *days > limit);
+        let days = [supply.declared, supply.computed.map(|days| (days * 1e4).round() / 1e4)].into_iter().flatten().fold(0.0, f64::max);
+        let clue =
+            |rule: &str, clear: bool, limit: f64| Clue::new(rule, clear, supply.evidence.clone(), supply.money.clone()).saying(days, limit);
         let class = supply.drug.class(supply.time);
         let ordinary = supply.drug.release == "other" && supply.drug.substance != "哌甲酯";
         if ["NARC", "PSY1"].contains(&class)
@@ -809,12 +937,13 @@ impl Oracle {
             && !supply.diagnoses.is_empty()
         {
             let pain = self.tables.groups(&supply.diagnoses, supply.time).contains("pain");
-            if over(if pain { 7.0 } else { 3.0 }) {
-                found.insert(Clue::new("nar-other", true, supply.evidence.clone()));
+            let limit = if pain { 7.0 } else { 3.0 };
+            if over(limit) {
+                found.insert(clue("nar-other", true, limit));
             }
         }
         if class == "PSY2" && !["inpatient", ""].contains(&supply.setting) && over(7.0) {
-            found.insert(Clue::new("psy2-7d", false, supply.evidence.clone()));
+            found.insert(clue("psy2-7d", false, 7.0));
         }
     }
 
@@ -838,7 +967,8 @@ impl Oracle {
             let outlasts = end(supply, own) > end(earlier, lasts);
             if left > f64::max(7.0, lasts * 0.2) && !explained(earlier, supply) {
                 run.push(supply);
-                surplus += left;
+                // To ten-thousandths of a day, the rest cut off.
+                surplus += (left * 1e4 + 1e-4).floor() / 1e4;
             } else if left <= 0.0 || outlasts {
                 self.close(&run, surplus, found);
                 (run, surplus) = (vec![supply], 0.0);
@@ -854,9 +984,22 @@ impl Oracle {
         let institutions: BTreeSet<&String> = run.iter().filter_map(|supply| supply.institution.as_ref()).collect();
         if surplus >= 14.0 && institutions.len() >= 2 && run.last().is_some_and(|last| last.last_event_time >= self.live) {
             let evidence = run.iter().flat_map(|supply| supply.evidence.clone()).collect();
-            found.insert(Clue::new("repeat-supply", false, evidence));
+            let money = run.last().unwrap().money.clone();
+            found.insert(Clue::new("repeat-supply", false, evidence, money).saying(surplus, 14.0));
         }
     }
+}
+
+/// The amounts of what was handed out; the bills' common share is the fund's.
+fn supply_money(halves: &[&&Half]) -> Money {
+    let amount = halves.iter().map(|half| half.amount).sum::<Option<i128>>();
+    let bills: BTreeMap<&String, (Option<i128>, Option<i128>)> =
+        halves.iter().filter(|half| half.prescription.is_none()).map(|half| (&half.evidence.1, (half.paid, half.scope))).collect();
+    if bills.is_empty() {
+        return Money::unbilled(amount);
+    }
+    let (paid, scope) = (bills.values().map(|bill| bill.0).sum(), bills.values().map(|bill| bill.1).sum());
+    Money::of(amount, paid, scope, false)
 }
 
 /// Whether an early refill is natural or means something else.
@@ -901,7 +1044,14 @@ impl Effective {
         assert!(self.seen.insert((id.clone(), revision)), "revision {revision} of clue {id} stands twice");
         let evidence =
             finding["evidence"].as_array().unwrap().iter().map(|item| (text(&item["event"]), text(&item["id"]), text(&item["line"])));
-        let clue = Clue::new(&text(&finding["rule"]["id"]), finding["result"] == "clear", evidence.collect());
+        let number = |value: &Value, digits: i32| value.as_f64().map(|value| scaled(value, digits));
+        let money = Money {
+            offending: number(&finding["money"]["vola_amt"], 2),
+            fund: number(&finding["money"]["fund_amt"], 2),
+            status: text(&finding["money"]["vola_amt_stas"]),
+        };
+        let clue = Clue::new(&text(&finding["rule"]["id"]), finding["result"] == "clear", evidence.collect(), money);
+        let clue = Clue { observed: number(&finding["observed"], 6), limit: number(&finding["limit"], 6), ..clue };
         let retracted = provenance["status"] == "RETRACTED";
         self.withdrawn += usize::from(retracted);
         let entry = self.last.entry(id).or_insert((0, None, String::new()));
