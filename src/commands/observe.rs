@@ -219,6 +219,15 @@ impl Observer for Reporter {
         }
     }
 
+    fn idle(&mut self, shard: ShardId, input: usize, idle: bool) {
+        if let Some(gauges) = self.shards.get(&shard).and_then(|shard| shard.inputs.get(input)) {
+            gauges.idle.set(i64::from(idle));
+        }
+        if idle {
+            tracing::info!(shard, input = EVENT_TYPES[input].name, "input is idle: what waits for its watermark goes on waiting");
+        }
+    }
+
     fn lag(&mut self, shard: ShardId, input: usize, messages: u64) {
         if let Some(lag) = self.shards.get(&shard).and_then(|shard| shard.inputs.get(input)) {
             lag.messages.set(i64::try_from(messages).unwrap_or(i64::MAX));

@@ -117,6 +117,7 @@ impl Run {
             accept_rejects_to: self.accept_rejects_to,
             until_end,
             slot,
+            idle_after: if until_end { Vec::new() } else { settings.inputs.iter().map(|input| input.idle_after).collect() },
             ..WorkerSettings::default()
         }
     }

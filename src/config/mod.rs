@@ -9,6 +9,7 @@ pub mod spec;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::diagnostic::Diagnostic;
 use crate::base::diagnostic::SourceText;
@@ -147,6 +148,7 @@ fn fill_input(view: &View<'_>) -> InputSettings {
     InputSettings {
         partitioner: view.choice("partitioner"),
         disorder_seconds: view.seconds("disorder"),
+        idle_after: Duration::from_secs(view.seconds("idle_after").unsigned_abs()),
         complete_from: view.maybe_date("complete_from"),
     }
 }

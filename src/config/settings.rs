@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 
@@ -144,6 +145,8 @@ pub struct InputSettings {
     pub partitioner: Partitioner,
     /// How far the watermark stays behind the greatest event time.
     pub disorder_seconds: i64,
+    /// How long it may be silent before it is called idle.
+    pub idle_after: Duration,
     /// Since when the feed is whole; `None`: unknown, so nothing is concluded from absence.
     pub complete_from: Option<NaiveDate>,
 }

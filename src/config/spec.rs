@@ -78,6 +78,8 @@ pub static INPUT: Object = Object {
         optional("partitioner", Shape::Choice(Partitioner::CHOICES), "分区算法", "how the producer maps psn_no to a partition")
             .or("murmur2"),
         optional("disorder", Shape::Duration, "乱序容忍", "how far the watermark stays behind the greatest event time").or("1h"),
+        optional("idle_after", Shape::Duration, "静默时限", "silence after which a partition is called idle; nothing is concluded from it")
+            .or("30m"),
         optional("complete_from", Shape::Date, "数据完整起始日", "since when the feed is whole; absent: unknown"),
     ],
 };

@@ -23,6 +23,23 @@ pub struct RunRecord {
     pub hash: u64,
 }
 
+/// A decision that the runtime took by the wall clock. It reaches a shard only
+/// as an entry of its journal, so that replay takes it again at the same place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tick {
+    pub input: usize,
+    pub kind: TickKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TickKind {
+    /// The input was silent for its `idle_after`. It is idle until its next
+    /// message. Its watermark stays: silence is no statement that nothing
+    /// earlier follows, so nothing is concluded from it.
+    Idle,
+}
+
 /// What must be the same when the journal is continued.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {
@@ -64,6 +81,9 @@ pub struct JournalEntry {
     /// versions say nothing about them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub field_faults: Vec<FaultCount>,
+    /// Taken after the runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ticks: Vec<Tick>,
     /// When the epoch was written, milliseconds since the Unix epoch: for
     /// people, never for decisions.
     pub wall_ms: i64,

@@ -23,6 +23,8 @@ use crate::engine::enrich::enrich;
 use crate::engine::facts::is_care;
 use crate::engine::intake::Gate;
 use crate::engine::items::Items;
+use crate::engine::journal::Tick;
+use crate::engine::journal::TickKind;
 use crate::engine::meter::Laps;
 use crate::engine::remember::Changed;
 use crate::engine::remember::Marks;
@@ -58,6 +60,8 @@ pub struct Shard {
     /// Whether supply rules can hold for a kind of item: derived, only looked up.
     pub(super) concerns: HashMap<ItemCase, bool>,
     watermarks: Vec<Watermark>,
+    /// By input: whether a tick called it idle and nothing came since.
+    idle: Vec<bool>,
     /// Consultations that wait: when the wait is over, rule, person.
     waiting: BTreeSet<(i64, usize, PersonIdx)>,
     /// Events of consultations that a rule has judged: only looked up, so that
@@ -79,6 +83,7 @@ impl Shard {
             clues: ClueTable::default(),
             concerns: HashMap::new(),
             watermarks: engine.settings.inputs.iter().map(|input| Watermark::new(input.disorder_seconds)).collect(),
+            idle: vec![false; EVENT_TYPES.len()],
             waiting: BTreeSet::new(),
             judged: HashSet::new(),
             engine,
@@ -95,6 +100,23 @@ impl Shard {
         self.watermarks[input].at()
     }
 
+    /// Whether an input is idle by the last tick about it.
+    pub fn is_idle(&self, input: InputId) -> bool {
+        self.idle[input]
+    }
+
+    /// Takes a decision of the runtime. No watermark moves, nothing is judged
+    /// or told.
+    pub fn tick(&mut self, tick: Tick) {
+        match tick.kind {
+            TickKind::Idle => {
+                if let Some(idle) = self.idle.get_mut(tick.input) {
+                    *idle = true;
+                }
+            }
+        }
+    }
+
     pub fn persons(&self) -> usize {
         self.persons.len()
     }
@@ -103,6 +125,7 @@ impl Shard {
     /// run belongs to. Muted, state changes as ever and nothing is told.
     pub fn step(&mut self, input: InputId, messages: &dyn Messages, epoch: u64, muted: bool) -> Effects {
         let engine = Arc::clone(&self.engine);
+        self.idle[input] &= messages.is_empty();
         let mut counts = Counts::default();
         let gate = Gate { engine: &engine, shard: self.id, input };
         let intake = gate.take_in(messages, &mut self.decoders[input], &mut self.seen, &mut counts);

@@ -98,6 +98,7 @@ fn replay(log: &mut dyn Log, owned: &mut Owned, shard: ShardId, entry: &JournalE
             return Err(Fault::stop(format!("replay epoch {} of shard {shard}", entry.number), reason));
         }
     }
+    entry.ticks.iter().for_each(|tick| owned.shard.tick(*tick));
     for (input, breaker) in owned.breakers.iter_mut().enumerate() {
         let runs = || entry.runs.iter().filter(|run| run.input == input);
         let rejected = entry.rejected_by_input.get(input).copied().unwrap_or_default();

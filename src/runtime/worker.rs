@@ -14,6 +14,7 @@ use crate::base::fault::Remedy;
 use crate::base::fault::chain;
 use crate::base::ids::ShardId;
 use crate::base::limits::RUNS_PER_EPOCH_MAX;
+use crate::base::time::Civil;
 use crate::codecs::FieldFault;
 use crate::codecs::json::peek_event_time;
 use crate::engine::Engine;
@@ -22,6 +23,8 @@ use crate::engine::effects::Effects;
 use crate::engine::journal::FaultCount;
 use crate::engine::journal::JournalEntry;
 use crate::engine::journal::RunRecord;
+use crate::engine::journal::Tick;
+use crate::engine::journal::TickKind;
 use crate::events::EVENT_TYPES;
 use crate::events::InputId;
 use crate::io::log::CommitFailure;
@@ -91,6 +94,9 @@ pub struct WorkerSettings {
     pub slot: usize,
     /// How long to wait for something to do.
     pub idle_wait: Duration,
+    /// By input: how long it may be silent before a tick calls it idle;
+    /// empty: for ever.
+    pub idle_after: Vec<Duration>,
 }
 
 impl Default for WorkerSettings {
@@ -104,6 +110,7 @@ impl Default for WorkerSettings {
             until_end: false,
             slot: 0,
             idle_wait: Duration::from_millis(20),
+            idle_after: Vec::new(),
         }
     }
 }
@@ -115,7 +122,9 @@ pub trait Observer {
     /// The shards are rebuilt and read on.
     fn ready(&mut self, _shards: &[ShardId]) {}
     fn step(&mut self, _shard: ShardId, _effects: &Effects) {}
-    fn watermark(&mut self, _shard: ShardId, _input: InputId, _watermark: crate::base::time::Civil) {}
+    fn watermark(&mut self, _shard: ShardId, _input: InputId, _watermark: Civil) {}
+    /// Whether an input is idle: told when a tick says so, and when it speaks again.
+    fn idle(&mut self, _shard: ShardId, _input: InputId, _idle: bool) {}
     /// Messages of an input that were there about now and not taken yet.
     fn lag(&mut self, _shard: ShardId, _input: InputId, _messages: u64) {}
     fn committed(&mut self, _messages: u64, _took: Duration) {}
@@ -144,6 +153,8 @@ pub struct Worker<'a> {
     lost: Vec<ShardId>,
     /// When lags were told last; `None`: not since the shards changed.
     lags_told: Option<Duration>,
+    /// When each input last spoke, or was taken over.
+    spoke: BTreeMap<(ShardId, InputId), Duration>,
 }
 
 /// Between two tellings of lags.
@@ -154,6 +165,7 @@ const LAGS_EVERY: Duration = Duration::from_secs(1);
 struct Epoch {
     records: Vec<Record>,
     runs: BTreeMap<ShardId, Vec<RunRecord>>,
+    ticks: BTreeMap<ShardId, Vec<Tick>>,
     counts: BTreeMap<ShardId, Counts>,
     rejected_by_input: BTreeMap<(ShardId, InputId), u64>,
     messages: u64,
@@ -171,7 +183,7 @@ enum Next {
 
 impl<'a> Worker<'a> {
     pub fn new(engine: Arc<Engine>, log: &'a mut dyn Log, settings: WorkerSettings, clock: &'a dyn Clock) -> Self {
-        Self { engine, log, settings, clock, owned: BTreeMap::new(), lost: Vec::new(), lags_told: None }
+        Self { engine, log, settings, clock, owned: BTreeMap::new(), lost: Vec::new(), lags_told: None, spoke: BTreeMap::new() }
     }
 
     /// Runs until asked to stop, until the end (if so set), or until a fault.
@@ -225,7 +237,7 @@ impl<'a> Worker<'a> {
             }
             self.tell_lags(observer);
             idle = epoch.messages == 0;
-            if !idle {
+            if !idle || !epoch.ticks.is_empty() {
                 let caught_up = epoch.caught_up;
                 let began = self.clock.monotonic();
                 self.commit(epoch, wish, observer)?;
@@ -246,6 +258,7 @@ impl<'a> Worker<'a> {
     fn adopt(&mut self, shards: &[ShardId], observer: &mut dyn Observer) -> Result<(), Fault> {
         self.owned.clear();
         self.lags_told = None;
+        self.spoke.clear();
         observer.shards(shards);
         for shard in shards {
             let limit = RejectLimit { percent: self.settings.reject_limit_percent, accepted_to: self.settings.accept_rejects_to };
@@ -264,7 +277,30 @@ impl<'a> Worker<'a> {
                 Err(fault) => return Err(fault),
             }
         }
+        for (shard, owned) in &self.owned {
+            (0..EVENT_TYPES.len()).for_each(|input| observer.idle(*shard, input, owned.shard.is_idle(input)));
+        }
         observer.ready(shards);
+        Ok(())
+    }
+
+    /// Calls inputs idle that have been silent for long. One whose end was
+    /// stated is not idle but over.
+    fn tick(&mut self, epoch: &mut Epoch, observer: &mut dyn Observer) -> Result<(), Fault> {
+        let now = self.clock.monotonic();
+        for (shard, owned) in &mut self.owned {
+            for (input, after) in self.settings.idle_after.iter().enumerate() {
+                let silent = now.saturating_sub(*self.spoke.entry((*shard, input)).or_insert(now));
+                let over = owned.shard.input_watermark(input) == Civil::MAX;
+                if silent < *after || over || owned.shard.is_idle(input) || self.log.head(*shard, input)? != Head::AtEnd {
+                    continue;
+                }
+                let tick = Tick { input, kind: TickKind::Idle };
+                owned.shard.tick(tick);
+                epoch.ticks.entry(*shard).or_default().push(tick);
+                observer.idle(*shard, input, true);
+            }
+        }
         Ok(())
     }
 
@@ -323,6 +359,7 @@ impl<'a> Worker<'a> {
                 }
             }
             if epoch.messages == before {
+                self.tick(&mut epoch, observer)?;
                 return Ok(epoch);
             }
         }
@@ -358,11 +395,16 @@ impl<'a> Worker<'a> {
         if taken.messages.is_empty() {
             return Ok(());
         }
+        let was_idle = owned.shard.is_idle(input);
         let mut effects = owned.shard.step(input, &*taken.messages, owned.epoch + 1, false);
         effects.run.to = taken.next_offset;
         drop(taken);
         if let Some(reason) = effects.stop {
             return Err(Fault::stop(format!("read {} of shard {shard}", EVENT_TYPES[input].name), reason));
+        }
+        self.spoke.insert((shard, input), self.clock.monotonic());
+        if was_idle {
+            observer.idle(shard, input, false);
         }
         observer.step(shard, &effects);
         observer.watermark(shard, input, owned.shard.input_watermark(input));
@@ -394,7 +436,8 @@ impl<'a> Worker<'a> {
     fn commit(&mut self, mut epoch: Epoch, wish: &Wish, observer: &mut dyn Observer) -> Result<(), Fault> {
         let wall_ms = self.clock.wall_ms();
         let mut write = EpochWrite { records: std::mem::take(&mut epoch.records), offsets: Vec::new() };
-        for (shard, runs) in std::mem::take(&mut epoch.runs) {
+        let shards: BTreeSet<ShardId> = epoch.runs.keys().chain(epoch.ticks.keys()).copied().collect();
+        for shard in shards {
             let Some(owned) = self.owned.get_mut(&shard) else { continue };
             let counts = epoch.counts.remove(&shard).unwrap_or_default();
             assert!(counts.balance(), "every message of an epoch has one outcome");
@@ -403,7 +446,7 @@ impl<'a> Worker<'a> {
                 number: owned.epoch,
                 previous: owned.epoch - 1,
                 versions: self.engine.versions.clone(),
-                runs,
+                runs: epoch.runs.remove(&shard).unwrap_or_default(),
                 n_in: counts.n_in,
                 evaluated: counts.evaluated,
                 duplicate: counts.duplicate,
@@ -414,6 +457,7 @@ impl<'a> Worker<'a> {
                     .map(|input| epoch.rejected_by_input.get(&(shard, input)).copied().unwrap_or_default())
                     .collect(),
                 field_faults: counts.field_faults.iter().map(fault_count).collect(),
+                ticks: epoch.ticks.remove(&shard).unwrap_or_default(),
                 wall_ms,
             };
             write.records.push(Record {

@@ -52,6 +52,8 @@ metrics! {
         "Seconds of event time that the watermark lies behind the clock.";
     WATERMARK = "claimsift_watermark_seconds" ["input" "partition"]
         "Watermark in seconds since the Unix epoch.";
+    IDLE = "claimsift_input_idle" ["input" "partition"]
+        "1: a tick called the input idle, because nothing came for idle_after. It holds its watermark back.";
     RUNNING = "claimsift_running_info" ["version" "rules" "references" "identity_key"]
         "What runs: version, digests of rules and references, id of the identity key.";
     HEARTBEAT = "claimsift_worker_heartbeat_seconds" ["worker"]

@@ -48,6 +48,7 @@ pub struct Metrics {
     lag_messages: IntGaugeVec,
     lag_seconds: IntGaugeVec,
     watermark: IntGaugeVec,
+    idle: IntGaugeVec,
     running: IntGaugeVec,
     heartbeat: GaugeVec,
     shards: IntGaugeVec,
@@ -95,6 +96,8 @@ pub struct LagMetrics {
     pub seconds: PartitionGauge,
     /// Watermark as seconds since the Unix epoch.
     pub watermark: PartitionGauge,
+    /// 1: idle by a tick.
+    pub idle: PartitionGauge,
 }
 
 /// Shows from its first value on: a lag that nobody knows yet is not 0.
@@ -182,6 +185,7 @@ impl Metrics {
             lag_messages: gauges(&table::LAG_MESSAGES),
             lag_seconds: gauges(&table::LAG_SECONDS),
             watermark: gauges(&table::WATERMARK),
+            idle: gauges(&table::IDLE),
             running: gauges(&table::RUNNING),
             heartbeat: register(&registry, GaugeVec::new(opts(&table::HEARTBEAT), table::HEARTBEAT.labels)),
             shards: gauges(&table::SHARDS),
@@ -257,7 +261,12 @@ impl Metrics {
                 labels: [(*input).to_owned(), text.clone()],
                 gauge: OnceLock::new(),
             };
-            LagMetrics { messages: gauge(&self.lag_messages), seconds: gauge(&self.lag_seconds), watermark: gauge(&self.watermark) }
+            LagMetrics {
+                messages: gauge(&self.lag_messages),
+                seconds: gauge(&self.lag_seconds),
+                watermark: gauge(&self.watermark),
+                idle: gauge(&self.idle),
+            }
         };
         ShardMetrics { inputs: inputs.iter().map(gauges).collect(), labels, metrics: Arc::clone(self) }
     }
@@ -302,7 +311,7 @@ impl Drop for ShardMetrics {
             }
             handles.remove(label);
             let text = label.1.to_string();
-            for gauges in [&self.metrics.lag_messages, &self.metrics.lag_seconds, &self.metrics.watermark] {
+            for gauges in [&self.metrics.lag_messages, &self.metrics.lag_seconds, &self.metrics.watermark, &self.metrics.idle] {
                 // An error says that the series is gone already.
                 let _ = gauges.remove_label_values(&[label.0.as_str(), text.as_str()]);
             }
