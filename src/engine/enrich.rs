@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::array::BooleanBuilder;
 use arrow::array::Decimal128Builder;
+use arrow::array::Int32Array;
 use arrow::array::StringBuilder;
 use arrow::datatypes::DataType;
 
@@ -22,9 +23,14 @@ use crate::engine::items::Items;
 use crate::events::InputId;
 use crate::events::SETTLEMENT_INPUT;
 use crate::events::derived;
+use crate::reference::agreements::AgreementKind;
 use crate::reference::item::ItemFacts;
+use crate::reference::knowledge::AGES;
+use crate::reference::knowledge::INSURANCES;
+use crate::reference::prices::Place;
 use crate::reference::registry::Institution;
 use crate::reference::snapshot::Snapshot;
+use crate::reference::staff::DoctorFacts;
 
 /// What one header row says.
 #[derive(Clone, Debug)]
@@ -321,6 +327,11 @@ impl Columns<'_> {
                 text(&|row| joined(diagnoses.of(batch.headers[row].diagnoses.clone(), row)))
             }
             "header.area" => own_column(&header, &["fix_blng_admdvs", "mdtrtarea_no"]),
+            "header.medicine_cnt" => {
+                let kinds = batch.line_table().texts("rx_item_type_code");
+                let count = |row: usize| batch.headers[row].lines.clone().map(|at| kinds.get(at).map(is_medicine)).sum::<Option<i32>>();
+                Arc::new((0..batch.headers.len()).map(count).collect::<Int32Array>())
+            }
             "header.insured_area" => own_column(&header, &["insu_admdvs", "insu_plc_no"]),
             "ref.disease_groups" => {
                 let diagnoses = batch.diagnoses();
@@ -334,6 +345,38 @@ impl Columns<'_> {
             "ref.inst_level" => text(&|row| institutions[row].map(|institution| institution.level.clone())),
             "ref.inst_nature" => text(&|row| institutions[row].map(|institution| institution.nature.to_owned())),
             "ref.host_code" => text(&|row| institutions[row].and_then(|institution| institution.host_code.clone())),
+            "ref.authno_fed" => flags(institutions.iter().map(|institution| institution.map(|institution| institution.authno_fed))),
+            "ref.online_licensed" => {
+                flags(institutions.iter().map(|institution| institution.and_then(|institution| institution.online_licence)))
+            }
+            _ => self.registered_column(name, batch)?,
+        };
+        Some(array)
+    }
+
+    /// What the registries of agreements, departments and doctors say.
+    fn registered_column(&self, name: &str, batch: &Batch) -> Option<ArrayRef> {
+        let header = batch.header();
+        let institutions = header.texts("fixmedins_code");
+        let day = |row: usize| batch.headers[row].fact_time.div_euclid(SECONDS_PER_DAY);
+        let rows = 0..batch.headers.len();
+        let doctors = header.texts(if batch.input == SETTLEMENT_INPUT { "chfpdr_code" } else { "dr_code" });
+        let doctor = |of: fn(DoctorFacts) -> Option<bool>| {
+            let facts = |row: usize| Some(self.snapshot.doctor(doctors.get(row)?, institutions.get(row)?, day(row)));
+            flags(rows.clone().map(|row| facts(row).and_then(of)))
+        };
+        let agreement = |kind| texts(rows.clone().map(|row| self.snapshot.agreement(institutions.get(row)?, kind, day(row))));
+        let array = match name {
+            "ref.agreement" => agreement(AgreementKind::Main),
+            "ref.online_agreement" => agreement(AgreementKind::Online),
+            "ref.department_licensed" => {
+                let departments = header.texts("prsc_dept_code");
+                flags(rows.clone().map(|row| self.snapshot.department_licensed(institutions.get(row)?, departments.get(row)?, day(row))))
+            }
+            "ref.doctor_filed" => doctor(|facts| facts.filed),
+            "ref.doctor_suspended" => doctor(|facts| facts.suspended),
+            "ref.narcotic_right" => doctor(|facts| facts.narcotic),
+            "ref.psychotropic_right" => doctor(|facts| facts.psychotropic),
             _ => return None,
         };
         Some(array)
@@ -346,8 +389,8 @@ impl Columns<'_> {
             columns.push(&self.items.at(line.item, line.fact_time.div_euclid(SECONDS_PER_DAY)));
         }
         columns.finish(derived);
-        if wanted("ref.ceiling") {
-            derived.insert("ref.ceiling".to_owned(), self.ceilings(batch, institutions));
+        for name in ["ref.ceiling", "ref.guide_price"].into_iter().filter(|name| wanted(name)) {
+            derived.insert(name.to_owned(), self.prices(name, batch, institutions));
         }
         if wanted("line.net_cnt") {
             let quantities = batch.lines.iter().map(|line| line.net_quantity.map(i128::from));
@@ -363,20 +406,30 @@ impl Columns<'_> {
         }
     }
 
-    fn ceilings(&self, batch: &Batch, institutions: &[Option<&Institution>]) -> ArrayRef {
+    fn prices(&self, name: &str, batch: &Batch, institutions: &[Option<&Institution>]) -> ArrayRef {
         let codes = batch.line_table().texts("med_list_codg");
         let header = batch.header();
         let (areas, levels) = (header.texts("fix_blng_admdvs"), header.texts("hosp_lv"));
         let parents = batch.parents();
         let of = |row: usize| {
             let parent = parents[row] as usize;
-            let level = levels.get(parent).or_else(|| institutions[parent].map(|institution| institution.level.as_str()));
+            let place = Place {
+                area: areas.get(parent),
+                level: levels.get(parent).or_else(|| institutions[parent].map(|institution| institution.level.as_str())),
+                nature: institutions[parent].map(|institution| institution.nature),
+            };
             let day = batch.lines[row].fact_time.div_euclid(SECONDS_PER_DAY);
-            codes.get(row).and_then(|code| self.snapshot.ceiling(code, areas.get(parent), level, day))
+            let code = codes.get(row)?;
+            if name == "ref.ceiling" { self.snapshot.ceiling(code, place, day) } else { self.snapshot.guide_price(code, place, day) }
         };
         decimals((0..batch.lines.len()).map(of), 18, 6)
     }
 }
+
+const ITEM_TEXTS: &[&str] =
+    &["ref.special_class", "ref.sex_limit", "ref.level_min", "ref.service_age", "ref.insurance_limit", "ref.substance", "ref.form_group"];
+const ITEM_FLAGS: &[&str] = &["ref.child_only", "ref.delivery_item", "ref.inpatient_only", "ref.online_item"];
+const DIGITS: [&str; 4] = ["0", "1", "2", "3"];
 
 /// The reference columns of lines that are wanted, filled line by line, so
 /// that the tables are asked once per line.
@@ -389,14 +442,8 @@ impl ItemColumns {
     fn new(wanted: &dyn Fn(&str) -> bool) -> Self {
         let pick = |names: &[&'static str]| names.iter().copied().filter(|name| wanted(name)).collect::<Vec<_>>();
         Self {
-            texts: pick(&["ref.special_class", "ref.sex_limit", "ref.substance", "ref.form_group"])
-                .into_iter()
-                .map(|name| (name, StringBuilder::new()))
-                .collect(),
-            flags: pick(&["ref.child_only", "ref.delivery_item", "ref.online_item"])
-                .into_iter()
-                .map(|name| (name, BooleanBuilder::new()))
-                .collect(),
+            texts: pick(ITEM_TEXTS).into_iter().map(|name| (name, StringBuilder::new())).collect(),
+            flags: pick(ITEM_FLAGS).into_iter().map(|name| (name, BooleanBuilder::new())).collect(),
         }
     }
 
@@ -404,7 +451,10 @@ impl ItemColumns {
         for (name, builder) in &mut self.texts {
             builder.append_option(match *name {
                 "ref.special_class" => facts.special_class.map(|class| class.word()),
-                "ref.sex_limit" => facts.sex_limit.map(|limit| ["0", "1", "2"][usize::from(limit.min(2))]),
+                "ref.sex_limit" => facts.sex_limit.map(|limit| DIGITS[usize::from(limit)]),
+                "ref.level_min" => facts.level_min.map(|level| DIGITS[usize::from(level)]),
+                "ref.service_age" => facts.service_age.map(|age| AGES[usize::from(age)]),
+                "ref.insurance_limit" => facts.insurance_limit.map(|insurance| INSURANCES[usize::from(insurance)]),
                 "ref.substance" => facts.substance,
                 _ => facts.form_group.map(|form| form.word()),
             });
@@ -413,6 +463,7 @@ impl ItemColumns {
             builder.append_option(match *name {
                 "ref.child_only" => facts.child_only,
                 "ref.delivery_item" => facts.delivery_item,
+                "ref.inpatient_only" => facts.inpatient_only,
                 _ => facts.online_item,
             });
         }
@@ -464,6 +515,11 @@ pub fn groups_text<'a>(snapshot: &Snapshot, codes: impl Iterator<Item = &'a str>
     }
     let groups = codes.into_iter().flat_map(|code| snapshot.disease_groups(code, day));
     Some(joined(groups).unwrap_or_else(|| ";".to_owned()))
+}
+
+/// 1 for a western drug (11) or a patent medicine (12), 0 for herbs.
+fn is_medicine(rx_item_type_code: &str) -> i32 {
+    i32::from(matches!(rx_item_type_code, "11" | "12"))
 }
 
 fn own_column(header: &Table<'_>, names: &[&str]) -> ArrayRef {

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use hashbrown::HashMap;
+
 use crate::base::time::SECONDS_PER_DAY;
 use crate::engine::enrich::Batch;
 use crate::engine::enrich::Diagnoses;
@@ -11,11 +13,13 @@ use crate::engine::facts::Days;
 use crate::engine::facts::Numbers;
 use crate::engine::facts::Table;
 use crate::engine::facts::Texts;
+use crate::engine::facts::Times;
 use crate::engine::facts::is_care;
 use crate::engine::items::ItemId;
 use crate::engine::items::Items;
 use crate::events::InputId;
 use crate::events::SETTLEMENT_INPUT;
+use crate::reference::special_drug::SpecialClass;
 use crate::state::events::EventIdx;
 use crate::state::events::EventRow;
 use crate::state::events::Events;
@@ -37,6 +41,8 @@ pub struct Memory {
     pub supplies: Supplies,
     pub texts: Arena,
     pub symbols: Interner,
+    /// Substances of controlled drugs by person.
+    controlled: HashMap<PersonIdx, Vec<Sym>>,
     /// By item number.
     item_names: Vec<Option<ItemNames>>,
 }
@@ -87,11 +93,17 @@ impl Memory {
                 possible_contact: facts.online != Some(true) && maybe_care && !contact,
                 consultation: anchor.is_some(),
                 prescription: batch.input != SETTLEMENT_INPUT,
+                operation: has_operation(batch, row),
             };
             let at = HeaderPlace { input: batch.input, row, person, told: anchor.flatten(), offset: marks.offsets[row] };
             let event = self.event(&header, facts, at, roles);
             run.consultation = anchor.is_some();
             self.lines(&run, event, row, person, &mut changed);
+            if roles.operation {
+                // It may excuse what was told of controlled drugs before.
+                let substances = self.controlled.get(&person).into_iter().flatten();
+                changed.supplies.extend(substances.map(|substance| SupplyKey { person, substance: *substance }));
+            }
             if anchor.is_some() {
                 changed.consultations.push((facts.fact_time, person));
             }
@@ -133,6 +145,7 @@ impl Memory {
             birth_day: header.brdy.get(row),
             fund_pay: header.fund_pay.get(row).into(),
             within_scope: header.within_scope.get(row).into(),
+            audited: header.audited.get(row).into(),
         };
         self.events.push(row, &diagnoses, roles)
     }
@@ -189,6 +202,12 @@ impl Memory {
                 profile.days = None;
             }
             self.supplies.push(key, profile, half);
+            if facts.special_class.is_some_and(|class| class != SpecialClass::NotSpecial) {
+                let known = self.controlled.entry(person).or_default();
+                if !known.contains(&key.substance) {
+                    known.push(key.substance);
+                }
+            }
             changed.supplies.push(key);
             if run.consultation {
                 self.events.add_substance(event, key.substance);
@@ -223,6 +242,18 @@ impl Memory {
     }
 }
 
+/// Whether a bill has an operation, or a fee for one or for anaesthesia
+/// (06; 1413 where the fee group has local tails).
+fn has_operation(batch: &Batch, row: usize) -> bool {
+    if batch.input != SETTLEMENT_INPUT {
+        return false;
+    }
+    let groups = batch.line_table().texts("med_chrgitm_type");
+    let billed = |at: usize| groups.get(at).is_some_and(|group| group.starts_with("06") || group.starts_with("1413"));
+    let listed = || batch.decoded.parents.get(2).is_some_and(|parents| parents.binary_search(&(row as u32)).is_ok());
+    batch.headers[row].lines.clone().any(billed) || listed()
+}
+
 /// Where a header row stands and what is known of it beside its columns.
 struct HeaderPlace {
     input: InputId,
@@ -250,6 +281,7 @@ struct HeaderColumns<'a> {
     brdy: Days<'a>,
     fund_pay: Numbers<'a>,
     within_scope: Numbers<'a>,
+    audited: Times<'a>,
     diagnoses: Diagnoses<'a>,
 }
 
@@ -275,6 +307,7 @@ impl<'a> HeaderColumns<'a> {
             brdy: header.days("brdy"),
             fund_pay: header.numbers("fund_pay_sumamt"),
             within_scope: header.numbers("inscp_scp_amt"),
+            audited: header.times("phar_chk_time"),
             diagnoses: batch.diagnoses(),
         }
     }

@@ -25,6 +25,7 @@ use crate::evaluators::supply::join;
 use crate::expr::Input;
 use crate::expr::OutputId;
 use crate::reference::snapshot::Snapshot;
+use crate::reference::special_drug::SpecialClass;
 use crate::ruleset::compile::TablePrograms;
 use crate::state::intern::Sym;
 use crate::state::supplies::Half;
@@ -120,6 +121,22 @@ impl Memory {
             "days_declared" => number(&|row| row.supply.days_declared, 4),
             "days_computed" => number(&|row| row.supply.days_computed, 4),
             "days_pack" => number(&|row| row.supply.days_pack, 4),
+            "doses" => number(&|row| row.supply.doses, 4),
+            "dose_usual" => number(&|row| facts(row).master.and_then(|master| i64::try_from(master.each_dos?).ok()), 4),
+            "dispensed_at" => Arc::new(rows.iter().map(|row| row.supply.dispensed_at).collect::<TimestampSecondArray>()),
+            "audited_at" => {
+                let audited =
+                    |row: &SupplyRow<'_>| row.supply.halves.iter().filter_map(|half| self.events.row(half.event).audited.get()).min();
+                Arc::new(rows.iter().map(audited).collect::<TimestampSecondArray>())
+            }
+            "operation" => flags(rows.iter().map(|row| self.operation(row, facts(row).special_class))),
+            "inst_level" => {
+                let level = |row: &SupplyRow<'_>| {
+                    let day = row.supply.time.div_euclid(SECONDS_PER_DAY);
+                    snapshot.institution(row.supply.anchor.institution?, day).map(|institution| institution.level.as_str())
+                };
+                texts(rows.iter().map(level))
+            }
             "area" => texts(rows.iter().map(|row| sym(visit(row).area))),
             "insured_area" => texts(rows.iter().map(|row| sym(visit(row).insured_area))),
             "setting" => texts(rows.iter().map(|row| sym(visit(row).setting))),
@@ -135,6 +152,13 @@ impl Memory {
             _ => return None,
         };
         Some(array)
+    }
+
+    /// Only of controlled drugs is it known that no later bill changes it unseen.
+    fn operation(&self, row: &SupplyRow<'_>, class: Option<SpecialClass>) -> Option<bool> {
+        class.filter(|class| *class != SpecialClass::NotSpecial)?;
+        let same = |one, other| self.texts.get(one) == self.texts.get(other);
+        Some(row.supply.halves.iter().any(|half| self.events.has_operation(half.event, same)))
     }
 
     /// Diagnoses of the visit: of the event that speaks for it, else of any half's event.

@@ -54,8 +54,12 @@ pub struct Supply<'a> {
     pub dispensed: bool,
     pub circulated: bool,
     pub discharge: bool,
+    /// First handed out.
+    pub dispensed_at: Option<i64>,
     /// In packs, where the unit is convertible.
     pub packs: Option<i64>,
+    /// In dose units, where the unit is convertible.
+    pub doses: Option<i64>,
     pub amount: Option<i64>,
     /// Dose units a day, for telling a raised dose.
     pub daily_dose: Option<i64>,
@@ -190,7 +194,9 @@ fn supply<'a>(
         dispensed: of(false).any(|half| half.quantity.is_none_or(|quantity| quantity > 0)),
         circulated: of(false).any(|half| half.circulated),
         discharge: halves.iter().any(|half| half.discharge),
+        dispensed_at: of(false).map(|half| half.time).min(),
         packs: None,
+        doses: None,
         amount: total(|half| half.amount),
         daily_dose: None,
         days_declared: declared(true).or_else(|| declared(false)),
@@ -203,6 +209,10 @@ fn supply<'a>(
         && of(true).all(|half| dosing(half) == dosing(first))
     {
         compute_days(tables, &mut joined, first.profile, total(|half| half.quantity), pack(&first));
+    } else if !prescribed && halves.iter().all(|half| pack(half).is_some_and(|pack| pack.doses_per_pack == 1)) {
+        // A bill tells no unit; where a pack is one dose unit it does not matter.
+        joined.packs = total(|half| half.quantity);
+        joined.doses = joined.packs;
     }
     joined.halves = halves;
     Some(joined)
@@ -219,6 +229,7 @@ fn compute_days(tables: Tables<'_>, joined: &mut Supply<'_>, line: &LineProfile,
     let Some(quantity) = quantity.map(i128::from).filter(|_| in_packs || unit == pack.dose_unit) else { return };
     let doses = if in_packs { quantity * per_pack } else { quantity };
     joined.packs = i64::try_from(divide_round(doses, per_pack)).ok();
+    joined.doses = i64::try_from(doses).ok();
     if uncountable(tables.text(line.form)) || tables.text(line.dose_unit) != pack.dose_unit {
         return;
     }

@@ -5,6 +5,7 @@ use super::Column;
 use super::EventType;
 use super::Kind::Amount;
 use super::Kind::Flag;
+use super::Kind::Int;
 use super::Kind::Price;
 use super::Kind::Quantity;
 use super::Kind::Text;
@@ -19,6 +20,7 @@ pub const HEADER: &[Column] = &[
     col("diag_codes", Text, "诊断代码", "diagnosis codes, each between semicolons; NULL none").tag(Personal),
     col("area", Text, "就医地", "area of care, 6 digits"),
     col("insured_area", Text, "参保地", "area of insurance, 6 digits"),
+    col("medicine_cnt", Int, "西药中成药种数", "western and patent medicines on a prescription; NULL where a line does not say what it is"),
 ];
 
 /// Begins the name of a field's value after refunds.
@@ -47,6 +49,15 @@ pub const REF_HEADER: &[Column] = &[
     col("inst_level", Text, "机构等级", "level code; NULL not registered"),
     col("inst_nature", Text, "机构性质", "public, nonprofit or private; NULL not registered"),
     col("host_code", Text, "实体依托机构", "host of an online body"),
+    col("authno_fed", Flag, "上传身份核验号", "the institution's feed carries the identity check of online care; NULL not registered"),
+    col("online_licensed", Flag, "互联网诊疗许可", "licensed for online care; NULL not known"),
+    col("agreement", Text, "主协议状态", "active, suspended or ended; NULL not known"),
+    col("online_agreement", Text, "互联网补充协议状态", "active, suspended or ended; NULL not known"),
+    col("department_licensed", Flag, "科室已登记", "the prescribing department is licensed; NULL not known"),
+    col("doctor_filed", Flag, "医师已备案", "the doctor is registered or filed there or at the host; NULL not known"),
+    col("doctor_suspended", Flag, "医师暂停支付", "the insurance does not pay for the doctor's work; NULL not known"),
+    col("narcotic_right", Flag, "麻醉药品处方权", "may prescribe narcotics and class I there; NULL not known"),
+    col("psychotropic_right", Flag, "精神药品处方权", "may prescribe class II there; NULL not known"),
 ];
 
 /// `ref.*` at line grain.
@@ -56,9 +67,27 @@ pub const REF_LINE: &[Column] = &[
     col("child_only", Flag, "限儿童", "published for children only"),
     col("delivery_item", Flag, "配送费项目", "on the list of delivery items"),
     col("online_item", Flag, "线上服务项目", "on the list of online service items"),
+    col("service_age", Text, "项目限定年龄", "newborn, infant, child; none no published point"),
+    col("inpatient_only", Flag, "限住院", "published as paid for inpatients only"),
+    col("level_min", Text, "限机构等级", "2 or 3: paid from this band of institution on; 0 no published point"),
+    col("insurance_limit", Text, "限险种", "work_injury or maternity: paid by that insurance; none no published point"),
+    col("guide_price", Price, "政府指导价", "guide price in force; NULL not listed"),
     col("ceiling", Price, "限价", "price ceiling in force; NULL not listed"),
     col("substance", Text, "成分", "ingredient by the drug master, else by the code's name part"),
     col("form_group", Text, "剂型组", "injection, sustained, patch or other; NULL unknown"),
+];
+
+/// Fields that a computed column reads beside those that are always kept:
+/// event type, table and field.
+pub const SOURCES: &[(&str, [&str; 3])] = &[
+    ("header.medicine_cnt", ["prescription", "rxdrugdetail", "rx_item_type_code"]),
+    ("ref.doctor_filed", ["settlement", "header", "chfpdr_code"]),
+    ("ref.doctor_suspended", ["settlement", "header", "chfpdr_code"]),
+    ("ref.narcotic_right", ["settlement", "header", "chfpdr_code"]),
+    ("ref.psychotropic_right", ["settlement", "header", "chfpdr_code"]),
+    ("supply.audited_at", ["prescription", "header", "phar_chk_time"]),
+    ("supply.operation", ["settlement", "feedetl", "med_chrgitm_type"]),
+    ("supply.operation", ["settlement", "oprninfo", "oprn_oprt_code"]),
 ];
 
 /// The column that `name` (`header.gend`, `ref.sex_limit`, ...) means in

@@ -35,6 +35,13 @@ pub struct ItemFacts<'a> {
     pub child_only: Option<bool>,
     pub delivery_item: Option<bool>,
     pub online_item: Option<bool>,
+    /// Place in [`AGES`](crate::reference::knowledge::AGES).
+    pub service_age: Option<u8>,
+    pub inpatient_only: Option<bool>,
+    /// The least band of institution, 2 or 3; 0 no published point.
+    pub level_min: Option<u8>,
+    /// Place in [`INSURANCES`](crate::reference::knowledge::INSURANCES).
+    pub insurance_limit: Option<u8>,
     /// The master's ingredient, else the ingredient part of the code.
     pub substance: Option<&'a str>,
     pub form_group: Option<FormGroup>,
@@ -58,6 +65,10 @@ impl Item {
             child_only: listed(PointKind::Child),
             delivery_item: listed(PointKind::DeliveryFee),
             online_item: listed(PointKind::OnlineItem),
+            service_age: point(PointKind::ServiceAge).map(Option::unwrap_or_default),
+            inpatient_only: listed(PointKind::Inpatient),
+            level_min: point(PointKind::Level).map(Option::unwrap_or_default),
+            insurance_limit: point(PointKind::Insurance).map(Option::unwrap_or_default),
             substance: master.and_then(|row| row.substance.as_deref()).or_else(|| code.and_then(code::ingredient)),
             form_group: master.and_then(|row| row.form_group).or_else(|| code.and_then(FormGroup::of_code)),
             master,

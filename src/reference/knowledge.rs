@@ -1,5 +1,5 @@
-//! Published knowledge points about single items: sex, children, delivery
-//! fees, online consultations.
+//! Published knowledge points about single items: sex, age, setting, level of
+//! institution, kind of insurance, delivery fees, online consultations.
 //!
 //! The lists are closed: an item with a code that no list names is not
 //! limited. An item without a code is unknown.
@@ -27,13 +27,35 @@ pub enum PointKind {
     DeliveryFee,
     /// An online consultation.
     OnlineItem,
+    /// A service for an age: place in [`AGES`].
+    ServiceAge,
+    /// Paid for inpatients only.
+    Inpatient,
+    /// Paid from this band of institution on: 2 or 3.
+    Level,
+    /// Paid by another insurance: place in [`INSURANCES`].
+    Insurance,
 }
 
-const KIND_WORDS: &[(&str, PointKind)] = &[
-    ("sex", PointKind::Sex),
-    ("child", PointKind::Child),
-    ("delivery_fee", PointKind::DeliveryFee),
-    ("online_item", PointKind::OnlineItem),
+/// Ages that services are published for; 0 stands for none.
+pub const AGES: [&str; 4] = ["none", "newborn", "infant", "child"];
+/// Insurances that drugs are published for; 0 stands for none.
+pub const INSURANCES: [&str; 3] = ["none", "work_injury", "maternity"];
+
+/// The kinds, and the words of their values.
+type Kind = (PointKind, &'static [(&'static str, u8)]);
+
+const LISTED: &[(&str, u8)] = &[("", 0)];
+
+const KIND_WORDS: &[(&str, Kind)] = &[
+    ("sex", (PointKind::Sex, &[("1", 1), ("2", 2)])),
+    ("child", (PointKind::Child, LISTED)),
+    ("delivery_fee", (PointKind::DeliveryFee, LISTED)),
+    ("online_item", (PointKind::OnlineItem, LISTED)),
+    ("service_age", (PointKind::ServiceAge, &[("newborn", 1), ("infant", 2), ("child", 3)])),
+    ("inpatient", (PointKind::Inpatient, LISTED)),
+    ("level", (PointKind::Level, &[("2", 2), ("3", 3)])),
+    ("insurance", (PointKind::Insurance, &[("work_injury", 1), ("maternity", 2)])),
 ];
 
 /// What the lists say about one code: the kind, the value (0 without one) and
@@ -55,11 +77,8 @@ impl KnowledgePoints {
         for row in sheets.iter().flat_map(Sheet::rows) {
             let kind = row.choice("kind", KIND_WORDS, diagnostics);
             let validity = row.validity(diagnostics);
-            let value = match kind {
-                Some(PointKind::Sex) => row.choice("value", &[("1", 1), ("2", 2)], diagnostics),
-                Some(_) => row.choice("value", &[("", 0)], diagnostics),
-                None => None,
-            };
+            let value = kind.and_then(|(_, words)| row.choice("value", words, diagnostics));
+            let kind = kind.map(|(kind, _)| kind);
             let text = row.text("code");
             let (code, prefix) = text.strip_suffix('*').map_or((text, false), |prefix| (prefix, true));
             let known = if prefix { code::is_prefix(code, code::ITEM_KINDS) } else { code::kind_of(code, code::ITEM_KINDS).is_some() };

@@ -4,8 +4,9 @@
 //! A missing row is never an answer: lookups give `None` where the tables are
 //! silent, and the caller counts the unknown code.
 
-pub mod ceiling;
+pub mod agreements;
 pub mod code;
+pub mod departments;
 pub mod disease;
 pub mod drug_master;
 pub mod drug_name;
@@ -13,8 +14,10 @@ pub mod folder;
 pub mod item;
 pub mod knowledge;
 pub mod manifest;
+pub mod prices;
 pub mod registry;
 pub mod sheet;
 pub mod snapshot;
 pub mod special_drug;
+pub mod staff;
 pub mod validity;

@@ -5,13 +5,26 @@ use std::collections::HashMap;
 use crate::base::diagnostic::Diagnostic;
 use crate::reference::code;
 use crate::reference::code::CodeKind;
+use crate::reference::sheet::Row;
 use crate::reference::sheet::Sheet;
 use crate::reference::validity::Dated;
 use crate::reference::validity::Keys;
 use crate::reference::validity::as_of;
 
-pub const COLUMNS: &[&str] =
-    &["fixmedins_code", "name", "kind", "level", "area", "nature", "host_code", "fstdiag_usable", "authno_fed", "valid_from", "valid_to"];
+pub const COLUMNS: &[&str] = &[
+    "fixmedins_code",
+    "name",
+    "kind",
+    "level",
+    "area",
+    "nature",
+    "host_code",
+    "fstdiag_usable",
+    "authno_fed",
+    "online_licence",
+    "valid_from",
+    "valid_to",
+];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Institution {
@@ -31,10 +44,23 @@ pub struct Institution {
     pub fstdiag_usable: bool,
     /// Whether its feed carries the number of the online identity check.
     pub authno_fed: bool,
+    /// Whether it is licensed for online care; `None`: the registry does not say.
+    pub online_licence: Option<bool>,
 }
 
 const KIND_WORDS: &[(&str, &str)] = &[("hospital", "hospital"), ("pharmacy", "pharmacy"), ("online", "online")];
-const NATURE_WORDS: &[(&str, &str)] = &[("public", "public"), ("nonprofit", "nonprofit"), ("private", "private")];
+pub const NATURE_WORDS: &[(&str, &str)] = &[("public", "public"), ("nonprofit", "nonprofit"), ("private", "private")];
+
+/// A cell that holds the code of an institution.
+pub fn institution_code<'a>(row: Row<'a>, column: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<&'a str> {
+    let code = row.text(column);
+    let known = code::kind_of(code, &[CodeKind::Institution]).is_some();
+    if !known {
+        let help = "Write H or P, the six digits of the area and five of the institution.";
+        row.report(column, format!("`{code}` is no institution code"), help, diagnostics);
+    }
+    known.then_some(code)
+}
 
 #[derive(Debug, Default)]
 pub struct Registry {
@@ -51,17 +77,11 @@ impl Registry {
             let validity = row.validity(diagnostics);
             let usable = row.flag("fstdiag_usable", diagnostics);
             let fed = row.flag("authno_fed", diagnostics);
+            let licence = row.choice("online_licence", &[("", None), ("1", Some(true)), ("0", Some(false))], diagnostics);
             let code = row.text("fixmedins_code");
             let host = row.optional("host_code");
-            let is_institution = |code: &str| code::kind_of(code, &[CodeKind::Institution]).is_some();
-            let mut sound = true;
-            for (column, code) in [("fixmedins_code", Some(code)), ("host_code", host)] {
-                if let Some(code) = code.filter(|code| !is_institution(code)) {
-                    let help = "Write H or P, the six digits of the area and five of the institution.";
-                    row.report(column, format!("`{code}` is no institution code"), help, diagnostics);
-                    sound = false;
-                }
-            }
+            let mut sound = institution_code(row, "fixmedins_code", diagnostics).is_some();
+            sound &= host.is_none() || institution_code(row, "host_code", diagnostics).is_some();
             let digits = |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
             let (area, level) = (row.text("area"), row.text("level"));
             if !digits(area, 6) {
@@ -72,8 +92,8 @@ impl Registry {
                 row.report("level", format!("`{level}` is no level"), "Write 01 to 14; 11 is without a level.", diagnostics);
                 sound = false;
             }
-            let (Some(kind), Some(nature), Some(validity), Some(fstdiag_usable), Some(authno_fed), true) =
-                (kind, nature, validity, usable, fed, sound)
+            let (Some(kind), Some(nature), Some(validity), Some(fstdiag_usable), Some(authno_fed), Some(online_licence), true) =
+                (kind, nature, validity, usable, fed, licence, sound)
             else {
                 continue;
             };
@@ -90,6 +110,7 @@ impl Registry {
                     host_code: host.map(str::to_owned),
                     fstdiag_usable,
                     authno_fed,
+                    online_licence,
                 },
             ));
         }

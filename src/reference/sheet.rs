@@ -203,15 +203,28 @@ impl<'a> Row<'a> {
 
     /// `valid_from` and `valid_to` as days.
     pub fn validity(self, diagnostics: &mut Vec<Diagnostic>) -> Option<Validity> {
-        let from = self.day("valid_from", diagnostics);
-        let to = match self.optional("valid_to") {
+        self.days("valid_from", "valid_to", diagnostics)
+    }
+
+    /// Two columns as days; inner `None` if both are empty.
+    pub fn period(self, from: &str, to: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Option<Validity>> {
+        if self.optional(from).is_none() && self.optional(to).is_none() {
+            return Some(None);
+        }
+        self.days(from, to, diagnostics).map(Some)
+    }
+
+    /// From the day of one column to before that of another; without it, open.
+    fn days(self, from_column: &str, to_column: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Validity> {
+        let from = self.day(from_column, diagnostics);
+        let to = match self.optional(to_column) {
             None => Some(Validity::OPEN),
-            Some(_) => self.day("valid_to", diagnostics),
+            Some(_) => self.day(to_column, diagnostics),
         };
         let (from, to) = (from?, to?);
         if to <= from {
             let help = "The first day of validity must come before the day on which it no longer holds.";
-            self.report("valid_to", "valid_to is not after valid_from", help, diagnostics);
+            self.report(to_column, format!("{to_column} is not after {from_column}"), help, diagnostics);
             return None;
         }
         Some(Validity { from, to })

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::diagnostic::SourceText;
 use crate::base::ids::Digest;
-use crate::reference::ceiling;
-use crate::reference::ceiling::Ceilings;
+use crate::reference::agreements;
+use crate::reference::agreements::AgreementKind;
+use crate::reference::agreements::Agreements;
+use crate::reference::departments;
+use crate::reference::departments::Departments;
 use crate::reference::disease;
 use crate::reference::disease::DiseaseGroups;
 use crate::reference::drug_master;
@@ -19,6 +22,9 @@ use crate::reference::item::Item;
 use crate::reference::knowledge;
 use crate::reference::knowledge::KnowledgePoints;
 use crate::reference::manifest;
+use crate::reference::prices;
+use crate::reference::prices::Place;
+use crate::reference::prices::Prices;
 use crate::reference::registry;
 use crate::reference::registry::Institution;
 use crate::reference::registry::Registry;
@@ -26,6 +32,9 @@ use crate::reference::sheet::Row;
 use crate::reference::sheet::Sheet;
 use crate::reference::special_drug;
 use crate::reference::special_drug::SpecialDrugs;
+use crate::reference::staff;
+use crate::reference::staff::DoctorFacts;
+use crate::reference::staff::Staff;
 
 /// Every table that a folder may bring, with its columns.
 const TABLES: &[(&str, &[&str])] = &[
@@ -34,7 +43,11 @@ const TABLES: &[(&str, &[&str])] = &[
     ("drug_master", drug_master::COLUMNS),
     ("disease_groups", disease::COLUMNS),
     ("knowledge_points", knowledge::COLUMNS),
-    ("ceilings", ceiling::COLUMNS),
+    ("ceilings", prices::CEILINGS),
+    ("guide_prices", prices::GUIDE_PRICES),
+    ("agreements", agreements::COLUMNS),
+    ("departments", departments::COLUMNS),
+    ("staff", staff::COLUMNS),
 ];
 
 /// Name and version of a folder that went into a snapshot.
@@ -53,7 +66,11 @@ pub struct Snapshot {
     master: DrugMaster,
     diseases: DiseaseGroups,
     knowledge: KnowledgePoints,
-    ceilings: Ceilings,
+    ceilings: Prices,
+    guide_prices: Prices,
+    agreements: Agreements,
+    departments: Departments,
+    staff: Staff,
 }
 
 impl Snapshot {
@@ -75,7 +92,11 @@ impl Snapshot {
             master: DrugMaster::build(table("drug_master"), &mut diagnostics),
             diseases: DiseaseGroups::build(table("disease_groups"), &mut diagnostics),
             knowledge: KnowledgePoints::build(table("knowledge_points"), &mut diagnostics),
-            ceilings: Ceilings::build(table("ceilings"), &mut diagnostics),
+            ceilings: Prices::ceilings(table("ceilings"), &mut diagnostics),
+            guide_prices: Prices::guide_prices(table("guide_prices"), &mut diagnostics),
+            agreements: Agreements::build(table("agreements"), &mut diagnostics),
+            departments: Departments::build(table("departments"), &mut diagnostics),
+            staff: Staff::build(table("staff"), &mut diagnostics),
         };
         if diagnostics.is_empty() { Ok(snapshot) } else { Err(diagnostics) }
     }
@@ -110,9 +131,30 @@ impl Snapshot {
         }
     }
 
-    /// The ceiling of an item in 元 times 10^6; see [`Ceilings::ceiling`].
-    pub fn ceiling(&self, code: &str, area: Option<&str>, level: Option<&str>, day: i64) -> Option<i128> {
-        self.ceilings.ceiling(code, area, level, day)
+    /// The payment ceiling of an item in 元 times 10^6; see [`Prices::price`].
+    pub fn ceiling(&self, code: &str, place: Place<'_>, day: i64) -> Option<i128> {
+        self.ceilings.price(code, place, day)
+    }
+
+    /// The guide price of a service in 元 times 10^6; see [`Prices::price`].
+    pub fn guide_price(&self, code: &str, place: Place<'_>, day: i64) -> Option<i128> {
+        self.guide_prices.price(code, place, day)
+    }
+
+    /// The state of an institution's agreement; see [`Agreements::state`].
+    pub fn agreement(&self, institution: &str, kind: AgreementKind, day: i64) -> Option<&'static str> {
+        self.agreements.state(institution, kind, day)
+    }
+
+    /// Whether an institution is licensed for a department; see [`Departments::licensed`].
+    pub fn department_licensed(&self, institution: &str, department: &str, day: i64) -> Option<bool> {
+        self.departments.licensed(institution, department, day)
+    }
+
+    /// What is known of a doctor at an institution.
+    pub fn doctor(&self, doctor: &str, institution: &str, day: i64) -> DoctorFacts {
+        let host = self.institution(institution, day).and_then(|row| row.host_code.as_deref());
+        self.staff.facts(doctor, [Some(institution), host], day)
     }
 
     pub fn institution(&self, code: &str, day: i64) -> Option<&Institution> {
@@ -304,7 +346,7 @@ pub(in crate::reference) mod tests {
         use arrow::array::StringArray;
         use parquet::arrow::ArrowWriter;
 
-        let columns: Vec<(&str, ArrayRef)> = ceiling::COLUMNS
+        let columns: Vec<(&str, ArrayRef)> = prices::CEILINGS
             .iter()
             .zip([Some(CODE), None, None, Some("1.5"), Some("2026-01-01"), None, Some("a \"b\", c")])
             .map(|(name, cell)| (*name, Arc::new(StringArray::from(vec![cell])) as ArrayRef))
@@ -317,7 +359,7 @@ pub(in crate::reference) mod tests {
         let parquet = Snapshot::load(&[folder("ceilings", "t.parquet", &bytes)]).unwrap();
         let csv = format!("{CEILINGS}{CODE},,,1.5,2026-01-01,,\"a \"\"b\"\", c\"\n");
         assert_eq!(parquet.digest(), Snapshot::load(&[folder("ceilings", "t.csv", csv.as_bytes())]).unwrap().digest());
-        assert_eq!(parquet.ceiling(CODE, None, None, day("2026-03-01")), Some(1_500_000));
+        assert_eq!(parquet.ceiling(CODE, Place::default(), day("2026-03-01")), Some(1_500_000));
     }
 
     #[test]
@@ -365,9 +407,10 @@ pub(in crate::reference) mod tests {
             (Some("990103"), Some("10"), 20_000_000),
             (None, None, 24_500_000),
         ] {
-            assert_eq!(shipped().ceiling(nifedipine, area, level, day("2026-03-10")), Some(expect), "{area:?} {level:?}");
+            let place = Place { area, level, nature: None };
+            assert_eq!(shipped().ceiling(nifedipine, place, day("2026-03-10")), Some(expect), "{area:?} {level:?}");
         }
-        assert_eq!(shipped().ceiling(nifedipine, None, None, day("2024-12-31")), None);
+        assert_eq!(shipped().ceiling(nifedipine, Place::default(), day("2024-12-31")), None);
     }
 
     #[test]

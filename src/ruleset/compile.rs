@@ -451,7 +451,7 @@ impl<'a> Compiler<'a> {
         }
         let projections = [(SETTLEMENT_INPUT, SETTLEMENT_KEPT), (PRESCRIPTION_INPUT, PRESCRIPTION_KEPT)]
             .into_iter()
-            .map(|(input, kept)| projection(input, kept, &self.named[input]))
+            .map(|(input, kept)| projection(input, kept, &self.named))
             .collect();
         (RuleSet { digest, rules: self.rules, tables, projections }, self.diagnostics)
     }
@@ -463,7 +463,7 @@ fn shares(program: &Program, users: Vec<(usize, Vec<OutputId>)>) -> Shares {
 }
 
 /// What the decoder keeps: what state and clues need, and what is named.
-fn projection(input: InputId, kept: &[(&str, &str)], named: &BTreeSet<String>) -> Projection {
+fn projection(input: InputId, kept: &[(&str, &str)], named: &[BTreeSet<String>]) -> Projection {
     let event: &EventType = EVENT_TYPES[input];
     let mut projection = Projection::none(event);
     for (table, columns) in kept {
@@ -471,7 +471,12 @@ fn projection(input: InputId, kept: &[(&str, &str)], named: &BTreeSet<String>) -
             assert!(projection.keep(event, table, column), "{table}.{column} is a column of {}", event.name);
         }
     }
-    for name in named {
+    for (name, [of, table, column]) in derived::SOURCES {
+        if *of == event.name && named.iter().any(|named| named.contains(*name)) {
+            assert!(projection.keep(event, table, column), "{table}.{column} is a column of {of}");
+        }
+    }
+    for name in &named[input] {
         match name.split_once('.') {
             Some(("header", column)) => projection.keep(event, event.header.name, column),
             Some(("line", column)) => {

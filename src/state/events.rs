@@ -48,6 +48,8 @@ pub struct EventRow {
     /// 分: fund paid and within scope, for the fund's share of a clue's money.
     pub fund_pay: MaybeI64,
     pub within_scope: MaybeI64,
+    /// When a pharmacist audited a prescription.
+    pub audited: MaybeI64,
 }
 
 /// Events, their diagnoses, and who had which kind of contact.
@@ -64,6 +66,8 @@ pub struct Events {
     consultations: HashMap<PersonIdx, Vec<EventIdx>>,
     /// Prescriptions by person, for continuations that name one.
     prescriptions: HashMap<PersonIdx, Vec<EventIdx>>,
+    /// Bills by person with an operation or anaesthesia.
+    operations: HashMap<PersonIdx, Vec<EventIdx>>,
     /// Substances that a consultation prescribed or billed.
     substances: HashMap<EventIdx, Vec<Sym>>,
 }
@@ -75,6 +79,7 @@ pub struct Roles {
     pub possible_contact: bool,
     pub consultation: bool,
     pub prescription: bool,
+    pub operation: bool,
 }
 
 impl Events {
@@ -92,6 +97,7 @@ impl Events {
             (roles.possible_contact, &mut self.possible_contacts),
             (roles.consultation, &mut self.consultations),
             (roles.prescription, &mut self.prescriptions),
+            (roles.operation, &mut self.operations),
         ] {
             if wanted {
                 table.entry(person).or_default().push(idx);
@@ -123,6 +129,16 @@ impl Events {
 
     pub fn prescriptions(&self, person: PersonIdx) -> &[EventIdx] {
         self.prescriptions.get(&person).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether an operation or anaesthesia was billed in the visit of an event.
+    pub fn has_operation(&self, event: EventIdx, same_text: impl Fn(TextRef, TextRef) -> bool) -> bool {
+        let own = self.row(event);
+        let of_person = self.operations.get(&own.person).map_or(&[][..], Vec::as_slice);
+        of_person.iter().any(|other| {
+            let row = self.row(*other);
+            *other == event || row.institution == own.institution && !own.mdtrt_id.is_empty() && same_text(row.mdtrt_id, own.mdtrt_id)
+        })
     }
 
     pub fn add_substance(&mut self, consultation: EventIdx, substance: Sym) {

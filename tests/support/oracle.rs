@@ -889,7 +889,7 @@ impl Oracle {
             (drug.pack as f64, ["滴", "膏", "吸入", "喷", "凝胶", "洗", "搽"].iter().any(|part| drug.form.contains(part)));
         // Without a prescription the unit of a quantity is not told.
         let doses = if prescribed.is_empty() {
-            None
+            (drug.pack == 1).then_some(quantity)
         } else if speaker.unit == drug.pack_unit {
             Some(quantity * pack)
         } else {
