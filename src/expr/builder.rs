@@ -66,7 +66,8 @@ impl ProgramBuilder {
     pub fn add(&mut self, typed: &Typed, grain: Grain) -> OutputId {
         assert!(typed.grain() <= grain, "`{}` has a value per line, not per header", typed.sql());
         let root = self.intern(&typed.expr, &typed.schema);
-        let root = if grain == Grain::Line { self.spread(root) } else { root };
+        // An output has a value per row, a constant's too.
+        let root = if grain == Grain::Line { self.per_line(root) } else { root };
         self.outputs.push(root);
         OutputId(self.outputs.len() - 1)
     }
@@ -254,8 +255,12 @@ impl ProgramBuilder {
 
     /// A header value at the grain of lines; a constant is the same everywhere.
     fn spread(&mut self, of: NodeId) -> NodeId {
+        if matches!(self.nodes[of].op, Op::Literal(_)) { of } else { self.per_line(of) }
+    }
+
+    fn per_line(&mut self, of: NodeId) -> NodeId {
         let node = &self.nodes[of];
-        if node.grain == Grain::Line || matches!(node.op, Op::Literal(_)) {
+        if node.grain == Grain::Line {
             return of;
         }
         let (words, data_type) = (node.expr.clone(), node.data_type.clone());
@@ -313,7 +318,7 @@ impl ProgramBuilder {
             Op::Other(over_nodes) => Some(self.physical(over_nodes, &inputs).unwrap_or_else(|error| panic!("plan {expr}: {error}"))),
             _ => None,
         };
-        let foldable = !matches!(op, Op::Literal(_) | Op::Column(_) | Op::All(_) | Op::Any(_));
+        let foldable = !matches!(op, Op::Literal(_) | Op::Column(_) | Op::All(_) | Op::Any(_) | Op::Spread(_));
         let constant = foldable && inputs.iter().all(|input| matches!(self.nodes[*input].op, Op::Literal(_)));
         let node = Node { op: op.clone(), inputs, grain, data_type, expr, cost, physical };
         let id = if constant { self.fold(&node) } else { self.append(node) };

@@ -51,6 +51,8 @@ const TAME: &[&str] = &[
     "header.online is not true and ref.delivery_item is null",
     "header.gend is distinct from ref.sex_limit",
     "line.cnt in (1, 2.5) or header.ipt_days in (1, 2, 3)",
+    "false",
+    "param.days_max > 2",
 ];
 /// Expressions that fail on some hostile values.
 const HOSTILE: &[&str] = &[

@@ -268,6 +268,7 @@ impl<'a> Run<'a> {
 pub(super) fn apply(op: &Op, physical: Option<&Physical>, parents: &UInt32Array, inputs: &[Operand], rows: usize) -> Result<ArrayRef> {
     let booleans = || inputs[0].array.as_boolean();
     match op {
+        Op::Spread(_) if inputs[0].scalar => Ok(inputs[0].spread(rows)),
         Op::Spread(_) => Ok(arrow::compute::take(&inputs[0].array, parents, None)?),
         Op::Not(_) => Ok(Arc::new(arrow::compute::not(booleans())?)),
         Op::IsNull { negated: false, .. } => Ok(Arc::new(arrow::compute::is_null(&inputs[0].array)?)),
