@@ -27,6 +27,7 @@ use crate::expr::OutputId;
 use crate::reference::snapshot::Snapshot;
 use crate::reference::special_drug::SpecialClass;
 use crate::ruleset::compile::TablePrograms;
+use crate::state::events::EventRow;
 use crate::state::intern::Sym;
 use crate::state::supplies::Half;
 use crate::state::supplies::LineProfile;
@@ -140,18 +141,28 @@ impl Memory {
             "area" => texts(rows.iter().map(|row| sym(visit(row).area))),
             "insured_area" => texts(rows.iter().map(|row| sym(visit(row).insured_area))),
             "setting" => texts(rows.iter().map(|row| sym(visit(row).setting))),
-            "long_rx_flag" => texts(rows.iter().map(|row| Some(if visit(row).long_rx { "1" } else { "0" }))),
+            "long_rx_flag" => texts(rows.iter().map(|row| row.supply.prescribed.then(|| if visit(row).long_rx { "1" } else { "0" }))),
             "sp_dise_flag" => texts(rows.iter().map(|row| Some(if visit(row).chronic { "1" } else { "0" }))),
             "diag_codes" => texts(rows.iter().map(|row| joined(self.diagnosis_codes(row)))),
             "disease_groups" => {
                 texts(rows.iter().map(|row| groups_text(snapshot, self.diagnosis_codes(row), row.supply.time.div_euclid(SECONDS_PER_DAY))))
             }
-            "brdy" => Arc::new(rows.iter().map(|row| visit(row).birth_day).collect::<Date32Array>()),
-            "age" => Arc::new(rows.iter().map(|row| age(visit(row).birth_day, row.supply.time)).collect::<Int32Array>()),
+            "brdy" => Arc::new(rows.iter().map(|row| self.of_person(row, |event| event.birth_day)).collect::<Date32Array>()),
+            "age" => {
+                let by_birth = |row: &SupplyRow<'_>| age(self.of_person(row, |event| event.birth_day), row.supply.time);
+                let stated = |row: &SupplyRow<'_>| self.of_person(row, |event| event.age).map(i32::from);
+                Arc::new(rows.iter().map(|row| by_birth(row).or_else(|| stated(row))).collect::<Int32Array>())
+            }
             "dscg_tkdrug_flag" => texts(rows.iter().map(|row| Some(if row.supply.discharge { "1" } else { "0" }))),
             _ => return None,
         };
         Some(array)
+    }
+
+    /// What the first event of the supply that tells it says of the person.
+    fn of_person<T>(&self, row: &SupplyRow<'_>, told: impl Fn(&EventRow) -> Option<T>) -> Option<T> {
+        let halves = row.supply.halves.iter().map(|half| half.event);
+        std::iter::once(row.supply.visit).chain(halves).find_map(|event| told(self.events.row(event)))
     }
 
     /// Only of controlled drugs is it known that no later bill changes it unseen.

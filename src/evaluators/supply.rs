@@ -251,7 +251,8 @@ fn uncountable(form: &str) -> bool {
 /// needed".
 fn times_per_cycle(code: &str) -> Option<(i128, i128)> {
     let known = match code.to_ascii_lowercase().as_str() {
-        "qd" | "qn" | "qm" => (1, 1),
+        // Once, and for one day.
+        "st" | "qd" | "qn" | "qm" => (1, 1),
         "bid" | "q12h" => (2, 1),
         "tid" | "q8h" => (3, 1),
         "qid" | "q6h" => (4, 1),

@@ -85,6 +85,7 @@ pub const SOURCES: &[(&str, [&str; 3])] = &[
     ("ref.doctor_suspended", ["settlement", "header", "chfpdr_code"]),
     ("ref.narcotic_right", ["settlement", "header", "chfpdr_code"]),
     ("ref.psychotropic_right", ["settlement", "header", "chfpdr_code"]),
+    ("supply.age", ["settlement", "header", "age"]),
     ("supply.audited_at", ["prescription", "header", "phar_chk_time"]),
     ("supply.operation", ["settlement", "feedetl", "med_chrgitm_type"]),
     ("supply.operation", ["settlement", "oprninfo", "oprn_oprt_code"]),

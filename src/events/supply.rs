@@ -53,11 +53,11 @@ const COLUMNS: &[Column] = &[
     col("area", Text, "就医地", "area of care, 6 digits"),
     col("insured_area", Text, "参保地", "area of insurance, 6 digits"),
     col("setting", Text, "就诊场景", "outpatient, emergency, inpatient, pharmacy, ...; NULL unmapped"),
-    col("long_rx_flag", Text, "长期处方标志", "1: long prescription"),
+    col("long_rx_flag", Text, "长期处方标志", "1: long prescription; NULL where only a bill is known"),
     col("sp_dise_flag", Text, "特殊病种标志", "1: chronic list").tag(Personal),
     col("diag_codes", Text, "诊断代码", "diagnoses of the visit, each between semicolons; NULL none").tag(Personal),
     col("disease_groups", Text, "疾病组", "disease groups of those diagnoses, each between semicolons").tag(Personal),
     col("brdy", Date, "出生日期", "date of birth").tag(Personal),
-    col("age", Int, "年龄", "age in years at the fact time").tag(Personal),
+    col("age", Int, "年龄", "age in years at the fact time by the date of birth, else as stated").tag(Personal),
     col("dscg_tkdrug_flag", Text, "出院带药标志", "1: discharge drugs"),
 ];

@@ -45,6 +45,8 @@ pub struct EventRow {
     pub diagnoses: (u32, u16),
     /// Days since 1970-01-01.
     pub birth_day: Option<i32>,
+    /// Full years, as stated.
+    pub age: Option<u8>,
     /// 分: fund paid and within scope, for the fund's share of a clue's money.
     pub fund_pay: MaybeI64,
     pub within_scope: MaybeI64,
