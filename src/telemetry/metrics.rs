@@ -393,7 +393,7 @@ mod tests {
         metrics.unknown_codes("t");
         metrics.set_running("v", "r", "r", "k");
         let shard = metrics.shard(&["i"], 0);
-        for gauge in [&shard.inputs[0].messages, &shard.inputs[0].seconds, &shard.inputs[0].watermark] {
+        for gauge in [&shard.inputs[0].messages, &shard.inputs[0].seconds, &shard.inputs[0].watermark, &shard.inputs[0].idle] {
             gauge.set(1);
         }
         let text = metrics.render();
