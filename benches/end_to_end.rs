@@ -31,6 +31,7 @@ const PARTITIONS: i32 = 4;
 /// Between two looks at what the program has used.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+#[expect(clippy::disallowed_methods, reason = "whoever runs the bench says how much it reads; how long it took is what it tells")]
 fn main() {
     tune_allocator();
     let events: u64 = std::env::var("CLAIMSIFT_BENCH_EVENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(200_000);

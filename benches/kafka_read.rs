@@ -20,6 +20,7 @@ use support::broker::Broker;
 
 const PARTITIONS: i32 = 4;
 
+#[expect(clippy::disallowed_methods, reason = "whoever runs the bench says how much it reads")]
 fn main() {
     tune_allocator();
     let count: usize = std::env::var("CLAIMSIFT_BENCH_MESSAGES").ok().and_then(|text| text.parse().ok()).unwrap_or(200_000);

@@ -393,6 +393,7 @@ fn a_journal_is_read_to_its_end_past_the_marks_of_transactions() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "another producer than ours, in no hurry")]
 fn what_a_dead_predecessor_left_open_is_aborted() {
     let settings = broker().with_topics("left", "a", PARTITIONS);
     produce(&settings, 0, 10);

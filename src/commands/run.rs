@@ -219,6 +219,7 @@ impl Run {
 
     /// Starts the worker anew after faults that a new client may mend.
     #[expect(clippy::disallowed_methods, reason = "a broker that is down is asked once a second, not in a tight loop")]
+    #[expect(clippy::too_many_arguments, reason = "what a worker shares with others, and what is its own")]
     fn keep_working(
         &self,
         settings: &Settings,
@@ -372,17 +373,16 @@ mod tests {
 
     #[test]
     fn a_worker_that_gives_up_or_panics_fails_health_and_then_stops_the_others() {
-        let gives_up = || Err(Fault::stop("read", "the journal ends elsewhere"));
-        let endings: [(&str, Box<dyn FnOnce() -> Result<(), Fault>>, bool); 3] = [
-            ("done", Box::new(|| Ok(())), true),
-            ("fault", Box::new(gives_up), false),
-            ("panic", Box::new(|| panic!("every message of an epoch has one outcome")), false),
-        ];
-        for (name, working, well) in endings {
+        let ending = |name| match name {
+            "done" => Ok(()),
+            "fault" => Err(Fault::stop("read", "the journal ends elsewhere")),
+            _ => panic!("every message of an epoch has one outcome"),
+        };
+        for (name, well) in [("done", true), ("fault", false), ("panic", false)] {
             let health = Health::new(2, SILENCE_MAX, 0);
             health.set_ready(1, true);
             let mut seen = Vec::new();
-            let result = guarded(&health, 1, working, || seen.push(health.ailments(0)));
+            let result = guarded(&health, 1, || ending(name), || seen.push(health.ailments(0)));
             // The process ends with the fault; nothing starts such a worker again.
             assert_eq!(result.map_err(|fault| fault.remedy), if well { Ok(()) } else { Err(Remedy::Stop) }, "{name}");
             assert_eq!(seen, if well { vec![] } else { vec![vec![Ailment::Failed { worker: 1 }]] }, "{name}");
