@@ -3,14 +3,14 @@
 //! the same run. `CLAIMSIFT_BENCH_EVENTS` in all; broker and program share the
 //! machine.
 
+#[path = "support/bare.rs"]
+mod bare;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 use std::time::Instant;
@@ -23,9 +23,6 @@ use claimsift::io::kafka::tune_allocator;
 use claimsift::io::partition::Partitioner;
 use claimsift::synth;
 use claimsift::synth::SynthSettings;
-use rdkafka::ClientConfig;
-use rdkafka::consumer::BaseConsumer;
-use rdkafka::consumer::Consumer as _;
 use support::broker::Broker;
 use support::site;
 use support::site::Tune;
@@ -34,6 +31,7 @@ const PARTITIONS: i32 = 4;
 /// Between two looks at what the program has used.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+#[expect(clippy::disallowed_methods, reason = "whoever runs the bench says how much it reads; how long it took is what it tells")]
 fn main() {
     tune_allocator();
     let events: u64 = std::env::var("CLAIMSIFT_BENCH_EVENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(200_000);
@@ -49,7 +47,7 @@ fn main() {
     println!("{messages} messages, {:.2} KB each", bytes as f64 / messages as f64 / 1000.0);
     let dir = tempfile::tempdir().unwrap();
     for workers in [1, 2] {
-        let bare = bare(&kafka, messages, &format!("bare-{workers}"));
+        let bare = bare::read(&kafka, messages, &format!("bare-{workers}"));
         let own = KafkaSettings { group: format!("own-{workers}"), ..broker.with_outputs(&kafka, &format!("own-{workers}"), PARTITIONS) };
         let tune = Tune { instance: "a", workers, epoch: 32_768, more: "" };
         let config = dir.path().join("claimsift.yaml");
@@ -100,51 +98,6 @@ fn fill(kafka: &KafkaSettings, settings: &SynthSettings) -> (usize, usize) {
     feed.flush().unwrap();
     admin::advance(kafka, &[&kafka.inputs[0], &kafka.inputs[1]], "end").unwrap();
     (messages, bytes)
-}
-
-/// Two consumers of one group, a thread each, until they have seen `total`.
-fn bare(kafka: &KafkaSettings, total: usize, group: &str) -> f64 {
-    let seen = AtomicUsize::new(0);
-    let consumers: Vec<BaseConsumer> = (0..2)
-        .map(|_| {
-            let consumer: BaseConsumer = ClientConfig::new()
-                .set("bootstrap.servers", &kafka.bootstrap)
-                .set("group.id", group)
-                .set("auto.offset.reset", "earliest")
-                .set("enable.auto.commit", "false")
-                .set("fetch.queue.backoff.ms", "10")
-                .create()
-                .unwrap();
-            let topics: Vec<&str> = kafka.inputs.iter().map(String::as_str).collect();
-            consumer.subscribe(&topics).unwrap();
-            consumer
-        })
-        .collect();
-    // Both are members before the clock runs, and then start over.
-    while consumers.iter().any(|consumer| consumer.assignment().unwrap().count() != 4) {
-        for consumer in &consumers {
-            drop(consumer.poll(Duration::from_millis(10)));
-        }
-    }
-    for consumer in &consumers {
-        let mut list = consumer.assignment().unwrap();
-        list.set_all_offsets(rdkafka::Offset::Beginning).unwrap();
-        let _list = consumer.seek_partitions(list, Duration::from_secs(10)).unwrap();
-    }
-    let start = Instant::now();
-    thread::scope(|scope| {
-        for consumer in &consumers {
-            let seen = &seen;
-            scope.spawn(move || {
-                while seen.load(Ordering::Relaxed) < total {
-                    if let Some(Ok(_)) = consumer.poll(Duration::from_millis(1)) {
-                        seen.fetch_add(1, Ordering::Relaxed);
-                    }
-                }
-            });
-        }
-    });
-    total as f64 / start.elapsed().as_secs_f64()
 }
 
 /// What a process used, as its last look told.

@@ -2,12 +2,11 @@
 //! consumers that only poll, against one `KafkaLog` that takes runs, over the
 //! same topics in the same broker. `CLAIMSIFT_BENCH_MESSAGES` a topic.
 
+#[path = "support/bare.rs"]
+mod bare;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -17,14 +16,11 @@ use claimsift::io::kafka::KafkaSettings;
 use claimsift::io::kafka::feed::Feed;
 use claimsift::io::kafka::tune_allocator;
 use claimsift::io::log::Log;
-use rdkafka::ClientConfig;
-use rdkafka::Message as _;
-use rdkafka::consumer::BaseConsumer;
-use rdkafka::consumer::Consumer as _;
 use support::broker::Broker;
 
 const PARTITIONS: i32 = 4;
 
+#[expect(clippy::disallowed_methods, reason = "whoever runs the bench says how much it reads")]
 fn main() {
     tune_allocator();
     let count: usize = std::env::var("CLAIMSIFT_BENCH_MESSAGES").ok().and_then(|text| text.parse().ok()).unwrap_or(200_000);
@@ -32,7 +28,7 @@ fn main() {
     let settings = broker.with_topics("read", "a", PARTITIONS);
     fill(&settings, count);
     for round in 0..3 {
-        let bare = bare(&settings, 2 * count, round);
+        let bare = bare::read(&settings, 2 * count, &format!("bare-{round}"));
         let ours = ours(&settings, 2 * count, round);
         println!("bare {bare:>9.0} messages/s, log {ours:>9.0} messages/s, ratio {:.2}", ours / bare);
     }
@@ -53,52 +49,6 @@ fn fill(settings: &KafkaSettings, count: usize) {
         }
     }
     feed.flush().unwrap();
-}
-
-/// Two consumers of one group, a thread each, until they have seen `total`.
-fn bare(settings: &KafkaSettings, total: usize, round: usize) -> f64 {
-    let seen = AtomicUsize::new(0);
-    let consumers: Vec<BaseConsumer> = (0..2)
-        .map(|_| {
-            let consumer: BaseConsumer = ClientConfig::new()
-                .set("bootstrap.servers", &settings.bootstrap)
-                .set("group.id", format!("bare-{round}"))
-                .set("auto.offset.reset", "earliest")
-                .set("enable.auto.commit", "false")
-                .set("fetch.queue.backoff.ms", "10")
-                .create()
-                .unwrap();
-            let topics: Vec<&str> = settings.inputs.iter().map(String::as_str).collect();
-            consumer.subscribe(&topics).unwrap();
-            consumer
-        })
-        .collect();
-    // Both are members before the clock runs, and then start over.
-    while consumers.iter().any(|consumer| consumer.assignment().unwrap().count() != 4) {
-        for consumer in &consumers {
-            drop(consumer.poll(Duration::from_millis(10)));
-        }
-    }
-    for consumer in &consumers {
-        let mut list = consumer.assignment().unwrap();
-        list.set_all_offsets(rdkafka::Offset::Beginning).unwrap();
-        let _list = consumer.seek_partitions(list, Duration::from_secs(10)).unwrap();
-    }
-    let start = Instant::now();
-    thread::scope(|scope| {
-        for consumer in &consumers {
-            let seen = &seen;
-            scope.spawn(move || {
-                while seen.load(Ordering::Relaxed) < total {
-                    if let Some(Ok(message)) = consumer.poll(Duration::from_millis(1)) {
-                        assert!(message.payload().is_some());
-                        seen.fetch_add(1, Ordering::Relaxed);
-                    }
-                }
-            });
-        }
-    });
-    total as f64 / start.elapsed().as_secs_f64()
 }
 
 fn ours(settings: &KafkaSettings, total: usize, round: usize) -> f64 {

@@ -26,6 +26,8 @@ use claimsift::io::log::Log;
 use claimsift::io::log::Output;
 use claimsift::io::log::Record;
 use rdkafka::ClientConfig;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::Consumer as _;
 use rdkafka::producer::BaseProducer;
 use rdkafka::producer::BaseRecord;
 use rdkafka::producer::Producer as _;
@@ -391,6 +393,7 @@ fn a_journal_is_read_to_its_end_past_the_marks_of_transactions() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "another producer than ours, in no hurry")]
 fn what_a_dead_predecessor_left_open_is_aborted() {
     let settings = broker().with_topics("left", "a", PARTITIONS);
     produce(&settings, 0, 10);
@@ -523,6 +526,20 @@ fn a_watermark_statement_reaches_every_partition() {
     worker.log.peek(0, 0, &mut |message| seen = Some(message.offset)).unwrap();
     assert_eq!(seen, Some(2));
     assert_eq!(worker.log.take(0, 0, 1).unwrap().next_offset, 3);
+}
+
+#[test]
+fn topics_that_were_made_can_be_used_at_once() {
+    for round in 0..3 {
+        let settings = broker().with_topics(&format!("fresh-{round}"), "a", 24);
+        let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", &settings.bootstrap).create().unwrap();
+        let [settlement, prescription] = &settings.inputs;
+        for topic in [settlement, prescription, &settings.clues, &settings.shadow, &settings.rejects, &settings.journal] {
+            let metadata = client.fetch_metadata(Some(topic), LIMIT).unwrap();
+            let leaders: Vec<i32> = metadata.topics()[0].partitions().iter().map(|partition| partition.leader()).collect();
+            assert!(leaders.len() == 24 && leaders.iter().all(|leader| *leader >= 0), "{topic}: {leaders:?}");
+        }
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod feed;
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,8 +14,10 @@ use std::time::Duration;
 use claimsift::base::ids::ShardId;
 use claimsift::base::pseudonym::IdentityKey;
 use claimsift::base::record::Message;
+use claimsift::base::time::Civil;
 use claimsift::commands::observe::Reporter;
 use claimsift::commands::observe::SystemClock;
+use claimsift::commands::observe::Totals;
 use claimsift::engine::Engine;
 use claimsift::engine::effects::Effects;
 use claimsift::engine::meter::Meter;
@@ -38,9 +41,13 @@ use claimsift::telemetry::health::Health;
 use claimsift::telemetry::metrics::Metrics;
 use feed::World;
 
-fn reporter(engine: &Engine, metrics: &Arc<Metrics>) -> Reporter {
+fn reporter_by(engine: &Engine, metrics: &Arc<Metrics>, clock: Arc<dyn Clock>) -> Reporter {
     let health = Arc::new(Health::new(1, Duration::from_secs(30), 0));
-    Reporter::new(engine, Arc::clone(metrics), health, Arc::new(SystemClock::default()), 0)
+    Reporter::new(engine, Arc::clone(metrics), health, clock, 0)
+}
+
+fn reporter(engine: &Engine, metrics: &Arc<Metrics>) -> Reporter {
+    reporter_by(engine, metrics, Arc::new(SystemClock::default()))
 }
 
 /// The value of a series, if it is shown.
@@ -109,6 +116,73 @@ fn the_lag_in_messages_is_what_is_left_to_take() {
     let mut log = cluster.worker("worker-0", feed::GROUP);
     Worker::new(engine, &mut log, settings, &Hasty::default()).run(&Wish::default(), &mut reader).unwrap();
     assert_eq!(reader.lags, [[Some(6.0), Some(3.0)], [Some(2.0), Some(3.0)], [Some(0.0), Some(0.0)]]);
+}
+
+/// Stands where it was put.
+#[derive(Default)]
+struct Put(AtomicI64);
+
+impl Clock for Put {
+    fn wall_ms(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[test]
+fn the_lag_in_event_time_grows_while_an_input_stands_still() {
+    let engine = World::read().engine(&SynthSettings::default(), 1);
+    let (metrics, clock) = (Arc::new(Metrics::new()), Arc::new(Put::default()));
+    let mut reporter = reporter_by(&engine, &metrics, Arc::<Put>::clone(&clock));
+    let seconds = || shown(&metrics, "claimsift_lag_event_seconds{input=\"settlement\",partition=\"0\"}");
+    let event_time = Civil::parse("2026-03-10 10:00:00").unwrap();
+    let put = |ms| clock.0.store(engine.settings.zone.utc_ms(event_time) + ms, Ordering::Relaxed);
+    put(5_000);
+    reporter.shards(&[0]);
+    reporter.lag(0, SETTLEMENT_INPUT, 0);
+    assert_eq!(seconds(), None, "nothing has come yet");
+    reporter.watermark(0, SETTLEMENT_INPUT, event_time);
+    assert_eq!(seconds(), Some(5.0));
+    put(65_000);
+    reporter.lag(0, SETTLEMENT_INPUT, 0);
+    assert_eq!(seconds(), Some(65.0));
+}
+
+#[test]
+fn codes_that_no_table_knows_are_listed_once_and_what_is_no_code_is_not_repeated() {
+    let bill = |id: &str, institution: &str, drug: &str| {
+        format!(
+            r#"{{"setl_id":"{id}","psn_no":"P1","setl_time":"2026-03-10 10:00:00","medfee_sumamt":1,"fixmedins_code":"{institution}","feedetl":[{{"feedetl_sn":"1","list_type":"101","med_list_codg":"{drug}"}}]}}"#
+        )
+    };
+    let bills = [
+        bill("S1", "H99010199999", "OWN-17"),
+        bill("S2", "H99010199999", "OWN-17"),
+        bill("S3", "H99010100001", "XN02AAM059A001010199901"),
+        bill("S4", "H99010100001", "张三 13800000000"),
+    ];
+    let mut run = OwnedMessages::default();
+    for (offset, value) in (0..).zip(&bills) {
+        run.push(Message { offset, timestamp_ms: 2_000_000_000_000, key: None, value: Some(value.as_bytes()), watermark: None });
+    }
+    let effects = Shard::new(World::read().engine(&SynthSettings::default(), 1), 0).step(SETTLEMENT_INPUT, &run, 1, false);
+    assert_eq!(effects.counts.evaluated, 4);
+    let (mut one, mut all) = (Totals::default(), Totals::default());
+    assert_eq!(one.unlisted_text(), "");
+    for _ in 0..2 {
+        one.step(0, &effects);
+        all.add(&one);
+    }
+    let told = "1 drug codes that no reference table knows: OWN-17\n1 institution codes that no reference table knows: H99010199999\n";
+    assert_eq!(one.unlisted_text(), told);
+    assert_eq!(all.unlisted_text(), told);
+    assert_eq!(all.counts.unknown_codes[&"drug"], 3 * 3);
+    // A list is for reading: of many the first, and how many there are.
+    all.unlisted.extend((10..40).map(|number| ("drug", format!("OWN-{number}"))));
+    let text = all.unlisted_text();
+    assert!(text.starts_with("30 drug codes that no reference table knows: OWN-10, OWN-11, ") && text.contains("OWN-29, ...\n"), "{text}");
 }
 
 static TICKS: AtomicU64 = AtomicU64::new(0);

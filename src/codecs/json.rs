@@ -135,8 +135,8 @@ impl HeadReader {
         if let Ok(accepted) = decoder.push(line) {
             head.event_time = Some(accepted.event_time);
             head.person = Some(accepted.person.into_owned());
+            decoder.undo();
         }
-        decoder.finish();
         head
     }
 }
@@ -200,5 +200,6 @@ mod tests {
             assert_eq!(head.event_time.map(|time| time.to_string()).as_deref(), Some("2026-03-01 08:00:00"));
         }
         assert_eq!(reader.read(SETTLEMENT_INPUT, br#"{"psn_no":"P2","setl_id""#).person.as_deref(), Some("P2"), "a reject has a shard too");
+        assert!(reader.decoders.iter().all(|decoder| decoder.rows() == 0), "a line that was looked at leaves nothing behind");
     }
 }

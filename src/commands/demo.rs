@@ -317,7 +317,7 @@ fn feed(cluster: &MemoryCluster, settings: &SynthSettings, city: &City, wish: &W
     let mut fed = 0_u64;
     let mut last_ms = 0;
     while generator.next_into(&mut event) && !wish.stopping() {
-        if fed % 512 == 0 {
+        if fed.is_multiple_of(512) {
             tick();
             cluster.wait_for_room(BACKLOG_MAX);
         }

@@ -123,7 +123,7 @@ pub struct Reporter {
     pub totals: Totals,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
-    clock: Arc<SystemClock>,
+    clock: Arc<dyn Clock>,
     slot: usize,
     names: Vec<String>,
     inputs: Vec<InputMetrics>,
@@ -135,7 +135,7 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    pub fn new(engine: &Engine, metrics: Arc<Metrics>, health: Arc<Health>, clock: Arc<SystemClock>, slot: usize) -> Self {
+    pub fn new(engine: &Engine, metrics: Arc<Metrics>, health: Arc<Health>, clock: Arc<dyn Clock>, slot: usize) -> Self {
         let classes: Vec<&str> = RejectClass::ALL.iter().map(|class| class.name()).collect();
         let names: Vec<String> = EVENT_TYPES.iter().map(|event| event.name.to_owned()).collect();
         Self {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::Subcommand;
 
+use crate::base::record::WATERMARK_HEADER;
 use crate::commands::Failure;
 use crate::commands::print;
 use crate::commands::run::kafka_settings;
@@ -40,6 +41,8 @@ struct Kept {
     timestamp_ms: i64,
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
+    /// What a statement says.
+    watermark: Option<String>,
 }
 
 impl Rejects {
@@ -48,10 +51,11 @@ impl Rejects {
         let kafka = kafka_settings(&load_config(config)?, 0)?;
         let mut kept = Vec::new();
         admin::read_topic(&kafka, &kafka.rejects, &mut |record| {
-            let header = |name: &str| {
+            let given = |name: &str| {
                 let value = record.headers.iter().find(|(own, _)| own == name).and_then(|(_, value)| value.clone());
-                value.and_then(|value| String::from_utf8(value).ok()).unwrap_or_default()
+                value.and_then(|value| String::from_utf8(value).ok())
             };
+            let header = |name: &str| given(name).unwrap_or_default();
             if class.as_ref().is_none_or(|wanted| *wanted == header("class")) {
                 kept.push(Kept {
                     topic: header(crate::io::log::SOURCE_TOPIC_HEADER),
@@ -59,6 +63,7 @@ impl Rejects {
                     timestamp_ms: header("source-timestamp").parse().unwrap_or(record.timestamp_ms),
                     key: record.key.map(<[u8]>::to_vec),
                     value: record.value.map(<[u8]>::to_vec),
+                    watermark: given(WATERMARK_HEADER),
                 });
             }
             Ok(())
@@ -67,7 +72,9 @@ impl Rejects {
         if !dry_run {
             let mut feed = Feed::connect(&kafka)?;
             for reject in &kept {
-                feed.send(&reject.topic, reject.partition, reject.key.as_deref(), reject.value.as_deref(), reject.timestamp_ms)?;
+                let headers: Vec<(&str, &str)> = reject.watermark.iter().map(|text| (WATERMARK_HEADER, text.as_str())).collect();
+                let (key, value) = (reject.key.as_deref(), reject.value.as_deref());
+                feed.send_with(&reject.topic, reject.partition, key, value, Some(reject.timestamp_ms), &headers)?;
             }
             feed.flush()?;
         }

@@ -185,16 +185,9 @@ impl Run {
                     let (engine, metrics, health, wish, clock) =
                         (Arc::clone(&engine), Arc::clone(&metrics), Arc::clone(&health), &wish, Arc::clone(&clock));
                     scope.spawn(move || {
-                        let mut reporter = Reporter::new(&engine, metrics, Arc::clone(&health), Arc::clone(&clock), slot);
-                        // A panic is told like any fault: health first, then the others stop.
+                        let mut reporter = Reporter::new(&engine, metrics, Arc::clone(&health), Arc::<SystemClock>::clone(&clock), slot);
                         let working = || self.keep_working(settings, &engine, &clock, slot, wish, &mut reporter);
-                        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(working))
-                            .unwrap_or_else(|_| Err(Fault::stop("work", "a worker panicked: nothing of its last epoch was committed")));
-                        health.set_ready(slot, false);
-                        if result.is_err() {
-                            health.fail(slot);
-                            wish.stop();
-                        }
+                        let result = guarded(&health, slot, working, || wish.stop());
                         (result, reporter.totals)
                     })
                 })
@@ -226,6 +219,7 @@ impl Run {
 
     /// Starts the worker anew after faults that a new client may mend.
     #[expect(clippy::disallowed_methods, reason = "a broker that is down is asked once a second, not in a tight loop")]
+    #[expect(clippy::too_many_arguments, reason = "what a worker shares with others, and what is its own")]
     fn keep_working(
         &self,
         settings: &Settings,
@@ -253,6 +247,19 @@ impl Run {
             }
         }
     }
+}
+
+/// Works to the end. Where that is a fault, health says so before the others
+/// are stopped; a panic is a fault like any other.
+fn guarded(health: &Health, slot: usize, working: impl FnOnce() -> Result<(), Fault>, stop_others: impl FnOnce()) -> Result<(), Fault> {
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(working))
+        .unwrap_or_else(|_| Err(Fault::stop("work", "a worker panicked: nothing of its last epoch was committed")));
+    health.set_ready(slot, false);
+    if result.is_err() {
+        health.fail(slot);
+        stop_others();
+    }
+    result
 }
 
 /// Settings of one worker's clients.
@@ -357,4 +364,29 @@ fn listen_for_signals(wish: Arc<Wish>) {
             }
         });
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::health::Ailment;
+
+    #[test]
+    fn a_worker_that_gives_up_or_panics_fails_health_and_then_stops_the_others() {
+        let ending = |name| match name {
+            "done" => Ok(()),
+            "fault" => Err(Fault::stop("read", "the journal ends elsewhere")),
+            _ => panic!("every message of an epoch has one outcome"),
+        };
+        for (name, well) in [("done", true), ("fault", false), ("panic", false)] {
+            let health = Health::new(2, SILENCE_MAX, 0);
+            health.set_ready(1, true);
+            let mut seen = Vec::new();
+            let result = guarded(&health, 1, || ending(name), || seen.push(health.ailments(0)));
+            // The process ends with the fault; nothing starts such a worker again.
+            assert_eq!(result.map_err(|fault| fault.remedy), if well { Ok(()) } else { Err(Remedy::Stop) }, "{name}");
+            assert_eq!(seen, if well { vec![] } else { vec![vec![Ailment::Failed { worker: 1 }]] }, "{name}");
+            assert!(health.hindrances(0).contains(&Ailment::NotReady { worker: 1 }), "{name}");
+        }
+    }
 }

@@ -191,8 +191,9 @@ fn find_refunds(batch: &mut Batch, ranges: &[std::ops::Range<usize>]) -> u64 {
     }
     let mut refunds = Vec::new();
     let line = batch.line_table();
-    let (keys, originals, quantities) = (line.texts("feedetl_sn"), line.texts("init_feedetl_sn"), line.numbers("cnt"));
-    let unjudged = ranges.iter().map(|range| facts::refunds(range.clone(), keys, originals, quantities, &mut refunds)).sum();
+    let (keys, originals) = (line.texts("feedetl_sn"), line.texts("init_feedetl_sn"));
+    let (quantities, amounts) = (line.numbers("cnt"), line.numbers("det_item_fee_sumamt"));
+    let unjudged = ranges.iter().map(|range| facts::refunds(range.clone(), keys, originals, quantities, amounts, &mut refunds)).sum();
     batch.refunds = refunds;
     unjudged
 }

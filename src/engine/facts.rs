@@ -169,14 +169,23 @@ pub struct Refund {
 /// Finds the refunds among the lines `rows` of one message, and says how many
 /// refund lines name no line of it.
 ///
-/// A refund line carries a negative quantity and the number of its original.
-pub fn refunds(rows: std::ops::Range<usize>, keys: Texts<'_>, originals: Texts<'_>, quantities: Numbers<'_>, out: &mut Vec<Refund>) -> u64 {
-    if rows.clone().all(|row| quantities.get(row).is_none_or(|quantity| quantity >= 0)) {
+/// A refund line carries a negative quantity, or where that is not told a
+/// negative amount, and the number of its original.
+pub fn refunds(
+    rows: std::ops::Range<usize>,
+    keys: Texts<'_>,
+    originals: Texts<'_>,
+    quantities: Numbers<'_>,
+    amounts: Numbers<'_>,
+    out: &mut Vec<Refund>,
+) -> u64 {
+    let is_refund = |row: &usize| quantities.get(*row).or_else(|| amounts.get(*row)).is_some_and(|part| part < 0);
+    if !rows.clone().any(|row| is_refund(&row)) {
         return 0;
     }
     let by_key: HashMap<&str, usize> = rows.clone().filter_map(|row| Some((keys.get(row)?, row))).collect();
     let mut unjudged = 0;
-    for row in rows.filter(|row| quantities.get(*row).is_some_and(|quantity| quantity < 0)) {
+    for row in rows.filter(is_refund) {
         match originals.get(row).and_then(|key| by_key.get(key)).filter(|original| **original != row) {
             Some(original) => out.push(Refund { original: *original, row }),
             None => unjudged += 1,
@@ -244,12 +253,31 @@ mod tests {
         let originals = text(vec![None, None, Some("1"), Some("9")]);
         let quantities = Decimal128Array::from(vec![Some(30_000), Some(10_000), Some(-30_000), Some(-10_000)]);
         let mut found = Vec::new();
-        let unjudged = refunds(0..4, Texts(Some(&keys)), Texts(Some(&originals)), Numbers(Some(&quantities)), &mut found);
+        let unjudged = refunds(0..4, Texts(Some(&keys)), Texts(Some(&originals)), Numbers(Some(&quantities)), Numbers(None), &mut found);
         assert_eq!((found.as_slice(), unjudged), ([Refund { original: 0, row: 2 }].as_slice(), 1));
         assert_eq!(net(4, Numbers(Some(&quantities)), &found), [Some(0), Some(10_000), Some(-30_000), Some(-10_000)]);
         for (refunded, left) in [(Some(-500), Some(1_000)), (None, None), (Some(500), None)] {
             let amounts = Decimal128Array::from(vec![Some(1_500), Some(700), refunded, Some(-700)]);
             assert_eq!(net(4, Numbers(Some(&amounts)), &found)[0], left, "{refunded:?}");
+        }
+    }
+
+    #[test]
+    fn a_refund_without_a_quantity_is_known_by_its_amount() {
+        let keys = StringArray::from(vec![Some("1"), Some("2")]);
+        let originals = StringArray::from(vec![None, Some("1")]);
+        for (quantities, amounts, refund, left) in [
+            ([Some(30_000), None], [Some(1_500), Some(-500)], true, [None, Some(1_000)]),
+            ([None, Some(-10_000)], [Some(1_500), Some(-500)], true, [None, Some(1_000)]),
+            ([Some(30_000), Some(10_000)], [Some(1_500), Some(-500)], false, [Some(30_000), Some(1_500)]),
+            ([Some(30_000), None], [Some(1_500), None], false, [Some(30_000), Some(1_500)]),
+        ] {
+            let (quantities, amounts) = (Decimal128Array::from(quantities.to_vec()), Decimal128Array::from(amounts.to_vec()));
+            let (quantities, amounts) = (Numbers(Some(&quantities)), Numbers(Some(&amounts)));
+            let mut found = Vec::new();
+            let unjudged = refunds(0..2, Texts(Some(&keys)), Texts(Some(&originals)), quantities, amounts, &mut found);
+            assert_eq!((found.len(), unjudged), (usize::from(refund), 0));
+            assert_eq!([quantities, amounts].map(|values| net(2, values, &found)[0]), left);
         }
     }
 }

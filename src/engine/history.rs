@@ -205,6 +205,7 @@ impl Shard {
     }
 
     /// Tells the difference between what was told in a scope and what is found now.
+    #[expect(clippy::too_many_arguments, reason = "one call, all parts of the step in hand")]
     pub(super) fn tell(
         &mut self,
         engine: &Engine,

@@ -11,6 +11,7 @@ use crate::base::ids::ShardId;
 use crate::base::limits::FUTURE_SECONDS_MAX;
 use crate::base::record::Message;
 use crate::base::record::Messages;
+use crate::base::record::WATERMARK_HEADER;
 use crate::base::time::Civil;
 use crate::codecs::Decoded;
 use crate::codecs::Decoder;
@@ -164,8 +165,10 @@ impl Gate<'_> {
                 }
                 id.clear();
                 for part in &ids {
-                    id.extend_from_slice(part.get(at).unwrap_or_default().as_bytes());
-                    id.push(0);
+                    // Behind their lengths the parts cannot run together.
+                    let part = part.get(at).unwrap_or_default();
+                    id.extend_from_slice(&part.len().to_le_bytes());
+                    id.extend_from_slice(part.as_bytes());
                 }
                 match seen.note(self.input, &id, row.content) {
                     Sight::First => true,
@@ -188,20 +191,23 @@ impl Gate<'_> {
     }
 
     fn reject_record(&self, message: Message<'_>, reject: &Reject) -> Record {
+        let mut headers = vec![
+            (SOURCE_TOPIC_HEADER, self.engine.settings.inputs[self.input].topic.clone()),
+            (SOURCE_PARTITION_HEADER, self.shard.to_string()),
+            (SOURCE_OFFSET_HEADER, message.offset.to_string()),
+            ("source-timestamp", message.timestamp_ms.to_string()),
+            ("class", reject.class.name().to_owned()),
+            ("reason", reject.reason.clone()),
+            ("rule-set", self.engine.versions.rule_set.clone()),
+        ];
+        // All that a statement says.
+        headers.extend(message.watermark.map(|text| (WATERMARK_HEADER, String::from_utf8_lossy(text).into_owned())));
         Record {
             output: Output::Rejects,
             partition: None,
             key: message.key.map(<[u8]>::to_vec),
             value: message.value.map(<[u8]>::to_vec),
-            headers: vec![
-                (SOURCE_TOPIC_HEADER, self.engine.settings.inputs[self.input].topic.clone()),
-                (SOURCE_PARTITION_HEADER, self.shard.to_string()),
-                (SOURCE_OFFSET_HEADER, message.offset.to_string()),
-                ("source-timestamp", message.timestamp_ms.to_string()),
-                ("class", reject.class.name().to_owned()),
-                ("reason", reject.reason.clone()),
-                ("rule-set", self.engine.versions.rule_set.clone()),
-            ],
+            headers,
             timestamp_ms: None,
         }
     }
@@ -232,4 +238,65 @@ fn filtered(decoded: &Decoded, keep: &[bool]) -> Decoded {
         parents.push(parent.iter().filter(|parent| keep[**parent as usize]).map(|parent| new_parent[*parent as usize]).collect());
     }
     Decoded { header: pick(&decoded.header, keep.to_vec()), children, parents }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::base::pseudonym::IdentityKey;
+    use crate::engine::settings::EngineSettings;
+    use crate::events::PRESCRIPTION_INPUT;
+    use crate::reference::snapshot::Snapshot;
+    use crate::ruleset::compile::compile;
+    use crate::ruleset::read::read;
+
+    struct Run<'a>(Vec<Message<'a>>);
+
+    impl Messages for Run<'_> {
+        fn len(&self) -> usize {
+            self.0.len()
+        }
+        fn get(&self, idx: usize) -> Message<'_> {
+            self.0[idx]
+        }
+    }
+
+    /// Prescriptions through the intake of an engine without rules.
+    fn take_in(messages: Vec<Message<'_>>) -> (Intake, Counts) {
+        let (rules, _) = compile(&read(&[]).0, &[]);
+        let references = Arc::new(Snapshot::load(&[]).unwrap());
+        let engine = Engine::new(Arc::new(rules), references, EngineSettings::default(), IdentityKey::from_bytes(&[7; 32]));
+        let mut decoder = JsonDecoder::new(EVENT_TYPES[PRESCRIPTION_INPUT], engine.rules.projections[PRESCRIPTION_INPUT].clone());
+        let mut counts = Counts::default();
+        let gate = Gate { engine: &engine, shard: 0, input: PRESCRIPTION_INPUT };
+        let intake = gate.take_in(&Run(messages), &mut decoder, &mut Seen::default(), &mut counts);
+        (intake, counts)
+    }
+
+    const LATER: i64 = 2_000_000_000_000;
+
+    #[test]
+    fn parts_of_a_business_id_never_run_together() {
+        let event = |(institution, number): (&str, &str)| {
+            format!(
+                r#"{{"fixmedins_code":"{institution}","hosp_rxno":"{number}","psn_no":"P1","prsc_time":"2026-03-01 08:30:00","rxdrugdetail":[]}}"#
+            )
+        };
+        let events = [("A", "BC"), ("AB", "C"), (r"A\u0000B", "C"), ("A", r"B\u0000C"), ("A", "BC")].map(event);
+        let message = |text| Message { offset: 0, timestamp_ms: LATER, key: None, value: Some(text), watermark: None };
+        let (intake, counts) = take_in(events.iter().map(|text| message(text.as_bytes())).collect());
+        assert_eq!((counts.evaluated, counts.duplicate, counts.correction), (4, 1, 0));
+        assert_eq!(intake.decoded.header.num_rows(), 4);
+    }
+
+    #[test]
+    fn a_rejected_statement_keeps_what_it_says() {
+        let statement = |watermark| Message { offset: 5, timestamp_ms: LATER, key: None, value: None, watermark };
+        let (intake, counts) = take_in(vec![statement(Some(b"tomorrow")), statement(None), statement(Some(b"end"))]);
+        assert_eq!((counts.statement, counts.rejected_total()), (1, 2));
+        let said = intake.rejects.iter().map(|reject| reject.headers.iter().find(|(name, _)| *name == WATERMARK_HEADER));
+        assert_eq!(said.map(|header| header.map(|(_, text)| text.as_str())).collect::<Vec<_>>(), [Some("tomorrow"), None]);
+    }
 }

@@ -51,3 +51,21 @@ pub fn pack_of<'a>(facts: &ItemFacts<'a>) -> Option<Pack<'a>> {
     let count = row.min_pac_cnt.filter(|count| *count > 0 && count % 10_000 == 0)?;
     Some(Pack { dose_unit: &row.min_prepunt, pack_unit: &row.min_pacunt, doses_per_pack: i64::try_from(count / 10_000).ok()? })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_an_item_never_run_together() {
+        let snapshot = Snapshot::load(&[]).unwrap();
+        let mut items = Items::default();
+        let mut resolve = |[code, name, form]: [&str; 3]| items.resolve(&snapshot, Some(code), Some(name), Some(form));
+        let keys = [["A\0B", "C", ""], ["A", "B\0C", ""], ["A\0B\0C", "", ""], ["A", "B", "C"], ["", "AB", "C"]];
+        let ids = keys.map(&mut resolve);
+        for (place, id) in ids.iter().enumerate() {
+            assert_eq!(ids.iter().position(|other| other == id), Some(place), "{:?}", keys[place]);
+            assert_eq!(resolve(keys[place]), *id);
+        }
+    }
+}

@@ -173,7 +173,9 @@ impl Memory {
         let rx_no = if bill { TextRef::default() } else { self.events.row(event).id };
         for (place, at) in batch.headers[row].lines.clone().enumerate() {
             let fact = &batch.lines[at];
-            let returned = fact.net_quantity.is_some_and(|quantity| quantity <= 0);
+            // By the amount where the quantity is not told: a refund, or a line of which nothing is left.
+            let by_amount = || fact.net_amount.is_some_and(|amount| amount < 0 || (fact.refunded && amount == 0));
+            let returned = fact.net_quantity.map_or_else(by_amount, |quantity| quantity <= 0);
             if bill && (returned || line.list_type.get(at).is_some_and(|kind| kind != "101")) {
                 continue;
             }

@@ -107,7 +107,7 @@ pub fn judge(
 }
 
 /// A mask by its output.
-pub fn mask<'a>(masks: &'a [ArrayRef], output: OutputId) -> &'a BooleanArray {
+pub fn mask(masks: &[ArrayRef], output: OutputId) -> &BooleanArray {
     let array = masks.get(output.0).and_then(|array| array.as_any().downcast_ref());
     array.unwrap_or_else(|| panic!("output {} is not a mask", output.0))
 }

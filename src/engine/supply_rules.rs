@@ -332,7 +332,7 @@ impl Shard {
                 && earlier.anchor.institution.zip(later.anchor.institution).is_some_and(|(earlier, later)| earlier != later)
                 && form(earlier) == form(later)
                 && !(earlier.discharge || later.discharge)
-                && !later.daily_dose.zip(earlier.daily_dose).is_some_and(|(later, earlier)| later > earlier)
+                && later.daily_dose.zip(earlier.daily_dose).is_none_or(|(later, earlier)| later <= earlier)
                 // Basal and bolus insulin share a substance, not a name.
                 && (!code_name(earlier).is_some_and(|name| name.contains("胰岛素")) || code_name(earlier) == code_name(later))
         };

@@ -224,11 +224,16 @@ fn share_disease(tables: ContactTables<'_>, settings: &ContactSettings, event: E
     texts(event).any(|a| {
         let groups = if settings.same_group { (tables.groups)(a, day) } else { Vec::new() };
         texts(contact).any(|b| {
-            let leading = |code: &'_ str| code.get(..settings.icd_characters).map(str::to_owned);
-            (settings.icd_characters > 0 && leading(a).is_some() && leading(a) == leading(b))
+            begin_alike(a, b, settings.icd_characters)
                 || (!groups.is_empty() && (tables.groups)(b, day).iter().any(|group| groups.contains(group)))
         })
     })
+}
+
+/// Whether two codes have the same leading `characters`: no two have where
+/// that is none, or more than one of them has.
+fn begin_alike(a: &str, b: &str, characters: usize) -> bool {
+    characters > 0 && a.get(..characters).is_some_and(|leading| b.get(..characters) == Some(leading))
 }
 
 /// A line of the same substance, dispensed or prescribed in person.
@@ -251,4 +256,25 @@ fn names_known_prescription(tables: ContactTables<'_>, person: PersonIdx, events
                 tables.texts.get(row.id) == original || tables.texts.get(row.hi_rxno) == original
             })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_begin_alike_only_in_characters_that_both_have() {
+        for (a, b, characters, expect) in [
+            ("J06.900", "J06.000", 3, true),
+            ("J06.900", "J07.900", 3, false),
+            ("J06.900", "I10.x00", 0, false),
+            ("J06.9", "J06.9", 0, false),
+            ("J06", "I10", 5, false),
+            ("J06", "J06", 5, false),
+            ("J06", "J06.900", 5, false),
+            ("J06.9", "J06.900", 5, true),
+        ] {
+            assert_eq!(begin_alike(a, b, characters), expect, "{a} {b} {characters}");
+        }
+    }
 }

@@ -128,7 +128,7 @@ pub fn join<'a>(
                 of_prescription(&half)
             } else {
                 let owners = prescribed.iter().filter(|other| belongs(tables, &half, other));
-                owners.map(|other| of_prescription(other)).min().unwrap_or_else(|| line_anchor(tables, &half))
+                owners.map(of_prescription).min().unwrap_or_else(|| line_anchor(tables, &half))
             };
             (anchor, half)
         })

@@ -128,7 +128,7 @@ fn column(rows: &[Row], data_type: &DataType, turn: usize) -> ArrayRef {
     let all = 0..rows.len();
     match data_type {
         DataType::Utf8 => {
-            Arc::new(all.map(|row| if turn % 2 == 0 { at(row).0.clone() } else { at(row).1.clone() }).collect::<StringArray>())
+            Arc::new(all.map(|row| if turn.is_multiple_of(2) { at(row).0.clone() } else { at(row).1.clone() }).collect::<StringArray>())
         }
         DataType::Boolean => Arc::new(all.map(|row| at(row).2).collect::<BooleanArray>()),
         DataType::Int32 => Arc::new(all.map(|row| at(row).3).collect::<Int32Array>()),

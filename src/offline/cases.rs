@@ -126,7 +126,7 @@ impl Seen {
                 self.notes.push(format!("rejected as {}: {}", header("class"), header("reason")));
             }
         }
-        for ((_, table, column, fault), _) in &effects.counts.field_faults {
+        for (_, table, column, fault) in effects.counts.field_faults.keys() {
             self.notes.push(format!("field fault in {table}.{column}: {}", fault.name()));
         }
         if let Some(tally) = effects.rules.get(&rule.id) {

@@ -164,6 +164,7 @@ pub fn read_topic(settings: &KafkaSettings, topic: &str, each: &mut dyn FnMut(To
 
 /// The offset up to which everything is decided, `end` if all transactions
 /// before it are in time.
+#[expect(clippy::disallowed_methods, reason = "a broker tells nobody when it has marked a transaction: it is asked again")]
 fn decided_end(reader: &Reader, topic: &str, partition: i32, end: i64, deadline: Instant) -> Result<i64, Fault> {
     loop {
         let stable = reader.stable_end(topic, partition)?;

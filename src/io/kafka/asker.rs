@@ -22,6 +22,7 @@ const STEP: Duration = Duration::from_millis(20);
 /// First offset held, and the end: the high watermark, or the last stable
 /// offset for a client that reads what is committed. A partition made just now
 /// may have no leader yet, and one that moves none for a moment: asked again.
+#[expect(clippy::disallowed_methods, reason = "a broker that is not ready yet tells nobody when it is: it is asked again")]
 pub(super) fn ends(client: &BaseConsumer<Listener>, topic: &str, partition: i32) -> Result<(i64, i64), Fault> {
     let deadline = Instant::now() + ANSWER_WAIT;
     loop {
@@ -55,6 +56,7 @@ impl Asker {
     /// Waits until the broker that answers us knows every one of `topics` and a
     /// leader of each of its partitions: the answer to a request to create them
     /// comes before that.
+    #[expect(clippy::disallowed_methods, reason = "a broker that is not ready yet tells nobody when it is: it is asked again")]
     pub(super) fn until_known(&self, topics: &[&str]) -> Result<(), Fault> {
         let deadline = Instant::now() + ANSWER_WAIT;
         for name in topics {

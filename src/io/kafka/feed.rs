@@ -52,6 +52,7 @@ impl Feed {
     ///
     /// # Errors
     /// As [`Feed::send`].
+    #[expect(clippy::too_many_arguments, reason = "a message, part by part as Kafka has them")]
     pub fn send_with(
         &mut self,
         topic: &str,

@@ -53,6 +53,7 @@ impl Reader {
     /// Hands out all messages with `from <= offset < to`, and ends when the
     /// log has been read up to `to`, whatever lies there. `meanwhile` is called
     /// at least every [`STEP`] and between batches.
+    #[expect(clippy::too_many_arguments, reason = "a range of a partition, and whom to tell")]
     pub(super) fn read(
         &mut self,
         topic: &str,

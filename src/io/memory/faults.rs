@@ -84,10 +84,10 @@ impl Fate {
 
     /// What happens to this call: the first scripted mishap that can hit it, else the draw.
     pub(super) fn of(&mut self, slot: &str, call: Call) -> Option<Mishap> {
-        if let Some(waiting) = self.scripted.get_mut(slot) {
-            if let Some(idx) = waiting.iter().position(|mishap| mishap.hits(call)) {
-                return Some(waiting.remove(idx));
-            }
+        if let Some(waiting) = self.scripted.get_mut(slot)
+            && let Some(idx) = waiting.iter().position(|mishap| mishap.hits(call))
+        {
+            return Some(waiting.remove(idx));
         }
         let (faults, rng) = self.drawn.as_mut()?;
         // One draw decides the mishap, another its variant, whatever the call:

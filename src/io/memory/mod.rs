@@ -187,6 +187,7 @@ impl MemoryCluster {
     }
 
     /// Appends a message to a partition of an input and returns its offset.
+    #[expect(clippy::too_many_arguments, reason = "a message, part by part as a log has them")]
     pub fn feed(
         &self,
         input: InputId,
