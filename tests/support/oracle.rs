@@ -1,4 +1,4 @@
-//! What the ten shipped rules find in a list of events, computed a second time:
+//! What the shipped rules find in a list of events, computed a second time:
 //! straight over the messages and the reference tables, person by person, with
 //! nothing of the program's evaluators, states or expressions.
 //!
@@ -299,8 +299,9 @@ impl Fields {
 
     /// Full years at a time; as told, where no birthday is.
     fn age(&self, at: i64) -> Option<i64> {
+        let stated = || self.number("age").or_else(|| self.number("patn_age")).map(|age| age as i64);
         let Some(birth) = self.text("brdy").and_then(|text| NaiveDate::parse_from_str(text.get(..10)?, "%Y-%m-%d").ok()) else {
-            return self.number("age").map(|age| age as i64);
+            return stated();
         };
         let day = chrono::DateTime::from_timestamp(at, 0).unwrap().date_naive();
         let before = (day.month(), day.day()) < (birth.month(), birth.day());
@@ -421,6 +422,13 @@ struct Half {
     institution: String,
     med_type: String,
     diagnoses: Vec<String>,
+    /// Of a prescription: whether it is a long one.
+    long: bool,
+    chronic: bool,
+    /// Full years when it was issued or dispensed.
+    age: Option<i64>,
+    /// Whether the age is known by the day of birth.
+    born: bool,
 }
 
 #[derive(Default)]
@@ -444,6 +452,9 @@ struct Supply<'a> {
     name: String,
     dispensed: bool,
     discharge: bool,
+    long: bool,
+    chronic: bool,
+    age: Option<i64>,
     setting: &'static str,
     diagnoses: Vec<String>,
     declared: Option<f64>,
@@ -515,7 +526,17 @@ impl Oracle {
         let by_group = bill.text("hi_paymtd").map_or(bill.or_empty("med_type").starts_with("21"), |method| {
             method.contains("DRG") || method.contains("DIP") || ["3", "5", "6"].contains(&method.as_str())
         });
-        let mut online = bill.is("biz_type_code", "02");
+        let online_items = lines.iter().any(|line| {
+            let time = line.time("fee_ocur_time").unwrap_or(event_time);
+            self.tables.point("online_item", &line.or_empty("med_list_codg"), time).is_some()
+        });
+        let told_online = match bill.or_empty("biz_type_code").as_str() {
+            "02" => Some(true),
+            "01" => (!online_items).then_some(false),
+            "" => Some(online_items),
+            _ => None,
+        };
+        let online = bill.is("biz_type_code", "02") || online_items;
         let mut substances = Vec::new();
         let institution = bill.or_empty("fixmedins_code");
         let visit = bill.or_empty("mdtrt_id");
@@ -523,7 +544,6 @@ impl Oracle {
         for line in &lines {
             let time = line.time("fee_ocur_time").unwrap_or(event_time);
             let code = line.or_empty("med_list_codg");
-            online |= self.tables.point("online_item", &code, time).is_some();
             let count = scaled(line.number("cnt").unwrap_or_default(), 4) as i64;
             let net = net.get(&line.or_empty("feedetl_sn")).cloned().unwrap_or_default();
             let left = net.count;
@@ -532,7 +552,7 @@ impl Oracle {
             }
             if event_time >= self.live {
                 let exact = !by_group && (lines.len() == 1 || line.cents("inscp_scp_amt").is_some());
-                self.line(bill, line, &id, &code, time, &net, &diagnoses, exact);
+                self.line(bill, line, &id, &code, time, &net, &diagnoses, exact, told_online);
             }
             let Some(drug) = self.tables.drugs.get(&code).filter(|_| line.is("list_type", "101")) else { continue };
             substances.push(drug.substance.clone());
@@ -554,6 +574,10 @@ impl Oracle {
                 order: line.text("rx_drord_no"),
                 circulated: line.is("rx_circ_flag", "1"),
                 discharge: line.is("dscg_tkdrug_flag", "1"),
+                long: false,
+                chronic: setting(&med_type) == "chronic",
+                age: bill.age(time),
+                born: bill.time("brdy").is_some(),
                 visit: visit.clone(),
                 institution: institution.clone(),
                 med_type: med_type.clone(),
@@ -601,7 +625,18 @@ impl Oracle {
 
     /// The rules on one line of a bill, of which something is left.
     #[allow(clippy::too_many_arguments)]
-    fn line(&mut self, bill: &Fields, line: &Fields, id: &str, code: &str, time: i64, net: &Net, diagnoses: &[String], exact: bool) {
+    fn line(
+        &mut self,
+        bill: &Fields,
+        line: &Fields,
+        id: &str,
+        code: &str,
+        time: i64,
+        net: &Net,
+        diagnoses: &[String],
+        exact: bool,
+        online: Option<bool>,
+    ) {
         let mut found: Vec<Clue> = Vec::new();
         let tables = &self.tables;
         let left = i128::from(net.count);
@@ -626,15 +661,41 @@ impl Oracle {
         let paid_by_fund = self_paid == Some(false) && account_only == Some(false);
         let newborn = bill.is("nwb_flag", "1") || name.contains("新生儿");
         let sex = bill.or_empty("gend");
+        let kind = line.or_empty("list_type");
+        let starts = |letters: &[char]| code.starts_with(letters);
+        let is_drug = if kind.is_empty() { starts(&['X', 'Z']) } else { ["101", "102", "103", "104"].contains(&kind.as_str()) };
+        let is_service = if kind.is_empty() { !code.is_empty() && !starts(&['X', 'Z', 'C']) } else { kind == "201" };
         if let Some(point) = tables.point("sex", code, time)
+            && (is_drug || is_service)
             && ["1", "2"].contains(&sex.as_str())
             && sex != point["value"]
         {
             let lung = diagnoses.iter().any(|code| code.starts_with("I27"))
                 && drug.is_some_and(|drug| ["西地那非", "他达拉非"].contains(&drug.substance.as_str()));
-            if paid_by_fund && !newborn && !(sex == "2" && lung) {
-                found.push(clue("drug-sex", true, net.amount(0)));
+            if paid_by_fund && !newborn && !(is_drug && sex == "2" && lung) {
+                found.push(clue(if is_drug { "drug-sex" } else { "service-sex" }, true, net.amount(0)));
             }
+        }
+        let group = line.or_empty("med_chrgitm_type");
+        let herbs = kind == "102" || group == "10";
+        if let (Some(count), Some(price), Some(amount)) =
+            (line.number("cnt").filter(|count| *count > 0.0), line.number("pric"), net.amount(0))
+            && !herbs
+        {
+            let (left, amount) = (net.count as f64 / 1e4, amount as f64 / 1e2);
+            let expected = left * price - line.number("medins_disc_amt").unwrap_or_default() * left / count;
+            let excess = amount - expected;
+            if excess > 1.0 + 1e-9 && excess > expected.abs() * 0.005 + 1e-9 {
+                found.push(clue("amount-mismatch", false, Some(scaled(excess, 2))).saying(amount, expected));
+            }
+        }
+        let last_day = bill.time("endtime").or_else(|| bill.time("begntime")).or_else(|| bill.time("setl_time")).unwrap_or(i64::MAX);
+        if online == Some(true)
+            && ["03", "04", "06"].iter().any(|start| group.starts_with(start))
+            && time.div_euclid(DAY) <= last_day.div_euclid(DAY)
+            && !line.is("etip_flag", "1")
+        {
+            found.push(clue("online-needs-exam", false, net.amount(0)));
         }
         if tables.point("child", code, time).is_some()
             && let Some(age) = bill.age(time).filter(|age| *age >= 18)
@@ -711,6 +772,17 @@ impl Oracle {
             institution,
             id,
         };
+        if online && time >= self.live {
+            let clue = |rule: &str| {
+                Clue::new(rule, false, vec![("prescription".to_owned(), prescription.id.clone(), String::new())], Money::unbilled(None))
+            };
+            if let Some(age) = message.age(time).filter(|age| *age < 6) {
+                self.found.insert(clue("online-child6").saying(age as f64, 6.0));
+            }
+            if prescription.diagnoses.iter().any(|code| is_critical(code)) {
+                self.found.insert(clue("online-critical"));
+            }
+        }
         let person = self.persons.entry(message.or_empty("psn_no")).or_default();
         if !online {
             // A prescription is no bill: it only makes one doubt that nothing came before.
@@ -764,6 +836,10 @@ impl Oracle {
                 order: None,
                 circulated: false,
                 discharge: false,
+                long: message.is("long_rx_flag", "1"),
+                chronic: message.is("sp_dise_flag", "1") || setting(&prescription.med_type) == "chronic",
+                age: message.age(time),
+                born: message.time("brdy").is_some(),
                 visit: prescription.visit.clone(),
                 institution: prescription.institution.clone(),
                 med_type: prescription.med_type.clone(),
@@ -909,6 +985,12 @@ impl Oracle {
             name: speaker.name.clone(),
             dispensed: !lines.is_empty(),
             discharge: halves.iter().any(|half| half.discharge),
+            long: speaker.long,
+            chronic: speaker.chronic,
+            age: {
+                let told = |born: bool| [&speaker].into_iter().chain(halves).find(|half| half.age.is_some() && (half.born || !born));
+                told(true).or_else(|| told(false)).and_then(|half| half.age)
+            },
             setting: setting(&speaker.med_type),
             diagnoses: speaker.diagnoses.clone(),
             declared: declared(&prescribed).or_else(|| declared(&lines)).map(|days| days as f64),
@@ -922,10 +1004,12 @@ impl Oracle {
     }
 
     fn over_days(&self, supply: &Supply<'_>, found: &mut BTreeSet<Clue>) {
-        if supply.event_time < self.live || supply.one_pack {
+        if supply.event_time < self.live {
             return;
         }
-        let over = |limit: f64| [supply.declared, supply.computed_less].iter().flatten().any(|days| *days > limit);
+        let longer = |limit: f64| [supply.declared, supply.computed_less].iter().flatten().any(|days| *days > limit);
+        // One whole pack may always be given, but in a ward.
+        let over = |limit: f64| longer(limit) && !supply.one_pack;
         let days = [supply.declared, supply.computed.map(|days| (days * 1e4).round() / 1e4)].into_iter().flatten().fold(0.0, f64::max);
         let clue =
             |rule: &str, clear: bool, limit: f64| Clue::new(rule, clear, supply.evidence.clone(), supply.money.clone()).saying(days, limit);
@@ -941,6 +1025,56 @@ impl Oracle {
             if over(limit) {
                 found.insert(clue("nar-other", true, limit));
             }
+        }
+        let controlled = ["NARC", "PSY1"].contains(&class);
+        let methylphenidate = supply.drug.substance == "哌甲酯";
+        let outside = ["outpatient", "emergency"].contains(&supply.setting);
+        let any = |starts: &[&str]| supply.diagnoses.iter().any(|code| starts.iter().any(|start| code.starts_with(start)));
+        let pain = self.tables.groups(&supply.diagnoses, supply.time).contains("pain");
+        let released = ["sustained", "patch"].contains(&supply.drug.release.as_str());
+        if controlled && released && outside && !methylphenidate {
+            // Which limit holds, nobody knows without a diagnosis.
+            let limit = if pain { 15.0 } else { 7.0 };
+            if over(if supply.diagnoses.is_empty() { f64::INFINITY } else { limit }) {
+                found.insert(clue("nar-sr", supply.drug.release == "sustained", limit));
+            }
+        }
+        let limit = if !any(&["F90"]) || supply.age.is_some_and(|age| age >= 18) {
+            match supply.drug.release.as_str() {
+                "sustained" => Some(7.0),
+                "other" => Some(3.0),
+                _ => None,
+            }
+        } else {
+            supply.age.map(|_| 15.0)
+        };
+        if class == "PSY1" && methylphenidate && outside && !supply.diagnoses.is_empty() && limit.is_some_and(over) {
+            found.insert(clue("mph", true, limit.unwrap()));
+        }
+        if controlled && supply.setting == "inpatient" {
+            let limit = match (supply.discharge, supply.drug.release.as_str(), pain) {
+                (false, ..) => Some(1.0),
+                (true, "sustained" | "patch", pain) => Some(if pain { 15.0 } else { 7.0 }),
+                (true, "other", pain) => Some(if pain { 7.0 } else { 3.0 }),
+                (true, "injection", pain) => Some(if pain { 3.0 } else { 1.0 }),
+                _ => None,
+            };
+            let decided = !supply.discharge || !supply.diagnoses.is_empty();
+            if decided && limit.is_some_and(|limit| longer(limit) && longer(1.0)) {
+                found.insert(clue("ward-1d", false, limit.unwrap()));
+            }
+        }
+        let ordinary = !["NARC", "PSY1", "PSY2"].contains(&class);
+        for (rule, kind, limit) in [("rx-7d", "outpatient", 7.0), ("rx-3d", "emergency", 3.0)] {
+            let free = !supply.long && !supply.chronic && supply.age.is_some_and(|age| age < 60);
+            if ordinary && supply.setting == kind && over(limit) && free {
+                found.insert(clue(rule, false, limit));
+            }
+        }
+        let antimicrobial = ["XJ01", "XJ02"].iter().any(|start| supply.drug.code.starts_with(start));
+        let not_tuberculosis = !supply.diagnoses.is_empty() && !any(&["A15", "A16", "A17", "A18", "A19"]);
+        if supply.long && (class != "NONE" || antimicrobial && not_tuberculosis || longer(84.0)) {
+            found.insert(clue("long-rx", false, 84.0));
         }
         if class == "PSY2" && !["inpatient", ""].contains(&supply.setting) && over(7.0) {
             found.insert(clue("psy2-7d", false, 7.0));
@@ -1017,6 +1151,18 @@ fn explained(earlier: &Supply<'_>, later: &Supply<'_>) -> bool {
         || raised
         || other_insulin
         || holiday
+}
+
+/// Acute states that nobody follows up online.
+fn is_critical(code: &str) -> bool {
+    let category = code.get(..3).unwrap_or_default();
+    let ranges = [("I21", "I22"), ("I60", "I62"), ("A40", "A41"), ("T36", "T50")];
+    let single = [
+        "I26", "I46", "I71.0", "J46", "J80", "J81", "J96.0", "K35", "K56", "K65.0", "K85", "K92.0", "K92.1", "K92.2", "N17", "G00", "G41",
+        "O00", "O15", "R40.2", "R57", "E10.0", "E10.1", "E11.0", "E11.1", "E14.0", "E14.1", "S06.4", "S06.5", "S06.6", "T58", "T60",
+        "T78.0", "T78.2", "T79.4", "T88.6",
+    ];
+    ranges.iter().any(|(from, to)| *from <= category && category <= *to) || single.iter().any(|start| code.starts_with(start))
 }
 
 /// An ICD code of a disease: no reason for contact (Z), no code of another kind.
