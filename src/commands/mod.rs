@@ -36,7 +36,7 @@ enum Command {
     Synth(synth::Synth),
     /// Check, test and lock rule files.
     Rules(rules::Rules),
-    /// Create topics, and state how far a feed has come.
+    /// Create topics, read them, and state how far a feed has come.
     Topics(topics::Topics),
     /// Make and wrap the key of the persons' pseudonyms.
     Key(key::Key),

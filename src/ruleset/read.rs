@@ -88,6 +88,9 @@ pub fn read(texts: &[Arc<SourceText>]) -> (RuleBook, Vec<Diagnostic>) {
 /// If the folder or a file in it cannot be read.
 pub fn load(folder: &Path) -> Result<(Vec<Arc<SourceText>>, Vec<Diagnostic>), Fault> {
     let (mut sources, mut diagnostics) = (Vec::new(), Vec::new());
+    if !folder.is_dir() {
+        return Ok((sources, vec![empty(folder, "no folder of rules")]));
+    }
     let mut take = |path: &Path, wanted: bool| {
         if wanted {
             let (source, mistakes) = load_file(path)?;
@@ -109,7 +112,16 @@ pub fn load(folder: &Path) -> Result<(Vec<Arc<SourceText>>, Vec<Diagnostic>), Fa
             }
         }
     }
+    if sources.is_empty() && diagnostics.is_empty() {
+        diagnostics.push(empty(folder, "no rule in this folder"));
+    }
     Ok((sources, diagnostics))
+}
+
+/// Without rules everything would be silence.
+fn empty(folder: &Path, message: &str) -> Diagnostic {
+    let source = Arc::new(SourceText { name: folder.display().to_string(), text: String::new() });
+    Diagnostic::new(&source, 0..0, message).help("Name the folder that holds the packs, like `rules`.")
 }
 
 /// A rule that would be overlooked in silence.

@@ -358,7 +358,12 @@ fn a_tree_on_disk_is_read_whole() {
         ]
     );
     assert!(render(&diagnostics).contains("lost.yaml"));
-    assert!(load(&folder.path().join("nowhere")).is_err());
+    let bare = folder.path().join("bare");
+    std::fs::create_dir(&bare).unwrap();
+    for (path, message) in [(folder.path().join("nowhere"), "no folder of rules"), (bare, "no rule in this folder")] {
+        let (sources, diagnostics) = load(&path).unwrap();
+        assert_eq!((sources.len(), diagnostics.len(), diagnostics[0].message.as_str()), (0, 1, message));
+    }
 }
 
 #[test]
