@@ -105,7 +105,10 @@ pub fn finding(doc: &RuleDoc, mut found: Found, references: &str) -> (ClueId, Fi
         copy_to: doc.department.copy_to.iter().map(|department| department.name().to_owned()).collect(),
         event_time: found.event_time.to_string(),
         fact_time: found.fact_time.to_string(),
-        vola_cont: Text { zh: fill(&doc.clue.summary.zh, &found.values), en: fill(&doc.clue.summary.en, &found.values) },
+        vola_cont: Text {
+            zh: fill(&doc.clue.summary.zh, &found.values, "（未知）"),
+            en: fill(&doc.clue.summary.en, &found.values, "(unknown)"),
+        },
         observed: found.observed,
         limit: found.limit,
         unit: doc.clue.unit.as_ref().map(Text::from),
@@ -142,13 +145,13 @@ fn params(doc: &RuleDoc, area: Option<&str>) -> BTreeMap<String, String> {
 }
 
 /// Puts values into `{column}` placeholders; a column without value reads `-`.
-fn fill(template: &Template, values: &[(String, Scalar)]) -> String {
+fn fill(template: &Template, values: &[(String, Scalar)], unknown: &str) -> String {
     let mut out = String::new();
     let mut at = 0;
     for (range, name) in template.placeholders().into_iter().flatten() {
         out.push_str(template.text.get(at..range.start - 1).unwrap_or_default());
-        let value = values.iter().find(|(column, _)| column == name).map(|(_, value)| value.text());
-        out.push_str(value.as_deref().unwrap_or("-"));
+        let value = values.iter().find(|(column, value)| column == name && *value != Scalar::Null).map(|(_, value)| value.text());
+        out.push_str(value.as_deref().unwrap_or(unknown));
         at = range.end + 1;
     }
     out.push_str(template.text.get(at..).unwrap_or_default());

@@ -328,16 +328,20 @@ impl Shard {
             rule.row.as_ref().and_then(|row| rows::excused(row, view.masks, view.start + at))
         };
         let related = |earlier: &Supply<'_>, later: &Supply<'_>| {
-            excused(later) == Some(false)
-                && earlier.anchor.institution.zip(later.anchor.institution).is_some_and(|(earlier, later)| earlier != later)
-                && form(earlier) == form(later)
-                && !(earlier.discharge || later.discharge)
-                && later.daily_dose.zip(earlier.daily_dose).is_none_or(|(later, earlier)| later <= earlier)
+            let excuses = [
+                excused(later),
+                earlier.anchor.institution.zip(later.anchor.institution).map(|(earlier, later)| earlier == later),
+                form(earlier).zip(form(later)).map(|(earlier, later)| earlier != later),
+                Some(earlier.discharge || later.discharge),
+                raised(earlier, later),
                 // Basal and bolus insulin share a substance, not a name.
-                && (!code_name(earlier).is_some_and(|name| name.contains("胰岛素")) || code_name(earlier) == code_name(later))
+                Some(code_name(earlier).is_some_and(|name| name.contains("胰岛素")) && code_name(earlier) != code_name(later)),
+            ];
+            if excuses.contains(&Some(true)) { Some(false) } else { (!excuses.contains(&None)).then_some(true) }
         };
         let result = overlaps(&supplies, &limits, &related);
         let enters = |idx: &&usize| rows[**idx].fresh;
+        tally.count_unknown("excuse_not_decidable", result.undecided.iter().filter(enters).count() as u64);
         tally.count_unknown("days_not_computable", result.unknown.iter().filter(enters).count() as u64);
         let mut found = FoundClues::new();
         for chain in result.chains {
@@ -407,6 +411,18 @@ impl Shard {
     }
 }
 
+/// Whether the later supply is for a greater daily dose: by dose and frequency,
+/// else, for one item, by quantity over days; `None` where neither is told.
+fn raised(earlier: &Supply<'_>, later: &Supply<'_>) -> Option<bool> {
+    if let Some((later, earlier)) = later.daily_dose.zip(earlier.daily_dose) {
+        return Some(later > earlier);
+    }
+    let item = |supply: &Supply<'_>| supply.halves.first().map(|half| half.profile.item);
+    let rate = |supply: &Supply<'_>| Some((i128::from(supply.quantity?), i128::from(supply.days_declared.filter(|days| *days > 0)?)));
+    let ((later_cnt, later_days), (earlier_cnt, earlier_days)) = rate(later).zip(rate(earlier)).filter(|_| item(later) == item(earlier))?;
+    Some(later_cnt * earlier_days > earlier_cnt * later_days)
+}
+
 fn supply_scope(place: usize, key: &SupplyKey) -> ClueScope {
     ClueScope { rule: u16::try_from(place).unwrap_or(u16::MAX), person: key.person.0, substance: key.substance.0 }
 }
@@ -423,5 +439,12 @@ fn supply_anchor(shard: &Shard, row: &SupplyRow<'_>) -> Vec<String> {
     let anchor = &row.supply.anchor;
     let substance = shard.memory.symbols.text(row.key.substance).unwrap_or_default();
     let institution = anchor.institution.unwrap_or_default().to_owned();
-    vec!["supply".to_owned(), shard.persons.key(row.key.person).to_string(), institution, anchor.number.to_string(), substance.to_owned()]
+    vec![
+        "supply".to_owned(),
+        shard.persons.key(row.key.person).to_string(),
+        institution,
+        anchor.visit.to_owned(),
+        anchor.number.to_string(),
+        substance.to_owned(),
+    ]
 }

@@ -81,6 +81,9 @@ pub fn run_case(rule: &RuleDoc, case: &CaseDoc, rules: &Arc<RuleSet>, references
     for input in &mut settings.inputs {
         input.complete_from = complete_from.map(Civil::from_date);
     }
+    if let Some(from) = case.settings.prescriptions_complete_from {
+        settings.inputs[PRESCRIPTION_INPUT].complete_from = Some(Civil::from_date(from));
+    }
     settings.clues_from = case.settings.clues_from.map(Civil::from_date);
     settings.covered_areas = case.settings.covered_areas.clone().unwrap_or_default();
     let key = IdentityKey::from_bytes(&[7; 32]);

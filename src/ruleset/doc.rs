@@ -270,6 +270,8 @@ pub struct CaseDoc {
 pub struct CaseSettings {
     /// Since when all inputs are complete.
     pub complete_from: Option<NaiveDate>,
+    /// Where the feed of prescriptions is whole from another day on.
+    pub prescriptions_complete_from: Option<NaiveDate>,
     /// Go-live: earlier events build state and tell nothing.
     pub clues_from: Option<NaiveDate>,
     /// Prefixes of the areas that the feed covers.

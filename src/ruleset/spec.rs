@@ -204,6 +204,7 @@ pub static CASE: Object = Object {
 pub static CASE_SETTINGS: Object = Object {
     fields: &[
         optional("complete_from", Shape::Date, "数据完整起始日", "since when the inputs are complete"),
+        optional("prescriptions_complete_from", Shape::Date, "处方数据完整起始日", "since when prescriptions are, if from another day on"),
         optional("clues_from", Shape::Date, "上线日", "earlier events build state and tell nothing"),
         optional("covered_areas", Shape::List(&Shape::Form(&AREA)), "覆盖地区", "prefixes of the areas that the feed covers"),
     ],

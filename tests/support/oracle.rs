@@ -21,7 +21,29 @@ use serde_json::Value;
 
 const DAY: i64 = 86_400;
 /// Public holidays before which an early refill is natural.
-const HOLIDAYS: [&str; 6] = ["2025-01-28", "2025-10-01", "2026-02-15", "2026-10-01", "2027-02-05", "2027-10-01"];
+const HOLIDAYS: [&str; 21] = [
+    "2025-01-01",
+    "2025-01-28",
+    "2025-04-04",
+    "2025-05-01",
+    "2025-05-31",
+    "2025-10-01",
+    "2026-01-01",
+    "2026-02-15",
+    "2026-04-04",
+    "2026-05-01",
+    "2026-06-19",
+    "2026-09-25",
+    "2026-10-01",
+    "2027-01-01",
+    "2027-02-05",
+    "2027-04-05",
+    "2027-05-01",
+    "2027-06-09",
+    "2027-09-15",
+    "2027-10-01",
+    "2028-01-01",
+];
 /// Events for which repeat supply and first visits can be told apart from a short feed.
 const HISTORY_DAYS: i64 = 365;
 
@@ -251,7 +273,7 @@ impl Fields {
             match value {
                 Value::Object(block) => out.extend(Self::read(block).0),
                 Value::Null => {}
-                Value::String(text) if text.is_empty() => {}
+                Value::String(text) if text.trim().is_empty() => {}
                 value => {
                     out.insert(key, value);
                 }
@@ -461,7 +483,10 @@ struct Supply<'a> {
     computed: Option<f64>,
     /// The same without one pack.
     computed_less: Option<f64>,
-    one_pack: bool,
+    /// Whether it is one smallest pack; nobody can tell without a unit.
+    one_pack: Option<bool>,
+    /// Quantity a day, by the days declared.
+    rate: Option<f64>,
     daily: Option<f64>,
     money: Money,
     evidence: Vec<Evidence>,
@@ -939,7 +964,12 @@ impl Oracle {
                 None => match halves.iter().filter(|other| other.prescription.is_some()).find(joined) {
                     Some(other) => own(other.prescription.unwrap()),
                     None => {
-                        let number = half.order.clone().unwrap_or_else(|| format!("{}#{}", half.visit, half.evidence.2));
+                        let visit = if half.visit.is_empty() { &half.evidence.1 } else { &half.visit };
+                        let number = match &half.order {
+                            Some(order) if half.circulated => order.clone(),
+                            Some(order) => format!("{visit} {order}"),
+                            None => format!("{visit}#{}", half.evidence.2),
+                        };
                         ((!half.circulated).then(|| half.institution.clone()), number)
                     }
                 },
@@ -986,17 +1016,22 @@ impl Oracle {
             dispensed: !lines.is_empty(),
             discharge: halves.iter().any(|half| half.discharge),
             long: speaker.long,
-            chronic: speaker.chronic,
+            chronic: halves.iter().any(|half| half.chronic),
             age: {
                 let told = |born: bool| [&speaker].into_iter().chain(halves).find(|half| half.age.is_some() && (half.born || !born));
                 told(true).or_else(|| told(false)).and_then(|half| half.age)
             },
-            setting: setting(&speaker.med_type),
+            setting: [speaker].iter().chain(halves).map(|half| setting(&half.med_type)).find(|kind| !kind.is_empty()).unwrap_or_default(),
             diagnoses: speaker.diagnoses.clone(),
             declared: declared(&prescribed).or_else(|| declared(&lines)).map(|days| days as f64),
             computed: doses.zip(daily).map(|(doses, daily)| doses / daily),
             computed_less: doses.zip(daily).map(|(doses, daily)| (doses - pack) / daily),
-            one_pack: doses == Some(pack),
+            one_pack: match doses {
+                Some(doses) => Some(doses == pack),
+                None if prescribed.is_empty() && quantity > 1.0 && quantity != pack => Some(false),
+                None => None,
+            },
+            rate: declared(&prescribed).or_else(|| declared(&lines)).map(|days| quantity / days as f64),
             daily,
             money: supply_money(dispensed),
             evidence: halves.iter().map(|half| half.evidence.clone()).collect(),
@@ -1009,7 +1044,7 @@ impl Oracle {
         }
         let longer = |limit: f64| [supply.declared, supply.computed_less].iter().flatten().any(|days| *days > limit);
         // One whole pack may always be given, but in a ward.
-        let over = |limit: f64| longer(limit) && !supply.one_pack;
+        let over = |limit: f64| longer(limit) && supply.one_pack == Some(false);
         let days = [supply.declared, supply.computed.map(|days| (days * 1e4).round() / 1e4)].into_iter().flatten().fold(0.0, f64::max);
         let clue =
             |rule: &str, clear: bool, limit: f64| Clue::new(rule, clear, supply.evidence.clone(), supply.money.clone()).saying(days, limit);
@@ -1138,7 +1173,14 @@ fn supply_money(halves: &[&&Half]) -> Money {
 
 /// Whether an early refill is natural or means something else.
 fn explained(earlier: &Supply<'_>, later: &Supply<'_>) -> bool {
-    let raised = later.daily.zip(earlier.daily).is_some_and(|(later, earlier)| later > earlier);
+    let same_item = || earlier.drug.code == later.drug.code;
+    let raised = match (later.daily.zip(earlier.daily), later.rate.zip(earlier.rate)) {
+        (Some((later, earlier)), _) => later > earlier,
+        // As much as a day by the days declared, up to rounding.
+        (None, Some((later, earlier))) if same_item() => later > earlier * (1.0 + 1e-9),
+        // Who cannot tell accuses nobody.
+        _ => true,
+    };
     let other_insulin = earlier.name.contains("胰岛素") && earlier.name != later.name;
     let holiday = HOLIDAYS.iter().any(|day| (0..=14).contains(&(seconds(day).div_euclid(DAY) - later.time.div_euclid(DAY))));
     // Who prescribed what was bought elsewhere may be the same.
