@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::base::decimal::Decimal;
+use crate::clues::money::Money;
 
 /// Chinese first, English beside.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -118,39 +119,6 @@ impl Ord for Amounts {
             [amounts.cnt, amounts.pric, amounts.amount].map(|decimal| decimal.map(|decimal| (decimal.units, decimal.scale)))
         };
         key(self).cmp(&key(other))
-    }
-}
-
-/// 元, two places. `vola_amt` is the offending part only.
-#[derive(Clone, Debug, Serialize)]
-pub struct Money {
-    pub vola_amt: Option<Decimal>,
-    /// The funds' part of it.
-    pub fund_amt: Option<Decimal>,
-    /// `exact`, `estimated` or `not_computable`.
-    pub vola_amt_stas: &'static str,
-}
-
-impl Money {
-    pub const NONE: Self = Self { vola_amt: None, fund_amt: None, vola_amt_stas: "not_computable" };
-
-    /// `fund_amt` = `vola_amt` times fund paid over amount within scope of the
-    /// settlement, at most what the fund paid, in 分. A stay paid by DRG or
-    /// DIP is never exact.
-    pub fn of(vola: Option<Decimal>, fund_pay: Option<i64>, within_scope: Option<i64>, exact: bool) -> Self {
-        let Some(vola) = vola.map(|amount| amount.rescale(2)) else { return Self::NONE };
-        let share = fund_pay.zip(within_scope).filter(|(_, scope)| *scope > 0).map(|(fund, scope)| {
-            let fund = i128::from(fund).max(0);
-            crate::base::decimal::divide_round(vola.units.max(0) * fund, i128::from(scope)).min(fund)
-        });
-        let nothing_paid = fund_pay == Some(0);
-        let fund_amt = if nothing_paid { Some(0) } else { share };
-        let status = match fund_amt {
-            None => "not_computable",
-            Some(_) if exact || nothing_paid => "exact",
-            Some(_) => "estimated",
-        };
-        Self { vola_amt: Some(vola), fund_amt: fund_amt.map(|units| Decimal::new(units, 2)), vola_amt_stas: status }
     }
 }
 

@@ -3,4 +3,5 @@
 pub mod build;
 pub mod finding;
 pub mod lifecycle;
+pub mod money;
 pub mod schema;

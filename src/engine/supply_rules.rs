@@ -13,11 +13,13 @@ use crate::base::time::SECONDS_PER_DAY;
 use crate::clues::build::Found;
 use crate::clues::finding::Amounts;
 use crate::clues::finding::Evidence;
-use crate::clues::finding::Money;
 use crate::clues::finding::Scalar;
 use crate::clues::finding::Subject;
 use crate::clues::finding::Tested;
 use crate::clues::finding::scene;
+use crate::clues::money::Money;
+use crate::clues::money::Split;
+use crate::clues::money::paid_by_item;
 use crate::engine::Engine;
 use crate::engine::effects::RuleTally;
 use crate::engine::history::FoundClues;
@@ -265,10 +267,12 @@ impl Shard {
     fn supply_money(&self, supply: &Supply<'_>, amount: Option<Decimal>) -> Money {
         let bills: BTreeSet<EventIdx> = supply.halves.iter().filter(|half| !half.prescribed).map(|half| half.event).collect();
         if bills.is_empty() {
-            return Money { vola_amt: amount.map(|amount| amount.rescale(2)), ..Money::NONE };
+            return Money::unbilled(amount);
         }
         let rows = || bills.iter().map(|bill| self.memory.events.row(*bill));
-        Money::of(amount, rows().map(|row| row.fund_pay.get()).sum(), rows().map(|row| row.within_scope.get()).sum(), false)
+        let by_item = rows().all(|row| paid_by_item(None, self.memory.symbols.text(row.setting)));
+        let (fund_pay, within_scope) = (rows().map(|row| row.fund_pay.get()).sum(), rows().map(|row| row.within_scope.get()).sum());
+        Money::of(amount, fund_pay, within_scope, Split::of(by_item, false))
     }
 
     fn supply_evidence(&self, supply: &Supply<'_>, vola_item_type: u8) -> Vec<Evidence> {

@@ -11,13 +11,15 @@ use crate::clues::build::Route;
 use crate::clues::finding::Amounts;
 use crate::clues::finding::Evidence;
 use crate::clues::finding::Finding;
-use crate::clues::finding::Money;
 use crate::clues::finding::Place;
 use crate::clues::finding::Provenance;
 use crate::clues::finding::Subject;
 use crate::clues::finding::Tested;
 use crate::clues::finding::Text;
 use crate::clues::finding::scene;
+use crate::clues::money::Money;
+use crate::clues::money::Split;
+use crate::clues::money::paid_by_item;
 use crate::engine::Engine;
 use crate::engine::enrich::Batch;
 use crate::engine::rows::RowHit;
@@ -138,19 +140,18 @@ impl Teller<'_> {
     }
 
     /// The fund's share is exact for a single-line bill or a line whose own
-    /// split is known, never for a stay that may be paid by DRG or DIP.
+    /// split is known, if the bill is paid by its items.
     fn money(&self, batch: &Batch, hit: &RowHit, setting: Option<&str>) -> Money {
         let (header, line) = (batch.header(), batch.line_table());
         if batch.input != SETTLEMENT_INPUT {
-            return Money { vola_amt: hit.money.map(|amount| amount.rescale(2)), ..Money::NONE };
+            return Money::unbilled(hit.money);
         }
         let lines = batch.headers[hit.header].lines.len();
         let split_known = hit.line.is_some_and(|row| line.numbers("inscp_scp_amt").get(row).is_some());
-        let by_group = header.texts("hi_paymtd").get(hit.header).map_or(setting == Some("inpatient"), |method| {
-            method.contains("DRG") || method.contains("DIP") || matches!(method, "3" | "5" | "6")
-        });
+        let by_item = paid_by_item(header.texts("hi_paymtd").get(hit.header), setting);
         let amount = |name: &str| header.numbers(name).get(hit.header);
-        Money::of(hit.money, amount("fund_pay_sumamt"), amount("inscp_scp_amt"), (lines == 1 || split_known) && !by_group)
+        let split = Split::of(by_item, lines == 1 || split_known);
+        Money::of(hit.money, amount("fund_pay_sumamt"), amount("inscp_scp_amt"), split)
     }
 }
 
