@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::base::decimal::Decimal;
 use crate::clues::money::Money;
+use crate::clues::national::National;
 
 /// Chinese first, English beside.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -105,6 +106,8 @@ pub struct Amounts {
     pub cnt: Option<Decimal>,
     pub pric: Option<Decimal>,
     pub amount: Option<Decimal>,
+    /// The item's part of the clue's `vola_amt`; absent where it has none.
+    pub vola_amt: Option<Decimal>,
 }
 
 impl PartialOrd for Amounts {
@@ -116,7 +119,8 @@ impl PartialOrd for Amounts {
 impl Ord for Amounts {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         let key = |amounts: &Self| {
-            [amounts.cnt, amounts.pric, amounts.amount].map(|decimal| decimal.map(|decimal| (decimal.units, decimal.scale)))
+            [amounts.cnt, amounts.pric, amounts.amount, amounts.vola_amt]
+                .map(|decimal| decimal.map(|decimal| (decimal.units, decimal.scale)))
         };
         key(self).cmp(&key(other))
     }
@@ -149,6 +153,10 @@ pub struct Finding {
     pub stage: &'static str,
     pub lead: String,
     pub copy_to: Vec<String>,
+    /// Who is told only once a person has confirmed the clue.
+    pub refer_if_confirmed: Vec<String>,
+    /// Whose supervisors are competent: 6 digits.
+    pub area: Option<String>,
     pub subject: Subject,
     pub event_time: String,
     pub fact_time: String,
@@ -168,6 +176,7 @@ pub struct Finding {
     pub references: String,
     /// Hash over rule, institution and month, for summaries by group.
     pub group_key: String,
+    pub national: National,
 }
 
 /// A place in a log.
@@ -190,6 +199,8 @@ pub struct Provenance {
     pub previous_amount: Option<Decimal>,
     pub sources: Vec<Place>,
     pub epoch: u64,
+    /// `live` or `shadow`: nobody acts on the clues of a shadow rule.
+    pub rule_status: &'static str,
     pub rule_set: String,
     pub identity_key: String,
     pub engine: &'static str,

@@ -4,4 +4,6 @@ pub mod build;
 pub mod finding;
 pub mod lifecycle;
 pub mod money;
+pub mod national;
+pub mod routing;
 pub mod schema;

@@ -81,9 +81,41 @@ impl Money {
     }
 }
 
+/// Spreads a clue's amount over the items that it is about, by their weights;
+/// the parts add up to it to the 分, and no part has another sign. Without
+/// weights all parts are alike.
+pub fn apportion(amount: Decimal, weights: &[i128]) -> Vec<Decimal> {
+    let amount = amount.rescale(2);
+    let weights: Vec<i128> = weights.iter().map(|weight| (*weight).max(0)).collect();
+    let weights = if weights.iter().all(|weight| *weight == 0) { vec![1; weights.len()] } else { weights };
+    let total: i128 = weights.iter().sum();
+    let (mut before, mut given) = (0, 0);
+    let part = |weight: &i128| {
+        before += weight;
+        let upto = amount.units * before / total;
+        let part = upto - given;
+        given = upto;
+        Decimal::new(part, 2)
+    };
+    weights.iter().map(part).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn parts_add_up(fen in -10_000_000_i64..10_000_000, weights in prop::collection::vec(-100_i128..1_000_000, 1..8)) {
+            let parts = apportion(Decimal::yuan(fen), &weights);
+            prop_assert_eq!(parts.iter().map(|part| part.units).sum::<i128>(), i128::from(fen));
+            prop_assert!(parts.iter().all(|part| part.scale == 2 && part.units * i128::from(fen) >= 0));
+            let weighed = weights.iter().any(|weight| *weight > 0);
+            prop_assert!(parts.iter().zip(&weights).all(|(part, weight)| !weighed || *weight > 0 || part.units == 0));
+        }
+    }
 
     #[test]
     fn the_funds_part_is_the_bills_share_and_at_most_what_was_paid() {

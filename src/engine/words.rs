@@ -16,12 +16,9 @@ use crate::ruleset::compile::Rule;
 #[derive(serde::Deserialize)]
 struct Told {
     result: String,
-    subject: ToldSubject,
+    lead: String,
+    area: Option<String>,
     money: ToldMoney,
-}
-#[derive(serde::Deserialize)]
-struct ToldSubject {
-    area_of_care: Option<String>,
 }
 #[derive(serde::Deserialize)]
 struct ToldMoney {
@@ -36,7 +33,7 @@ pub fn word_record(rule: &Rule, word: Revision, sources: Vec<Place>, teller: &Te
         Change::Retracted => "RETRACTED",
     };
     let now: Option<Told> = sonic_rs::from_slice(&word.finding).ok();
-    let mut provenance = teller.provenance(word.revision, status, sources);
+    let mut provenance = teller.provenance(rule, word.revision, status, sources);
     match &word.change {
         Change::New => tally.new += 1,
         Change::Updated { previous } => {
@@ -59,9 +56,10 @@ pub fn word_record(rule: &Rule, word: Revision, sources: Vec<Place>, teller: &Te
             });
         }
     }
-    let area = now.as_ref().and_then(|told| told.subject.area_of_care.clone()).unwrap_or_default();
-    let route = Route { clue_id: word.id, area, grade: now.map(|told| told.result).unwrap_or_default() };
-    build::record(&rule.doc, rule.shadow, &word.finding, &provenance, &route)
+    // As the clue was told: whoever heard of it hears of its withdrawal.
+    let (lead, area, grade) = now.map(|told| (told.lead, told.area.unwrap_or_default(), told.result)).unwrap_or_default();
+    let route = Route { clue_id: word.id, lead, area, grade };
+    build::record(&rule.doc, &word.finding, &provenance, &route)
 }
 
 fn amount(money: &ToldMoney) -> Option<Decimal> {
