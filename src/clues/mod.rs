@@ -7,3 +7,6 @@ pub mod money;
 pub mod national;
 pub mod routing;
 pub mod schema;
+pub mod sheets;
+pub mod told;
+pub mod totals;

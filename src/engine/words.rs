@@ -22,7 +22,7 @@ struct Told {
 }
 #[derive(serde::Deserialize)]
 struct ToldMoney {
-    vola_amt: Option<sonic_rs::RawNumber>,
+    vola_amt: Option<Decimal>,
 }
 
 /// The record of one word about a clue, counted in the rule's tally.
@@ -41,7 +41,7 @@ pub fn word_record(rule: &Rule, word: Revision, sources: Vec<Place>, teller: &Te
             let before: Option<Told> = sonic_rs::from_slice(previous).ok();
             let same = |a: &Told, b: &Told| a.result == b.result && a.money.vola_amt == b.money.vola_amt;
             provenance.material = Some(!before.as_ref().zip(now.as_ref()).is_some_and(|(before, now)| same(before, now)));
-            provenance.previous_amount = before.and_then(|told| amount(&told.money));
+            provenance.previous_amount = before.and_then(|told| told.money.vola_amt);
             provenance.reason = Some(Text {
                 zh: "新到达的数据改变了证据".to_owned(),
                 en: "data that arrived since changed the evidence".to_owned(),
@@ -49,7 +49,7 @@ pub fn word_record(rule: &Rule, word: Revision, sources: Vec<Place>, teller: &Te
         }
         Change::Retracted => {
             tally.retracted += 1;
-            provenance.previous_amount = now.as_ref().and_then(|told| amount(&told.money));
+            provenance.previous_amount = now.as_ref().and_then(|told| told.money.vola_amt);
             provenance.reason = Some(Text {
                 zh: "新到达的数据使疑点不再成立".to_owned(),
                 en: "data that arrived since explain the finding".to_owned(),
@@ -60,10 +60,4 @@ pub fn word_record(rule: &Rule, word: Revision, sources: Vec<Place>, teller: &Te
     let (lead, area, grade) = now.map(|told| (told.lead, told.area.unwrap_or_default(), told.result)).unwrap_or_default();
     let route = Route { clue_id: word.id, lead, area, grade };
     build::record(&rule.doc, &word.finding, &provenance, &route)
-}
-
-fn amount(money: &ToldMoney) -> Option<Decimal> {
-    let text = money.vola_amt.as_ref()?.as_str();
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "00"));
-    format!("{whole}{fraction}").parse().ok().map(|units| Decimal::new(units, u8::try_from(fraction.len()).unwrap_or(2)))
 }
