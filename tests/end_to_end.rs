@@ -195,6 +195,16 @@ impl Site {
         effective
     }
 
+    /// Tables of the effective clues: files and what stands in them.
+    fn export(&self, name: &str, source: &[&Path]) -> BTreeMap<String, Vec<u8>> {
+        let out = self.dir.path().join(name);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_claimsift"));
+        let output = command.args(["clues", "export", "--by", "county", "--out"]).arg(&out).args(source).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let files = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path());
+        files.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap())).collect()
+    }
+
     fn group(&self) -> BaseConsumer {
         ClientConfig::new().set("bootstrap.servers", &self.kafka.bootstrap).set("group.id", &self.kafka.group).create().unwrap()
     }
@@ -554,6 +564,9 @@ fn a_stop_in_good_order_and_a_stop_at_once_lose_nothing() {
         effective.findings(),
         "files give the same bytes"
     );
+    let clues = site.dir.path().join("out-clues.ndjson");
+    let from_topic = site.export("topic", &["--config".as_ref(), config.as_path()]);
+    assert!(from_topic.len() >= 3 && from_topic == site.export("files", &[clues.as_path()]), "and the same tables");
 }
 
 #[test]

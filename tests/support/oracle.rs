@@ -60,7 +60,8 @@ pub struct Money {
 
 impl Money {
     /// The fund's part is its share of what lies within the scope of insurance.
-    fn of(offending: Option<i128>, paid: Option<i128>, scope: Option<i128>, exact: bool) -> Self {
+    /// Nothing is exact of a bill that is not paid by its items.
+    fn of(offending: Option<i128>, paid: Option<i128>, scope: Option<i128>, by_item: bool, of_item: bool) -> Self {
         let share =
             |offending: i128, paid: i128, scope: i128| ((2 * offending.max(0) * paid.max(0) + scope) / (2 * scope)).min(paid.max(0));
         let fund = match (offending, paid, scope) {
@@ -71,7 +72,7 @@ impl Money {
         };
         let status = match fund {
             None => "not_computable",
-            Some(_) if exact || paid == Some(0) => "exact",
+            Some(_) if by_item && (of_item || paid == Some(0)) => "exact",
             Some(_) => "estimated",
         };
         Self { offending, fund, status: status.to_owned() }
@@ -548,9 +549,7 @@ impl Oracle {
             let original = line.text("init_feedetl_sn").filter(|_| count < 0).unwrap_or_else(|| line.or_empty("feedetl_sn"));
             net.entry(original).or_default().add(count, line);
         }
-        let by_group = bill.text("hi_paymtd").map_or(bill.or_empty("med_type").starts_with("21"), |method| {
-            method.contains("DRG") || method.contains("DIP") || ["3", "5", "6"].contains(&method.as_str())
-        });
+        let by_item = bill.text("hi_paymtd").map_or(paid_by_item(&bill.or_empty("med_type")), |method| method == "1");
         let online_items = lines.iter().any(|line| {
             let time = line.time("fee_ocur_time").unwrap_or(event_time);
             self.tables.point("online_item", &line.or_empty("med_list_codg"), time).is_some()
@@ -576,8 +575,8 @@ impl Oracle {
                 continue;
             }
             if event_time >= self.live {
-                let exact = !by_group && (lines.len() == 1 || line.cents("inscp_scp_amt").is_some());
-                self.line(bill, line, &id, &code, time, &net, &diagnoses, exact, told_online);
+                let paid_as = (by_item, lines.len() == 1 || line.cents("inscp_scp_amt").is_some());
+                self.line(bill, line, &id, &code, time, &net, &diagnoses, paid_as, told_online);
             }
             let Some(drug) = self.tables.drugs.get(&code).filter(|_| line.is("list_type", "101")) else { continue };
             substances.push(drug.substance.clone());
@@ -659,7 +658,7 @@ impl Oracle {
         time: i64,
         net: &Net,
         diagnoses: &[String],
-        exact: bool,
+        paid_as: (bool, bool),
         online: Option<bool>,
     ) {
         let mut found: Vec<Clue> = Vec::new();
@@ -667,7 +666,8 @@ impl Oracle {
         let left = i128::from(net.count);
         let clue = |rule: &str, clear: bool, offending: Option<i128>| {
             let evidence = vec![("settlement".to_owned(), id.to_owned(), line.or_empty("feedetl_sn"))];
-            Clue::new(rule, clear, evidence, Money::of(offending, bill.cents("fund_pay_sumamt"), bill.cents("inscp_scp_amt"), exact))
+            let (paid, scope, (by_item, of_item)) = (bill.cents("fund_pay_sumamt"), bill.cents("inscp_scp_amt"), paid_as);
+            Clue::new(rule, clear, evidence, Money::of(offending, paid, scope, by_item, of_item))
         };
         let drug = tables.drugs.get(code);
         let name = line.or_empty("medins_list_name");
@@ -1168,7 +1168,13 @@ fn supply_money(halves: &[&&Half]) -> Money {
         return Money::unbilled(amount);
     }
     let (paid, scope) = (bills.values().map(|bill| bill.0).sum(), bills.values().map(|bill| bill.1).sum());
-    Money::of(amount, paid, scope, false)
+    let by_item = halves.iter().filter(|half| half.prescription.is_none()).all(|half| paid_by_item(&half.med_type));
+    Money::of(amount, paid, scope, by_item, false)
+}
+
+/// Stays, day surgery and home beds may be paid by the case.
+fn paid_by_item(med_type: &str) -> bool {
+    ["11", "12", "13", "14", "15", "16", "41", "51", "81", "99"].iter().any(|kind| med_type.starts_with(kind))
 }
 
 /// Whether an early refill is natural or means something else.
