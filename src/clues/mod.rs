@@ -4,3 +4,4 @@ pub mod build;
 pub mod finding;
 pub mod lifecycle;
 pub mod schema;
+pub mod told;
