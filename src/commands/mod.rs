@@ -34,7 +34,7 @@ enum Command {
     Run(run::Run),
     /// Write made-up events to files or to topics.
     Synth(synth::Synth),
-    /// Check, test and lock rule files.
+    /// Check, test, lock and describe rule files.
     Rules(rules::Rules),
     /// Create topics, and state how far a feed has come.
     Topics(topics::Topics),
