@@ -243,7 +243,12 @@ fn excuses(book: &RuleBook, rule: &RuleDoc, blocks: &mut Vec<Block>) {
         })
         .collect();
     rows.extend(rule.exempt.iter().map(|exempt| {
-        vec![code(exempt.id.clone()), both(&exempt.title.zh, &exempt.title.en), both("免于提示", "quiets"), code(exempt.when.text.clone())]
+        vec![
+            code(exempt.id.clone()),
+            both(&exempt.title.zh, &exempt.title.en),
+            both("免于提示", "quiets"),
+            plain(in_words(rule, &exempt.when.text)),
+        ]
     }));
     blocks.push(Block::Heading { zh: "豁免", en: "Gates and exemptions" });
     if rows.is_empty() {
