@@ -7,6 +7,7 @@ mod feed;
 use std::collections::BTreeSet;
 
 use claimsift::commands::demo;
+use claimsift::report::catalogue::department;
 use claimsift::report::month::name_of_pattern;
 use claimsift::synth::Truth;
 use claimsift::synth::TruthKind;
@@ -40,9 +41,9 @@ fn the_page_tells_everything_and_nothing_that_it_may_not() {
     let text = text_of(&page);
 
     let departments: BTreeSet<_> =
-        world.loaded.rules.rules.iter().filter(|rule| !rule.shadow).map(|rule| rule.doc.department.lead).collect();
-    for department in departments {
-        assert!(text.contains(department.zh()), "{department} gets something and is not named");
+        world.loaded.rules.rules.iter().filter(|rule| !rule.shadow).map(|rule| rule.doc.department.lead.clone()).collect();
+    for department_id in departments {
+        assert!(text.contains(&department(&world.loaded.book, &department_id).zh), "{department_id} gets something and is not named");
     }
     for rule in &world.loaded.rules.rules {
         assert!(page.contains(&rule.doc.title.zh.replace('<', "&lt;")), "{} is not named", rule.doc.id);

@@ -19,6 +19,8 @@ type Generator = fn() -> String;
 const FILES: &[(&str, Generator)] = &[
     ("schemas/rule.schema.json", ruleset::schema::rule_schema),
     ("schemas/gates.schema.json", ruleset::schema::gates_schema),
+    ("schemas/departments.schema.json", ruleset::schema::departments_schema),
+    ("schemas/code_map.schema.json", ruleset::schema::code_map_schema),
     ("schemas/config.schema.json", config::config_schema),
     ("schemas/settlement.schema.json", || schema::json_schema(&SETTLEMENT)),
     ("schemas/prescription.schema.json", || schema::json_schema(&PRESCRIPTION)),

@@ -75,9 +75,9 @@ fn mistakes(truths: &[Truth], words: &[Word]) -> Vec<String> {
             TruthKind::Missed { .. } | TruthKind::NearMiss | TruthKind::Innocent => {}
         }
     }
-    for clue in effective.values() {
+    for clue in effective.values().filter(|clue| !clue.shadow) {
         if planted.get(clue.rule.as_str()).is_none_or(|names| names.is_disjoint(&clue.names)) {
-            found.push(format!("{} raised what nobody planted: {}", clue.rule, clue.finding));
+            found.push(format!("{} raised what nobody planted: {:.300}", clue.rule, clue.finding));
         }
     }
     found

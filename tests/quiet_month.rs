@@ -41,17 +41,22 @@ fn rules_stay_silent_where_nothing_is_wrong() {
     assert_eq!(run.totals.counts.evaluated, messages);
     assert!(live * 20 > messages, "{live} of {messages} are judged");
 
-    let clues = effective(&words(&run.clues));
+    let mut clues = effective(&words(&run.clues));
+    clues.retain(|_, clue| !clue.shadow);
     let named: BTreeMap<String, &str> = truths.iter().map(|truth| (name_of(&truth.key), truth.pattern)).collect();
     let told: Vec<String> = clues
         .values()
         .map(|clue| {
             let patterns: Vec<&str> = clue.names.iter().filter_map(|name| named.get(name).copied()).collect();
-            format!("{} ({}) on {patterns:?}: {}", clue.rule, clue.result, clue.finding)
+            format!("{} ({}) on {patterns:?}: {:.300}", clue.rule, clue.result, clue.finding)
         })
         .collect();
     let clear = clues.values().filter(|clue| clue.result == "clear").count() as u64;
     let suspected = clues.len() as u64 - clear;
     let allowed = run.totals.counts.lines * SUSPECTED_PER_100_000_LINES / 100_000;
-    assert!(clear == 0 && suspected <= allowed, "{clear} clear and {suspected} suspected (allowed {allowed}):\n{}", told.join("\n"));
+    assert!(
+        clear == 0 && suspected <= allowed,
+        "{clear} clear and {suspected} suspected (allowed {allowed}):\n{}",
+        told[..told.len().min(20)].join("\n")
+    );
 }

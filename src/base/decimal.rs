@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use serde::Deserialize;
+use serde::Deserializer;
 use serde::Serialize;
 use serde::Serializer;
-use serde::ser::Error as _;
 
 /// A decimal of `units` times ten to the minus `scale`. Written with exactly
 /// `scale` places, in text and as a JSON number.
@@ -73,8 +74,19 @@ impl fmt::Display for Decimal {
 
 impl Serialize for Decimal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let number: sonic_rs::RawNumber = sonic_rs::from_str(&self.to_string()).map_err(S::Error::custom)?;
+        let number: sonic_rs::RawNumber = sonic_rs::from_str(&self.to_string()).map_err(serde::ser::Error::custom)?;
         number.serialize(serializer)
+    }
+}
+
+/// From a JSON number without an exponent, with the places that it is written with.
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = sonic_rs::RawNumber::deserialize(deserializer)?;
+        let text = number.as_str();
+        let (whole, places) = text.split_once('.').unwrap_or((text, ""));
+        let units = format!("{whole}{places}").parse().map_err(|_| serde::de::Error::custom("not a plain decimal number"))?;
+        Ok(Self::new(units, u8::try_from(places.len()).map_err(serde::de::Error::custom)?))
     }
 }
 
@@ -88,6 +100,7 @@ mod tests {
             let decimal = Decimal::new(units, scale);
             assert_eq!(decimal.to_string(), text);
             assert_eq!(sonic_rs::to_string(&decimal).unwrap(), text);
+            assert_eq!(sonic_rs::from_str::<Decimal>(text).unwrap(), decimal);
         }
     }
 

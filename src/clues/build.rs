@@ -11,7 +11,6 @@ use crate::base::time::Civil;
 use crate::clues::finding::BasisRef;
 use crate::clues::finding::Evidence;
 use crate::clues::finding::Finding;
-use crate::clues::finding::Money;
 use crate::clues::finding::Provenance;
 use crate::clues::finding::RuleRef;
 use crate::clues::finding::Scalar;
@@ -19,13 +18,20 @@ use crate::clues::finding::Subject;
 use crate::clues::finding::Tested;
 use crate::clues::finding::Text;
 use crate::clues::finding::Value;
+use crate::clues::money::Money;
+use crate::clues::national;
+use crate::clues::national::National;
+use crate::clues::routing::Routing;
+use crate::clues::routing::competent_area;
 use crate::io::log::Output;
 use crate::io::log::Record;
+use crate::ruleset::compile::RuleSet;
 use crate::ruleset::doc::Bilingual;
 use crate::ruleset::doc::ParamValue;
 use crate::ruleset::doc::RuleDoc;
 use crate::ruleset::doc::Template;
 use crate::ruleset::words::Grade;
+use crate::ruleset::words::Status;
 
 /// Build of the program, on every clue.
 pub const ENGINE: &str = concat!("claimsift ", env!("CARGO_PKG_VERSION"));
@@ -80,7 +86,7 @@ pub fn clue_id(rule: &str, anchor: &[String]) -> ClueId {
 }
 
 /// Puts what was found into words. `references`: digest of the reference set.
-pub fn finding(doc: &RuleDoc, mut found: Found, references: &str) -> (ClueId, Finding) {
+pub fn finding(set: &RuleSet, doc: &RuleDoc, mut found: Found, references: &str) -> (ClueId, Finding) {
     let id = clue_id(&doc.id, &found.anchor);
     found.evidence.sort();
     found.evidence.dedup();
@@ -91,7 +97,8 @@ pub fn finding(doc: &RuleDoc, mut found: Found, references: &str) -> (ClueId, Fi
     let group = Digest::of([doc.id.as_bytes(), institution.as_bytes(), month.as_bytes()]);
     let carried: Vec<&str> = doc.clue.evidence.iter().map(|sql| sql.text.as_str()).collect();
     let values = found.values.iter().filter(|(name, _)| carried.contains(&name.as_str()));
-    let finding = Finding {
+    let routing = Routing::of(&set.departments, &doc.department, found.event_time.day());
+    let mut finding = Finding {
         clue_id: id.to_string(),
         rule: RuleRef { id: doc.id.clone(), version: doc.version, title: Text::from(&doc.title) },
         result: result.name(),
@@ -101,11 +108,16 @@ pub fn finding(doc: &RuleDoc, mut found: Found, references: &str) -> (ClueId, Fi
         focus: doc.focus.clone(),
         scene: found.scene,
         stage: "事后",
-        lead: doc.department.lead.name().to_owned(),
-        copy_to: doc.department.copy_to.iter().map(|department| department.name().to_owned()).collect(),
+        lead: routing.lead,
+        copy_to: routing.copy_to,
+        refer_if_confirmed: routing.refer_if_confirmed,
+        area: competent_area(doc.party, &found.subject),
         event_time: found.event_time.to_string(),
         fact_time: found.fact_time.to_string(),
-        vola_cont: Text { zh: fill(&doc.clue.summary.zh, &found.values), en: fill(&doc.clue.summary.en, &found.values) },
+        vola_cont: Text {
+            zh: fill(&doc.clue.summary.zh, &found.values, "（未知）"),
+            en: fill(&doc.clue.summary.en, &found.values, "(unknown)"),
+        },
         observed: found.observed,
         limit: found.limit,
         unit: doc.clue.unit.as_ref().map(Text::from),
@@ -120,7 +132,9 @@ pub fn finding(doc: &RuleDoc, mut found: Found, references: &str) -> (ClueId, Fi
         references: references.to_owned(),
         group_key: group.short(),
         subject: found.subject,
+        national: National::default(),
     };
+    finding.national = national::project(&finding, &set.code_map);
     (id, finding)
 }
 
@@ -142,13 +156,13 @@ fn params(doc: &RuleDoc, area: Option<&str>) -> BTreeMap<String, String> {
 }
 
 /// Puts values into `{column}` placeholders; a column without value reads `-`.
-fn fill(template: &Template, values: &[(String, Scalar)]) -> String {
+fn fill(template: &Template, values: &[(String, Scalar)], unknown: &str) -> String {
     let mut out = String::new();
     let mut at = 0;
     for (range, name) in template.placeholders().into_iter().flatten() {
         out.push_str(template.text.get(at..range.start - 1).unwrap_or_default());
-        let value = values.iter().find(|(column, _)| column == name).map(|(_, value)| value.text());
-        out.push_str(value.as_deref().unwrap_or("-"));
+        let value = values.iter().find(|(column, value)| column == name && *value != Scalar::Null).map(|(_, value)| value.text());
+        out.push_str(value.as_deref().unwrap_or(unknown));
         at = range.end + 1;
     }
     out.push_str(template.text.get(at..).unwrap_or_default());
@@ -162,7 +176,7 @@ pub fn encode(finding: &Finding) -> Box<[u8]> {
 
 /// The record of one word about a clue. Headers let a gateway filter without
 /// parsing.
-pub fn record(doc: &RuleDoc, shadow: bool, finding: &[u8], provenance: &Provenance, route: &Route) -> Record {
+pub fn record(doc: &RuleDoc, finding: &[u8], provenance: &Provenance, route: &Route) -> Record {
     #[derive(Serialize)]
     struct Clue<'a> {
         finding: sonic_rs::LazyValue<'a>,
@@ -172,12 +186,12 @@ pub fn record(doc: &RuleDoc, shadow: bool, finding: &[u8], provenance: &Provenan
         .and_then(|finding| sonic_rs::to_vec(&Clue { finding, provenance }))
         .unwrap_or_default();
     Record {
-        output: if shadow { Output::Shadow } else { Output::Clues },
+        output: if provenance.rule_status == Status::Shadow.name() { Output::Shadow } else { Output::Clues },
         partition: None,
         key: Some(route.clue_id.to_string().into_bytes()),
         value: Some(body),
         headers: vec![
-            ("dept", doc.department.lead.name().to_owned()),
+            ("dept", route.lead.clone()),
             ("area", route.area.clone()),
             ("rule", doc.id.clone()),
             ("grade", route.grade.clone()),
@@ -191,6 +205,7 @@ pub fn record(doc: &RuleDoc, shadow: bool, finding: &[u8], provenance: &Provenan
 #[derive(Clone, Debug)]
 pub struct Route {
     pub clue_id: ClueId,
+    pub lead: String,
     pub area: String,
     pub grade: String,
 }

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::base::decimal::Decimal;
+use crate::clues::money::Money;
+use crate::clues::national::National;
 
 /// Chinese first, English beside.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +107,8 @@ pub struct Amounts {
     pub cnt: Option<Decimal>,
     pub pric: Option<Decimal>,
     pub amount: Option<Decimal>,
+    /// The item's part of the clue's `vola_amt`; absent where it has none.
+    pub vola_amt: Option<Decimal>,
 }
 
 impl PartialOrd for Amounts {
@@ -116,42 +120,10 @@ impl PartialOrd for Amounts {
 impl Ord for Amounts {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         let key = |amounts: &Self| {
-            [amounts.cnt, amounts.pric, amounts.amount].map(|decimal| decimal.map(|decimal| (decimal.units, decimal.scale)))
+            [amounts.cnt, amounts.pric, amounts.amount, amounts.vola_amt]
+                .map(|decimal| decimal.map(|decimal| (decimal.units, decimal.scale)))
         };
         key(self).cmp(&key(other))
-    }
-}
-
-/// 元, two places. `vola_amt` is the offending part only.
-#[derive(Clone, Debug, Serialize)]
-pub struct Money {
-    pub vola_amt: Option<Decimal>,
-    /// The funds' part of it.
-    pub fund_amt: Option<Decimal>,
-    /// `exact`, `estimated` or `not_computable`.
-    pub vola_amt_stas: &'static str,
-}
-
-impl Money {
-    pub const NONE: Self = Self { vola_amt: None, fund_amt: None, vola_amt_stas: "not_computable" };
-
-    /// `fund_amt` = `vola_amt` times fund paid over amount within scope of the
-    /// settlement, at most what the fund paid, in 分. A stay paid by DRG or
-    /// DIP is never exact.
-    pub fn of(vola: Option<Decimal>, fund_pay: Option<i64>, within_scope: Option<i64>, exact: bool) -> Self {
-        let Some(vola) = vola.map(|amount| amount.rescale(2)) else { return Self::NONE };
-        let share = fund_pay.zip(within_scope).filter(|(_, scope)| *scope > 0).map(|(fund, scope)| {
-            let fund = i128::from(fund).max(0);
-            crate::base::decimal::divide_round(vola.units.max(0) * fund, i128::from(scope)).min(fund)
-        });
-        let nothing_paid = fund_pay == Some(0);
-        let fund_amt = if nothing_paid { Some(0) } else { share };
-        let status = match fund_amt {
-            None => "not_computable",
-            Some(_) if exact || nothing_paid => "exact",
-            Some(_) => "estimated",
-        };
-        Self { vola_amt: Some(vola), fund_amt: fund_amt.map(|units| Decimal::new(units, 2)), vola_amt_stas: status }
     }
 }
 
@@ -182,6 +154,10 @@ pub struct Finding {
     pub stage: &'static str,
     pub lead: String,
     pub copy_to: Vec<String>,
+    /// Who is told only once a person has confirmed the clue.
+    pub refer_if_confirmed: Vec<String>,
+    /// Whose supervisors are competent: 6 digits.
+    pub area: Option<String>,
     pub subject: Subject,
     pub event_time: String,
     pub fact_time: String,
@@ -201,6 +177,7 @@ pub struct Finding {
     pub references: String,
     /// Hash over rule, institution and month, for summaries by group.
     pub group_key: String,
+    pub national: National,
 }
 
 /// A place in a log.
@@ -223,6 +200,8 @@ pub struct Provenance {
     pub previous_amount: Option<Decimal>,
     pub sources: Vec<Place>,
     pub epoch: u64,
+    /// `live` or `shadow`: nobody acts on the clues of a shadow rule.
+    pub rule_status: &'static str,
     pub rule_set: String,
     pub identity_key: String,
     pub engine: &'static str,

@@ -3,5 +3,10 @@
 pub mod build;
 pub mod finding;
 pub mod lifecycle;
+pub mod money;
+pub mod national;
+pub mod routing;
 pub mod schema;
+pub mod sheets;
 pub mod told;
+pub mod totals;

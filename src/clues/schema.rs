@@ -3,6 +3,8 @@
 use serde_json::Value;
 use serde_json::json;
 
+use crate::clues::national;
+
 /// Pretty JSON, with a line end.
 pub fn clue_schema() -> String {
     let text = |zh: &str, en: &str| json!({ "type": "string", "title": zh, "description": en });
@@ -42,6 +44,11 @@ pub fn clue_schema() -> String {
             ("stage", text("监管环节", "always 事后")),
             ("lead", text("牵头部门", "lead department")),
             ("copy_to", json!({ "type": "array", "items": { "type": "string" }, "title": "抄送部门" })),
+            (
+                "refer_if_confirmed",
+                json!({ "type": "array", "items": { "type": "string" }, "title": "查实后移送部门", "description": "told only once a person has confirmed the clue" }),
+            ),
+            ("area", optional("管辖地", "6 digits: the place of care, for a fault of the person alone the place of insurance")),
             ("subject", subject(&text, &optional)),
             ("event_time", text("事件时间", "yyyy-MM-dd HH:mm:ss on the feed's wall clock")),
             ("fact_time", text("事实时间", "when it happened; limits and law are those of this time")),
@@ -78,6 +85,7 @@ pub fn clue_schema() -> String {
             ("innocent_when", json!({ "type": "array", "title": "可能的合理解释", "items": both("", "") })),
             ("references", text("参考数据版本", "digest of the reference set")),
             ("group_key", text("分组键", "hash over rule, institution and month")),
+            ("national", national::schema()),
         ],
     );
     let provenance = object(
@@ -94,6 +102,7 @@ pub fn clue_schema() -> String {
                 json!({ "type": "array", "title": "来源位点", "items": object("", "", &[("topic", text("主题", "")), ("partition", json!({ "type": "integer" })), ("offset", json!({ "type": "integer" }))]) }),
             ),
             ("epoch", json!({ "type": "integer", "title": "轮次", "description": "journal entry of the shard" })),
+            ("rule_status", json!({ "enum": ["live", "shadow"], "title": "规则状态", "description": "shadow 试运行: nobody acts on it" })),
             ("rule_set", text("规则集版本", "digest")),
             ("identity_key", text("假名密钥编号", "id of the key, never the key")),
             ("engine", text("引擎版本", "build")),
@@ -143,6 +152,7 @@ fn evidence(text: TextField<'_>, optional: TextField<'_>, number: TextField<'_>)
             ("cnt", number("数量", "quantity")),
             ("pric", number("单价", "unit price")),
             ("amount", number("金额", "amount")),
+            ("vola_amt", number("违规金额", "the item's part of the clue's vola_amt; null where it has none")),
         ],
     );
     json!({ "type": "array", "title": "证据", "items": item })
@@ -166,7 +176,7 @@ fn basis(text: TextField<'_>, optional: TextField<'_>) -> Value {
 }
 
 /// An object whose members are all present.
-fn object(zh: &str, en: &str, members: &[(&str, Value)]) -> Value {
+pub(super) fn object(zh: &str, en: &str, members: &[(&str, Value)]) -> Value {
     let properties: serde_json::Map<String, Value> = members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let required: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
     let mut out = json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required });

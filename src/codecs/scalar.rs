@@ -78,7 +78,7 @@ pub(crate) fn decode<'a>(token: Token<'a>, kind: Kind, flag: bool) -> Result<Val
             }
             Cow::Borrowed(number)
         }
-        Token::Text(text) if text.is_empty() => return Ok(Value::Null),
+        Token::Text(text) if is_blank(&text) => return Ok(Value::Null),
         Token::Text(text) => text,
     };
     match kind {
@@ -97,6 +97,17 @@ pub(crate) fn decode<'a>(token: Token<'a>, kind: Kind, flag: bool) -> Result<Val
         Kind::Time => time::parse(text.as_bytes()).map(|civil| Value::Time(civil.0)).ok_or(FieldFault::Syntax),
         Kind::Flag => Err(FieldFault::Type),
     }
+}
+
+/// Whether a text says nothing: fixed-width exports fill with spaces, some of
+/// them ideographic.
+fn is_blank(text: &str) -> bool {
+    text.chars().all(|ch| matches!(ch, ' ' | '\t' | '\n' | '\r' | '\u{3000}'))
+}
+
+/// Whether a text of these bytes may say nothing.
+pub(crate) fn begins_blank(bytes: &[u8]) -> bool {
+    matches!(bytes, [b' ', ..] | [0xE3, 0x80, 0x80, ..])
 }
 
 /// Reads a decimal number in units of 10^-`scale`. Zeros in front are allowed

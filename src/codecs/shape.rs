@@ -355,6 +355,9 @@ impl<'a> Walk<'a, '_> {
         match &slot.step {
             Step::Text { column, .. } => {
                 let len = short_text(ahead, &slot.width);
+                if scalar::begins_blank(&ahead[1..]) {
+                    return 0;
+                }
                 if len > 2 {
                     self.column(table_idx, *column).push_chunk(row, sub_chunk(ahead), len - 2);
                 }
@@ -389,7 +392,7 @@ impl<'a> Walk<'a, '_> {
     fn other(&mut self, slot: &Slot, table_idx: usize, row: usize, depth: usize, pos: usize) -> Option<usize> {
         match &slot.step {
             Step::Text { column, flag } => match plain_string(self.bytes, pos) {
-                Some(end) if pos + 1 < end => {
+                Some(end) if pos + 1 < end && !scalar::begins_blank(&self.bytes[pos + 1..end]) => {
                     let text = &self.bytes[pos + 1..end];
                     self.rows.tables[table_idx].columns[*column].push_text(row, text);
                     Some(end + 1)

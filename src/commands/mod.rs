@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+pub mod clues;
 pub mod demo;
 pub mod key;
 pub mod load;
@@ -36,7 +37,9 @@ enum Command {
     Synth(synth::Synth),
     /// Check, test, lock and describe rule files.
     Rules(rules::Rules),
-    /// Create topics, and state how far a feed has come.
+    /// Write clues as tables for people.
+    Clues(clues::Clues),
+    /// Create topics, read them, and state how far a feed has come.
     Topics(topics::Topics),
     /// Make and wrap the key of the persons' pseudonyms.
     Key(key::Key),
@@ -70,6 +73,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run.execute(),
         Command::Synth(synth) => synth.execute(),
         Command::Rules(rules) => rules.execute(),
+        Command::Clues(clues) => clues.execute(),
         Command::Topics(topics) => topics.execute(),
         Command::Key(key) => key.execute(),
         Command::Rejects(rejects) => rejects.execute(),

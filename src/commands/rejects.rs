@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::Subcommand;
+use clap::builder::PossibleValuesParser;
 
 use crate::base::record::WATERMARK_HEADER;
+use crate::codecs::RejectClass;
 use crate::commands::Failure;
 use crate::commands::print;
 use crate::commands::run::kafka_settings;
@@ -26,7 +28,7 @@ enum Verb {
         #[arg(long)]
         config: PathBuf,
         /// Only this reject class.
-        #[arg(long)]
+        #[arg(long, value_parser = PossibleValuesParser::new(RejectClass::ALL.iter().map(|class| class.name())))]
         class: Option<String>,
         /// Say how many there are and send none.
         #[arg(long)]

@@ -34,6 +34,7 @@ use crate::io::files::LineHead;
 use crate::io::kafka::KafkaLog;
 use crate::io::kafka::KafkaSettings;
 use crate::io::partition::Partitioner;
+use crate::runtime::breaker::AcceptedRejects;
 use crate::runtime::worker::Observer;
 use crate::runtime::worker::Wish;
 use crate::runtime::worker::Worker;
@@ -69,13 +70,14 @@ pub struct Run {
     #[arg(long, num_args = 1..)]
     reference: Vec<PathBuf>,
     /// Partitions of a run over files.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=1024))]
     partitions: i32,
-    /// Rejects are no reason to stop before this offset.
-    #[arg(long)]
-    accept_rejects_to: Option<i64>,
+    /// Rejects of a partition are no reason to stop before an offset:
+    /// `input:partition:offset`, as the message of the stop says.
+    #[arg(long, num_args = 1.., conflicts_with_all = ["settlement", "prescription"])]
+    accept_rejects_to: Vec<AcceptedRejects>,
     /// Stop when everything that the topics hold has been read.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["settlement", "prescription"])]
     until_end: bool,
 }
 
@@ -94,6 +96,13 @@ impl Run {
             settings.reference.clone_from(&self.reference);
         }
         let over_files = !self.settlement.is_empty() || !self.prescription.is_empty();
+        let written = [("--clues", &self.clues), ("--shadow", &self.shadow), ("--rejects", &self.rejects)];
+        if let Some((name, _)) = written.iter().find(|(_, file)| !over_files && file.is_some()) {
+            return Err(Failure::Plain(format!("{name} is for runs over files; a broker's outputs are topics of the configuration")));
+        }
+        if over_files && self.clues.is_none() {
+            return Err(Failure::Plain("name the file that the clues go to with --clues, or `-` for standard output".to_owned()));
+        }
         let log = &settings.log;
         crate::telemetry::log::start(log_format(log.format), log.level.name())?;
         let loaded = load::load(&settings.rules, &settings.reference)?;
@@ -114,7 +123,7 @@ impl Run {
             epoch_messages_max: settings.epoch.messages_max,
             epoch_interval: Duration::from_millis(settings.epoch.interval_ms),
             reject_limit_percent: settings.rejects.rate_limit_percent,
-            accept_rejects_to: self.accept_rejects_to,
+            accepted_rejects: self.accept_rejects_to.clone(),
             until_end,
             slot,
             idle_after: if until_end { Vec::new() } else { settings.inputs.iter().map(|input| input.idle_after).collect() },

@@ -26,7 +26,7 @@ enum Verb {
     Create {
         #[arg(long)]
         config: PathBuf,
-        #[arg(long, default_value_t = 4)]
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=1024))]
         partitions: i32,
         #[arg(long, default_value_t = 1)]
         replication: i32,

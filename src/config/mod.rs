@@ -25,6 +25,8 @@ use crate::config::settings::RejectSettings;
 use crate::config::settings::Settings;
 use crate::config::settings::TopicSettings;
 use crate::events::EVENT_TYPES;
+use crate::io::kafka::settings::OURS;
+use crate::io::kafka::settings::unusable_property;
 use crate::ruleset::page;
 use crate::ruleset::read::REFERENCE_FOLDER;
 use crate::ruleset::read::load_file;
@@ -176,12 +178,17 @@ fn fill_log(view: &View<'_>) -> LogSettings {
 /// Client properties on which exactly-once rests are not the operator's.
 fn own_properties(view: &View<'_>) -> Vec<Diagnostic> {
     let kafka = view.within("kafka", &spec::KAFKA);
-    let taken = kafka.entries("properties").iter().filter(|entry| spec::OWN_PROPERTIES.contains(&entry.key.as_str()));
-    let tell = |entry: &yaml::Entry| {
-        let message = format!("`{}` is set by claimsift itself", entry.key);
-        Diagnostic::new(view.source, entry.key_span.clone(), message).help("Remove it: exactly-once rests on its value.")
-    };
-    taken.map(tell).collect()
+    let mut found = Vec::new();
+    for entry in kafka.entries("properties") {
+        if OURS.contains(&entry.key.as_str()) {
+            let message = format!("`{}` is set by claimsift itself", entry.key);
+            found.push(Diagnostic::new(view.source, entry.key_span.clone(), message).help("Remove it: exactly-once rests on its value."));
+        } else if let Some(reason) = unusable_property(&entry.key, entry.value.scalar().unwrap_or_default()) {
+            let message = format!("`{}`: {reason}", entry.key);
+            found.push(Diagnostic::new(view.source, entry.key_span.clone(), message).help("See the list of librdkafka's properties."));
+        }
+    }
+    found
 }
 
 fn shared_topics(view: &View<'_>, topics: &TopicSettings) -> Vec<Diagnostic> {

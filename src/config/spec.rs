@@ -133,22 +133,6 @@ pub static LOG: Object = Object {
     ],
 };
 
-/// Client properties that claimsift sets itself.
-pub const OWN_PROPERTIES: &[&str] = &[
-    "auto.offset.reset",
-    "bootstrap.servers",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "enable.idempotence",
-    "enable.partition.eof",
-    "group.id",
-    "group.instance.id",
-    "group.protocol",
-    "isolation.level",
-    "partition.assignment.strategy",
-    "transactional.id",
-];
-
 const NAME: Form = Form {
     regex: "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,248}$",
     matches: |text| {

@@ -26,7 +26,8 @@ pub struct Counts {
     pub shape_misses: u64,
     /// Codes that no reference table knows, by kind.
     pub unknown_codes: BTreeMap<&'static str, u64>,
-    /// First-visit flags by institution's word: absent, 0, 1.
+    /// Consultations that the institution called a first visit while an earlier
+    /// contact is known.
     pub contradictions: u64,
 }
 

@@ -9,12 +9,12 @@ use crate::clues::build;
 use crate::clues::build::Found;
 use crate::clues::finding::Evidence;
 use crate::clues::finding::Finding;
-use crate::clues::finding::Money;
 use crate::clues::finding::Place;
 use crate::clues::finding::Scalar;
 use crate::clues::finding::Subject;
 use crate::clues::finding::scene;
 use crate::clues::lifecycle::revise;
+use crate::clues::money::Money;
 use crate::engine::Engine;
 use crate::engine::effects::Counts;
 use crate::engine::effects::RuleTally;
@@ -76,14 +76,17 @@ impl Shard {
             symbols: &self.memory.symbols,
             groups: &groups,
             complete_from: engine.settings.inputs[SETTLEMENT_INPUT].complete_from,
+            prescriptions_from: engine.settings.inputs[PRESCRIPTION_INPUT].complete_from,
             covered_areas: &engine.settings.covered_areas,
         };
         let settings = |area: Option<&str>| {
             let days = |number: &Number| setting(&rule.doc, number, area) / 10_000;
+            let (lookback_days, least) = (days(&doc.lookback_days), days(&doc.min_history_days));
             ContactSettings {
                 wait_seconds: doc.wait_seconds,
-                lookback_days: days(&doc.lookback_days),
-                min_history_days: days(&doc.min_history_days),
+                lookback_days,
+                // What lies before the look-back excuses nobody.
+                min_history_days: if lookback_days > 0 { least.min(lookback_days) } else { least },
                 icd_characters: doc.same_disease.icd_characters as usize,
                 same_group: doc.same_disease.groups,
                 same_chronic_list: doc.same_disease.chronic_list,

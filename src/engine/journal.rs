@@ -47,6 +47,16 @@ pub struct Versions {
     pub rule_set: String,
     pub references: String,
     pub identity_key: String,
+    /// Digest of the settings that decide what state and clues are made of an input.
+    #[serde(default)]
+    pub settings: String,
+}
+
+impl std::fmt::Display for Versions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { semantics, rule_set, references, identity_key, settings } = self;
+        write!(f, "rule set {rule_set}, references {references}, identity key {identity_key}, settings {settings}, semantics {semantics}")
+    }
 }
 
 /// How often one column had one fault.

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::base::ids::Digest;
 use crate::base::pseudonym::IdentityKey;
 use crate::base::time::Civil;
 use crate::base::time::Zone;
@@ -68,6 +69,19 @@ impl Default for EngineSettings {
     }
 }
 
+impl EngineSettings {
+    /// Names everything that decides what is made of an input: with other
+    /// settings a replay would make other state of the same journal.
+    fn digest(&self) -> Digest {
+        let Self { zone, partitions, inputs, clues_from, covered_areas, stop_classes: _, meter: _ } = self;
+        let mut parts = vec![format!("{zone:?}"), partitions.to_string(), format!("{clues_from:?}"), covered_areas.join(" ")];
+        for InputSettings { topic, partitioner, disorder_seconds, complete_from } in inputs {
+            parts.extend([topic.clone(), format!("{partitioner:?}"), disorder_seconds.to_string(), format!("{complete_from:?}")]);
+        }
+        Digest::of(parts.iter().map(String::as_bytes))
+    }
+}
+
 /// What all shards of a process share.
 pub struct Engine {
     pub rules: Arc<RuleSet>,
@@ -99,6 +113,7 @@ impl Engine {
             rule_set: rules.digest.clone(),
             references: references_text.clone(),
             identity_key: key.id().to_owned(),
+            settings: settings.digest().short(),
         };
         Self { rules, references, settings, key, versions, references_text, needed }
     }

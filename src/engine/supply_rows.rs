@@ -106,7 +106,7 @@ impl Memory {
             |of: &dyn Fn(&SupplyRow<'_>) -> Option<i64>, scale: i8| decimals(rows.iter().map(|row| of(row).map(i128::from)), 18, scale);
         let array: ArrayRef = match name.strip_prefix("supply.")? {
             "fixmedins_code" => texts(rows.iter().map(|row| row.supply.anchor.institution)),
-            "rx_no" => texts(rows.iter().map(|row| Some(row.supply.anchor.number.as_ref()))),
+            "rx_no" => texts(rows.iter().map(|row| Some(row.supply.anchor.shown()))),
             "substance" => texts(rows.iter().map(|row| sym(row.key.substance))),
             "med_list_codg" => texts(rows.iter().map(|row| first(row).and_then(|profile| sym(profile.code)))),
             "drug_name" => texts(rows.iter().map(|row| first(row).and_then(|profile| sym(profile.name)))),
@@ -122,6 +122,7 @@ impl Memory {
             "days_declared" => number(&|row| row.supply.days_declared, 4),
             "days_computed" => number(&|row| row.supply.days_computed, 4),
             "days_pack" => number(&|row| row.supply.days_pack, 4),
+            "one_pack" => flags(rows.iter().map(|row| row.supply.one_pack)),
             "doses" => number(&|row| row.supply.doses, 4),
             "dose_usual" => number(&|row| facts(row).master.and_then(|master| i64::try_from(master.each_dos?).ok()), 4),
             "dispensed_at" => Arc::new(rows.iter().map(|row| row.supply.dispensed_at).collect::<TimestampSecondArray>()),
@@ -140,17 +141,20 @@ impl Memory {
             }
             "area" => texts(rows.iter().map(|row| sym(visit(row).area))),
             "insured_area" => texts(rows.iter().map(|row| sym(visit(row).insured_area))),
-            "setting" => texts(rows.iter().map(|row| sym(visit(row).setting))),
+            "setting" => texts(rows.iter().map(|row| self.first_told(row, |event| sym(event.setting)))),
             "long_rx_flag" => texts(rows.iter().map(|row| row.supply.prescribed.then(|| if visit(row).long_rx { "1" } else { "0" }))),
-            "sp_dise_flag" => texts(rows.iter().map(|row| Some(if visit(row).chronic { "1" } else { "0" }))),
+            "sp_dise_flag" => {
+                let chronic = |row: &SupplyRow<'_>| row.supply.halves.iter().any(|half| self.events.row(half.event).chronic);
+                texts(rows.iter().map(|row| Some(if chronic(row) { "1" } else { "0" })))
+            }
             "diag_codes" => texts(rows.iter().map(|row| joined(self.diagnosis_codes(row)))),
             "disease_groups" => {
                 texts(rows.iter().map(|row| groups_text(snapshot, self.diagnosis_codes(row), row.supply.time.div_euclid(SECONDS_PER_DAY))))
             }
-            "brdy" => Arc::new(rows.iter().map(|row| self.of_person(row, |event| event.birth_day)).collect::<Date32Array>()),
+            "brdy" => Arc::new(rows.iter().map(|row| self.first_told(row, |event| event.birth_day)).collect::<Date32Array>()),
             "age" => {
-                let by_birth = |row: &SupplyRow<'_>| age(self.of_person(row, |event| event.birth_day), row.supply.time);
-                let stated = |row: &SupplyRow<'_>| self.of_person(row, |event| event.age).map(i32::from);
+                let by_birth = |row: &SupplyRow<'_>| age(self.first_told(row, |event| event.birth_day), row.supply.time);
+                let stated = |row: &SupplyRow<'_>| self.first_told(row, |event| event.age).map(i32::from);
                 Arc::new(rows.iter().map(|row| by_birth(row).or_else(|| stated(row))).collect::<Int32Array>())
             }
             "dscg_tkdrug_flag" => texts(rows.iter().map(|row| Some(if row.supply.discharge { "1" } else { "0" }))),
@@ -159,8 +163,8 @@ impl Memory {
         Some(array)
     }
 
-    /// What the first event of the supply that tells it says of the person.
-    fn of_person<T>(&self, row: &SupplyRow<'_>, told: impl Fn(&EventRow) -> Option<T>) -> Option<T> {
+    /// What the first event of the supply that tells it says of person or visit.
+    fn first_told<T>(&self, row: &SupplyRow<'_>, told: impl Fn(&EventRow) -> Option<T>) -> Option<T> {
         let halves = row.supply.halves.iter().map(|half| half.event);
         std::iter::once(row.supply.visit).chain(halves).find_map(|event| told(self.events.row(event)))
     }

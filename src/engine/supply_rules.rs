@@ -13,11 +13,14 @@ use crate::base::time::SECONDS_PER_DAY;
 use crate::clues::build::Found;
 use crate::clues::finding::Amounts;
 use crate::clues::finding::Evidence;
-use crate::clues::finding::Money;
 use crate::clues::finding::Scalar;
 use crate::clues::finding::Subject;
 use crate::clues::finding::Tested;
 use crate::clues::finding::scene;
+use crate::clues::money::Money;
+use crate::clues::money::Split;
+use crate::clues::money::apportion;
+use crate::clues::money::paid_by_item;
 use crate::engine::Engine;
 use crate::engine::effects::RuleTally;
 use crate::engine::history::FoundClues;
@@ -43,6 +46,7 @@ use crate::ruleset::doc::EvaluateDoc;
 use crate::ruleset::doc::OverlappingSupplyDoc;
 use crate::state::clues::ClueScope;
 use crate::state::events::EventIdx;
+use crate::state::supplies::Half;
 use crate::state::supplies::SupplyKey;
 
 /// The supplies of one person and substance, for one rule.
@@ -242,6 +246,7 @@ impl Shard {
     fn supply_found(&self, engine: &Engine, row: &SupplyRow<'_>, hit: &RowHit) -> Found {
         let visit = self.memory.events.row(row.supply.visit);
         let rule = &engine.rules.rules[hit.rule];
+        let money = self.supply_money(&row.supply, hit.money);
         let mut subject = self.subject(row.supply.visit, row.key.person);
         subject.fixmedins_code = row.supply.anchor.institution.map(str::to_owned);
         Found {
@@ -255,8 +260,8 @@ impl Shard {
             observed: hit.observed.clone(),
             limit: hit.limit.clone(),
             tested: tested(rule, &hit.excuses),
-            money: self.supply_money(&row.supply, hit.money),
-            evidence: self.supply_evidence(&row.supply, 1),
+            evidence: self.supply_evidence(&row.supply, 1, money.vola_amt),
+            money,
         }
     }
 
@@ -265,13 +270,22 @@ impl Shard {
     fn supply_money(&self, supply: &Supply<'_>, amount: Option<Decimal>) -> Money {
         let bills: BTreeSet<EventIdx> = supply.halves.iter().filter(|half| !half.prescribed).map(|half| half.event).collect();
         if bills.is_empty() {
-            return Money { vola_amt: amount.map(|amount| amount.rescale(2)), ..Money::NONE };
+            return Money::unbilled(amount);
         }
         let rows = || bills.iter().map(|bill| self.memory.events.row(*bill));
-        Money::of(amount, rows().map(|row| row.fund_pay.get()).sum(), rows().map(|row| row.within_scope.get()).sum(), false)
+        let by_item = rows().all(|row| paid_by_item(None, self.memory.symbols.text(row.setting)));
+        let (fund_pay, within_scope) = (rows().map(|row| row.fund_pay.get()).sum(), rows().map(|row| row.within_scope.get()).sum());
+        Money::of(amount, fund_pay, within_scope, Split::of(by_item, false))
     }
 
-    fn supply_evidence(&self, supply: &Supply<'_>, vola_item_type: u8) -> Vec<Evidence> {
+    /// The clue's amount lies on the lines of bills; on those of the
+    /// prescription only where nothing was billed.
+    fn supply_evidence(&self, supply: &Supply<'_>, vola_item_type: u8, vola_amt: Option<Decimal>) -> Vec<Evidence> {
+        let billed = supply.halves.iter().any(|half| !half.prescribed);
+        let carries = |half: &Half<'_>| half.prescribed != billed;
+        let weights: Vec<i128> =
+            supply.halves.iter().filter(|half| carries(half)).map(|half| i128::from(half.amount.unwrap_or_default())).collect();
+        let mut parts = vola_amt.map(|amount| apportion(amount, &weights)).unwrap_or_default().into_iter();
         let sym = |sym| self.memory.symbols.text(sym).map(str::to_owned);
         let number = |units: Option<i64>, scale: u8| units.map(|units| Decimal::new(i128::from(units), scale));
         supply
@@ -285,7 +299,12 @@ impl Shard {
                 name: sym(half.profile.name),
                 spec: sym(half.profile.spec),
                 vola_item_type,
-                amounts: Amounts { cnt: number(half.quantity, 4), pric: number(half.profile.price, 6), amount: number(half.amount, 2) },
+                amounts: Amounts {
+                    cnt: number(half.quantity, 4),
+                    pric: number(half.profile.price, 6),
+                    amount: number(half.amount, 2),
+                    vola_amt: if carries(half) { parts.next() } else { None },
+                },
                 ..self.event_evidence(half.event)
             })
             .collect()
@@ -328,16 +347,20 @@ impl Shard {
             rule.row.as_ref().and_then(|row| rows::excused(row, view.masks, view.start + at))
         };
         let related = |earlier: &Supply<'_>, later: &Supply<'_>| {
-            excused(later) == Some(false)
-                && earlier.anchor.institution.zip(later.anchor.institution).is_some_and(|(earlier, later)| earlier != later)
-                && form(earlier) == form(later)
-                && !(earlier.discharge || later.discharge)
-                && later.daily_dose.zip(earlier.daily_dose).is_none_or(|(later, earlier)| later <= earlier)
+            let excuses = [
+                excused(later),
+                earlier.anchor.institution.zip(later.anchor.institution).map(|(earlier, later)| earlier == later),
+                form(earlier).zip(form(later)).map(|(earlier, later)| earlier != later),
+                Some(earlier.discharge || later.discharge),
+                raised(earlier, later),
                 // Basal and bolus insulin share a substance, not a name.
-                && (!code_name(earlier).is_some_and(|name| name.contains("胰岛素")) || code_name(earlier) == code_name(later))
+                Some(code_name(earlier).is_some_and(|name| name.contains("胰岛素")) && code_name(earlier) != code_name(later)),
+            ];
+            if excuses.contains(&Some(true)) { Some(false) } else { (!excuses.contains(&None)).then_some(true) }
         };
         let result = overlaps(&supplies, &limits, &related);
         let enters = |idx: &&usize| rows[**idx].fresh;
+        tally.count_unknown("excuse_not_decidable", result.undecided.iter().filter(enters).count() as u64);
         tally.count_unknown("days_not_computable", result.unknown.iter().filter(enters).count() as u64);
         let mut found = FoundClues::new();
         for chain in result.chains {
@@ -369,6 +392,9 @@ impl Shard {
             self.memory.symbols.text(last.key.substance).unwrap_or_default().to_owned(),
         ];
         anchor.extend(supply_anchor(self, members[0]));
+        let money = self.supply_money(&last.supply, carried.money);
+        // What is too much is what came last.
+        let of_last = |row: &SupplyRow<'_>| money.vola_amt.filter(|_| std::ptr::eq(row, last));
         Found {
             clear: false,
             anchor,
@@ -380,8 +406,8 @@ impl Shard {
             observed: Some(days(surplus)),
             limit: Some(days(limits.surplus_days)),
             tested: Vec::<Tested>::new(),
-            money: self.supply_money(&last.supply, carried.money),
-            evidence: members.iter().flat_map(|row| self.supply_evidence(&row.supply, 2)).collect(),
+            evidence: members.iter().flat_map(|row| self.supply_evidence(&row.supply, 2, of_last(row))).collect(),
+            money,
         }
     }
 
@@ -407,6 +433,18 @@ impl Shard {
     }
 }
 
+/// Whether the later supply is for a greater daily dose: by dose and frequency,
+/// else, for one item, by quantity over days; `None` where neither is told.
+fn raised(earlier: &Supply<'_>, later: &Supply<'_>) -> Option<bool> {
+    if let Some((later, earlier)) = later.daily_dose.zip(earlier.daily_dose) {
+        return Some(later > earlier);
+    }
+    let item = |supply: &Supply<'_>| supply.halves.first().map(|half| half.profile.item);
+    let rate = |supply: &Supply<'_>| Some((i128::from(supply.quantity?), i128::from(supply.days_declared.filter(|days| *days > 0)?)));
+    let ((later_cnt, later_days), (earlier_cnt, earlier_days)) = rate(later).zip(rate(earlier)).filter(|_| item(later) == item(earlier))?;
+    Some(later_cnt * earlier_days > earlier_cnt * later_days)
+}
+
 fn supply_scope(place: usize, key: &SupplyKey) -> ClueScope {
     ClueScope { rule: u16::try_from(place).unwrap_or(u16::MAX), person: key.person.0, substance: key.substance.0 }
 }
@@ -423,5 +461,12 @@ fn supply_anchor(shard: &Shard, row: &SupplyRow<'_>) -> Vec<String> {
     let anchor = &row.supply.anchor;
     let substance = shard.memory.symbols.text(row.key.substance).unwrap_or_default();
     let institution = anchor.institution.unwrap_or_default().to_owned();
-    vec!["supply".to_owned(), shard.persons.key(row.key.person).to_string(), institution, anchor.number.to_string(), substance.to_owned()]
+    vec![
+        "supply".to_owned(),
+        shard.persons.key(row.key.person).to_string(),
+        institution,
+        anchor.visit.to_owned(),
+        anchor.number.to_string(),
+        substance.to_owned(),
+    ]
 }

@@ -11,13 +11,15 @@ use crate::clues::build::Route;
 use crate::clues::finding::Amounts;
 use crate::clues::finding::Evidence;
 use crate::clues::finding::Finding;
-use crate::clues::finding::Money;
 use crate::clues::finding::Place;
 use crate::clues::finding::Provenance;
 use crate::clues::finding::Subject;
 use crate::clues::finding::Tested;
 use crate::clues::finding::Text;
 use crate::clues::finding::scene;
+use crate::clues::money::Money;
+use crate::clues::money::Split;
+use crate::clues::money::paid_by_item;
 use crate::engine::Engine;
 use crate::engine::enrich::Batch;
 use crate::engine::rows::RowHit;
@@ -27,6 +29,7 @@ use crate::events::SETTLEMENT_INPUT;
 use crate::io::log::Record;
 use crate::ruleset::compile::Rule;
 use crate::ruleset::doc::RuleDoc;
+use crate::ruleset::words::Status;
 
 /// What every record of a step shares.
 pub struct Teller<'a> {
@@ -45,7 +48,7 @@ impl Teller<'_> {
         Place { topic: self.engine.settings.inputs[input].topic.clone(), partition: self.shard, offset }
     }
 
-    pub fn provenance(&self, revision: u32, status: &'static str, mut sources: Vec<Place>) -> Provenance {
+    pub fn provenance(&self, rule: &Rule, revision: u32, status: &'static str, mut sources: Vec<Place>) -> Provenance {
         sources.sort();
         sources.dedup();
         Provenance {
@@ -56,6 +59,7 @@ impl Teller<'_> {
             previous_amount: None,
             sources,
             epoch: self.epoch,
+            rule_status: if rule.shadow { Status::Shadow.name() } else { Status::Live.name() },
             rule_set: self.engine.versions.rule_set.clone(),
             identity_key: self.engine.versions.identity_key.clone(),
             engine: ENGINE,
@@ -63,7 +67,7 @@ impl Teller<'_> {
     }
 
     pub fn finding(&self, rule: &Rule, found: Found) -> (crate::base::ids::ClueId, Finding) {
-        build::finding(&rule.doc, found, &self.engine.references_text)
+        build::finding(&self.engine.rules, &rule.doc, found, &self.engine.references_text)
     }
 
     /// The clue of a row of one event. An event is judged once, so this is
@@ -73,10 +77,10 @@ impl Teller<'_> {
         let found = self.found(batch, hit, rule, person);
         let (id, finding) = self.finding(rule, found);
         let bytes = build::encode(&finding);
-        let provenance = self.provenance(1, "NEW", vec![self.place(batch.input, offset)]);
-        let area = finding.subject.area_of_care.clone().unwrap_or_default();
-        let route = Route { clue_id: id, area, grade: finding.result.to_owned() };
-        build::record(&rule.doc, rule.shadow, &bytes, &provenance, &route)
+        let provenance = self.provenance(rule, 1, "NEW", vec![self.place(batch.input, offset)]);
+        let area = finding.area.clone().unwrap_or_default();
+        let route = Route { clue_id: id, lead: finding.lead.clone(), area, grade: finding.result.to_owned() };
+        build::record(&rule.doc, &bytes, &provenance, &route)
     }
 
     fn found(&self, batch: &Batch, hit: &RowHit, rule: &Rule, person: PersonKey) -> Found {
@@ -95,10 +99,11 @@ impl Teller<'_> {
         let number = |name: &str, scale: u8| {
             hit.line.and_then(|row| line.numbers(name).get(row)).map(|units| Decimal::new(i128::from(units), scale))
         };
+        let money = self.money(batch, hit, facts.setting);
         let amounts = if bill {
-            Amounts { cnt: number("cnt", 4), pric: number("pric", 6), amount: number("det_item_fee_sumamt", 2) }
+            Amounts { cnt: number("cnt", 4), pric: number("pric", 6), amount: number("det_item_fee_sumamt", 2), vola_amt: money.vola_amt }
         } else {
-            Amounts { cnt: number("drug_cnt", 4), pric: number("drug_pric", 6), amount: number("drug_sumamt", 2) }
+            Amounts { cnt: number("drug_cnt", 4), pric: number("drug_pric", 6), amount: number("drug_sumamt", 2), vola_amt: money.vola_amt }
         };
         Found {
             clear: hit.clear,
@@ -110,7 +115,7 @@ impl Teller<'_> {
             observed: hit.observed.clone(),
             limit: hit.limit.clone(),
             tested: tested(rule, &hit.excuses),
-            money: self.money(batch, hit, facts.setting),
+            money,
             evidence: vec![Evidence {
                 time: fact_time.to_string(),
                 event: EVENT_TYPES[batch.input].name,
@@ -138,19 +143,18 @@ impl Teller<'_> {
     }
 
     /// The fund's share is exact for a single-line bill or a line whose own
-    /// split is known, never for a stay that may be paid by DRG or DIP.
+    /// split is known, if the bill is paid by its items.
     fn money(&self, batch: &Batch, hit: &RowHit, setting: Option<&str>) -> Money {
         let (header, line) = (batch.header(), batch.line_table());
         if batch.input != SETTLEMENT_INPUT {
-            return Money { vola_amt: hit.money.map(|amount| amount.rescale(2)), ..Money::NONE };
+            return Money::unbilled(hit.money);
         }
         let lines = batch.headers[hit.header].lines.len();
         let split_known = hit.line.is_some_and(|row| line.numbers("inscp_scp_amt").get(row).is_some());
-        let by_group = header.texts("hi_paymtd").get(hit.header).map_or(setting == Some("inpatient"), |method| {
-            method.contains("DRG") || method.contains("DIP") || matches!(method, "3" | "5" | "6")
-        });
+        let by_item = paid_by_item(header.texts("hi_paymtd").get(hit.header), setting);
         let amount = |name: &str| header.numbers(name).get(hit.header);
-        Money::of(hit.money, amount("fund_pay_sumamt"), amount("inscp_scp_amt"), (lines == 1 || split_known) && !by_group)
+        let split = Split::of(by_item, lines == 1 || split_known);
+        Money::of(hit.money, amount("fund_pay_sumamt"), amount("inscp_scp_amt"), split)
     }
 }
 

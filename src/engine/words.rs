@@ -16,16 +16,13 @@ use crate::ruleset::compile::Rule;
 #[derive(serde::Deserialize)]
 struct Told {
     result: String,
-    subject: ToldSubject,
+    lead: String,
+    area: Option<String>,
     money: ToldMoney,
 }
 #[derive(serde::Deserialize)]
-struct ToldSubject {
-    area_of_care: Option<String>,
-}
-#[derive(serde::Deserialize)]
 struct ToldMoney {
-    vola_amt: Option<sonic_rs::RawNumber>,
+    vola_amt: Option<Decimal>,
 }
 
 /// The record of one word about a clue, counted in the rule's tally.
@@ -36,7 +33,7 @@ pub fn word_record(rule: &Rule, word: Revision, sources: Vec<Place>, teller: &Te
         Change::Retracted => "RETRACTED",
     };
     let now: Option<Told> = sonic_rs::from_slice(&word.finding).ok();
-    let mut provenance = teller.provenance(word.revision, status, sources);
+    let mut provenance = teller.provenance(rule, word.revision, status, sources);
     match &word.change {
         Change::New => tally.new += 1,
         Change::Updated { previous } => {
@@ -44,7 +41,7 @@ pub fn word_record(rule: &Rule, word: Revision, sources: Vec<Place>, teller: &Te
             let before: Option<Told> = sonic_rs::from_slice(previous).ok();
             let same = |a: &Told, b: &Told| a.result == b.result && a.money.vola_amt == b.money.vola_amt;
             provenance.material = Some(!before.as_ref().zip(now.as_ref()).is_some_and(|(before, now)| same(before, now)));
-            provenance.previous_amount = before.and_then(|told| amount(&told.money));
+            provenance.previous_amount = before.and_then(|told| told.money.vola_amt);
             provenance.reason = Some(Text {
                 zh: "新到达的数据改变了证据".to_owned(),
                 en: "data that arrived since changed the evidence".to_owned(),
@@ -52,20 +49,15 @@ pub fn word_record(rule: &Rule, word: Revision, sources: Vec<Place>, teller: &Te
         }
         Change::Retracted => {
             tally.retracted += 1;
-            provenance.previous_amount = now.as_ref().and_then(|told| amount(&told.money));
+            provenance.previous_amount = now.as_ref().and_then(|told| told.money.vola_amt);
             provenance.reason = Some(Text {
                 zh: "新到达的数据使疑点不再成立".to_owned(),
                 en: "data that arrived since explain the finding".to_owned(),
             });
         }
     }
-    let area = now.as_ref().and_then(|told| told.subject.area_of_care.clone()).unwrap_or_default();
-    let route = Route { clue_id: word.id, area, grade: now.map(|told| told.result).unwrap_or_default() };
-    build::record(&rule.doc, rule.shadow, &word.finding, &provenance, &route)
-}
-
-fn amount(money: &ToldMoney) -> Option<Decimal> {
-    let text = money.vola_amt.as_ref()?.as_str();
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "00"));
-    format!("{whole}{fraction}").parse().ok().map(|units| Decimal::new(units, u8::try_from(fraction.len()).unwrap_or(2)))
+    // As the clue was told: whoever heard of it hears of its withdrawal.
+    let (lead, area, grade) = now.map(|told| (told.lead, told.area.unwrap_or_default(), told.result)).unwrap_or_default();
+    let route = Route { clue_id: word.id, lead, area, grade };
+    build::record(&rule.doc, &word.finding, &provenance, &route)
 }

@@ -46,6 +46,8 @@ pub struct ContactTables<'a> {
     pub groups: &'a dyn Fn(&str, i64) -> Vec<String>,
     /// Since when the feed is whole; `None`: not stated.
     pub complete_from: Option<Civil>,
+    /// The same of the feed of prescriptions.
+    pub prescriptions_from: Option<Civil>,
     /// Area prefixes that the feed covers; empty: all.
     pub covered_areas: &'a [String],
 }
@@ -144,7 +146,7 @@ fn verdict(
         tables.covered_areas.is_empty()
             || area.is_some_and(|area| tables.covered_areas.iter().any(|prefix| area.starts_with(prefix.as_str())))
     });
-    let possible = may_have_contact(tables, settings, person, events, time, &other);
+    let possible = may_have_contact(tables, settings, person, events, time, &other) || may_continue(tables, settings, events, time);
     match (first_visit, long_enough, covered) {
         (Some(true), long, covered) => Verdict::Clue { clear: long && covered && !possible },
         (_, false, _) => Verdict::Unknown("history_too_short"),
@@ -187,6 +189,13 @@ fn may_have_contact(
             let shares = || events.iter().any(|event| share_disease(tables, settings, *event, *possible, time.day()));
             (names_none(*possible) || shares()) && earlier(possible)
         })
+}
+
+/// Whether a prescription says that it continues one that may have been issued
+/// before the feed of prescriptions was whole.
+fn may_continue(tables: ContactTables<'_>, settings: &ContactSettings, events: &[EventIdx], time: Civil) -> bool {
+    let whole = tables.prescriptions_from.is_some_and(|since| time.day() - since.day() >= settings.min_history_days);
+    settings.initial_prescription && !whole && events.iter().any(|event| !tables.events.row(*event).init_rxno.is_empty())
 }
 
 fn has_contact(

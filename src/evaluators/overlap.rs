@@ -33,12 +33,15 @@ pub struct Overlaps {
     pub chains: Vec<Chain>,
     /// Places of dispensed supplies whose days cannot be computed.
     pub unknown: Vec<usize>,
+    /// Places of supplies that overlap an earlier one of which nobody can tell
+    /// whether they may be held against it.
+    pub undecided: Vec<usize>,
 }
 
-/// Searches dispensed supplies, given in the order of time. `related` says
-/// whether a later supply may be held against an earlier one (same form, dose
+/// Searches dispensed supplies, given in the order of time. `related` says, if
+/// it can be told, whether a later supply may be held against an earlier one (same form, dose
 /// not raised, not a first refill after discharge, ...).
-pub fn overlaps(supplies: &[&Supply<'_>], limits: &OverlapLimits, related: &dyn Fn(&Supply<'_>, &Supply<'_>) -> bool) -> Overlaps {
+pub fn overlaps(supplies: &[&Supply<'_>], limits: &OverlapLimits, related: &dyn Fn(&Supply<'_>, &Supply<'_>) -> Option<bool>) -> Overlaps {
     let mut out = Overlaps::default();
     let mut open: Option<(Chain, i64, usize)> = None;
     for (idx, supply) in supplies.iter().enumerate().filter(|(_, supply)| supply.dispensed) {
@@ -52,7 +55,11 @@ pub fn overlaps(supplies: &[&Supply<'_>], limits: &OverlapLimits, related: &dyn 
                 let earlier = supplies[holder];
                 let remaining = (until - supply.time * ONE) / DAY;
                 let limit = limits.remaining_days.max(earlier.days().unwrap_or_default() * limits.remaining_share / ONE);
-                if remaining > limit && related(earlier, supply) {
+                let over = (remaining > limit).then(|| related(earlier, supply));
+                if over == Some(None) {
+                    out.undecided.push(idx);
+                }
+                if over == Some(Some(true)) {
                     chain.members.push(idx);
                     chain.surplus += remaining;
                     if end > until { (chain, end, idx) } else { (chain, until, holder) }

@@ -37,7 +37,17 @@ pub struct Pack<'a> {
 pub struct Anchor<'a> {
     /// `None`: bought on a circulated prescription that is not known.
     pub institution: Option<&'a str>,
+    /// The visit of a line without prescription, because orders are often
+    /// numbered by visit; empty where the prescription's number says it all.
+    pub visit: &'a str,
     pub number: Cow<'a, str>,
+}
+
+impl Anchor<'_> {
+    /// The number as people know it; a line without one has its visit's.
+    pub fn shown(&self) -> Cow<'_, str> {
+        if self.number.starts_with('#') { Cow::Owned(format!("{}{}", self.visit, self.number)) } else { Cow::Borrowed(&self.number) }
+    }
 }
 
 /// One supply. Quantities and days in ten-thousandths.
@@ -60,6 +70,10 @@ pub struct Supply<'a> {
     pub packs: Option<i64>,
     /// In dose units, where the unit is convertible.
     pub doses: Option<i64>,
+    /// Whether it is one smallest pack, where that can be told.
+    pub one_pack: Option<bool>,
+    /// Quantity as billed or prescribed, if all its lines are of one item.
+    pub quantity: Option<i64>,
     pub amount: Option<i64>,
     /// Dose units a day, for telling a raised dose.
     pub daily_dose: Option<i64>,
@@ -144,19 +158,22 @@ pub fn join<'a>(
 }
 
 fn prescription_anchor<'a>(tables: Tables<'a>, half: &Half<'_>) -> Anchor<'a> {
-    Anchor { institution: tables.institution(half.event), number: Cow::Borrowed(tables.texts.get(half.rx_no)) }
+    Anchor { institution: tables.institution(half.event), visit: "", number: Cow::Borrowed(tables.texts.get(half.rx_no)) }
 }
 
 fn line_anchor<'a>(tables: Tables<'a>, half: &Half<'_>) -> Anchor<'a> {
-    let number = if half.rx_no.is_empty() {
-        let row = tables.events.row(half.event);
-        let visit = if row.mdtrt_id.is_empty() { row.id } else { row.mdtrt_id };
-        Cow::Owned(format!("{}#{}", tables.texts.get(visit), tables.texts.get(half.line)))
-    } else {
-        Cow::Borrowed(tables.texts.get(half.rx_no))
-    };
-    let institution = if half.circulated { None } else { tables.institution(half.event) };
-    Anchor { institution, number }
+    let row = tables.events.row(half.event);
+    let visit = tables.texts.get(if row.mdtrt_id.is_empty() { row.id } else { row.mdtrt_id });
+    if half.rx_no.is_empty() {
+        let institution = if half.circulated { None } else { tables.institution(half.event) };
+        return Anchor { institution, visit, number: Cow::Owned(format!("#{}", tables.texts.get(half.line))) };
+    }
+    let number = Cow::Borrowed(tables.texts.get(half.rx_no));
+    if half.circulated {
+        // A national number: what several pharmacies sell on it is one supply.
+        return Anchor { institution: None, visit: "", number };
+    }
+    Anchor { institution: tables.institution(half.event), visit, number }
 }
 
 fn belongs(tables: Tables<'_>, line: &Half<'_>, prescribed: &Half<'_>) -> bool {
@@ -197,6 +214,8 @@ fn supply<'a>(
         dispensed_at: of(false).map(|half| half.time).min(),
         packs: None,
         doses: None,
+        one_pack: None,
+        quantity: None,
         amount: total(|half| half.amount),
         daily_dose: None,
         days_declared: declared(true).or_else(|| declared(false)),
@@ -214,6 +233,17 @@ fn supply<'a>(
         joined.packs = total(|half| half.quantity);
         joined.doses = joined.packs;
     }
+    let of_one_item = halves.iter().all(|half| half.profile.item == halves[0].profile.item);
+    joined.quantity = total(|half| half.quantity).filter(|_| of_one_item);
+    joined.one_pack = match joined.packs {
+        Some(packs) => Some(i128::from(packs) == ONE),
+        // In packs or in dose units: where neither reading is one pack, it is none.
+        None if !prescribed => pack(&halves[0]).zip(joined.quantity).and_then(|(pack, quantity)| {
+            let may_be = quantity <= 10_000 || quantity == pack.doses_per_pack.saturating_mul(10_000);
+            (!may_be).then_some(false)
+        }),
+        None => None,
+    };
     joined.halves = halves;
     Some(joined)
 }

@@ -39,6 +39,7 @@ const COLUMNS: &[Column] = &[
     col("days_computed", Quantity, "计算天数", "quantity by dose and frequency; NULL where either is not computable"),
     col("days_pack", Quantity, "最小包装天数", "days that one smallest pack lasts"),
     col("packs", Quantity, "包装数", "whole smallest packs, where known"),
+    col("one_pack", Flag, "仅一个最小包装", "one smallest pack; NULL where it may be and the unit or the pack is not known"),
     col("doses", Quantity, "剂量单位数", "quantity in dose units (片, 支), where convertible"),
     col("dose_usual", Quantity, "单次常用量", "greatest usual single dose in dose units, by the drug master; NULL not listed"),
     col("dispensed_at", Time, "配发时间", "first settlement line; NULL not dispensed"),

@@ -76,25 +76,36 @@ pub fn run(rule: &RuleDoc, rules: &Arc<RuleSet>, references: &Arc<Snapshot>) -> 
 }
 
 pub fn run_case(rule: &RuleDoc, case: &CaseDoc, rules: &Arc<RuleSet>, references: &Arc<Snapshot>) -> Outcome {
+    let mut seen = Seen::default();
+    for effects in steps(case, rules, references) {
+        seen.note(rule, &effects);
+    }
+    seen.outcome()
+}
+
+/// What the engine does about a case's events and about their end.
+pub fn steps(case: &CaseDoc, rules: &Arc<RuleSet>, references: &Arc<Snapshot>) -> Vec<Effects> {
     let mut settings = EngineSettings::default();
     let complete_from = case.settings.complete_from.or(chrono::NaiveDate::from_ymd_opt(2024, 1, 1));
     for input in &mut settings.inputs {
         input.complete_from = complete_from.map(Civil::from_date);
+    }
+    if let Some(from) = case.settings.prescriptions_complete_from {
+        settings.inputs[PRESCRIPTION_INPUT].complete_from = Some(Civil::from_date(from));
     }
     settings.clues_from = case.settings.clues_from.map(Civil::from_date);
     settings.covered_areas = case.settings.covered_areas.clone().unwrap_or_default();
     let key = IdentityKey::from_bytes(&[7; 32]);
     let engine = Arc::new(Engine::new(Arc::clone(rules), Arc::clone(references), settings, key));
     let mut shard = Shard::new(Arc::clone(&engine), 0);
-    let mut seen = Seen::default();
+    let mut done = Vec::new();
     for input in [SETTLEMENT_INPUT, PRESCRIPTION_INPUT] {
-        let messages = messages(case, input, &engine);
-        seen.note(rule, &shard.step(input, &messages, 1, false));
+        done.push(shard.step(input, &messages(case, input, &engine), 1, false));
     }
     for input in [SETTLEMENT_INPUT, PRESCRIPTION_INPUT] {
-        seen.note(rule, &shard.step(input, &End, 2, false));
+        done.push(shard.step(input, &End, 2, false));
     }
-    seen.outcome()
+    done
 }
 
 /// One word about a clue.

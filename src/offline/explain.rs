@@ -14,7 +14,7 @@ use crate::base::pseudonym::IdentityKey;
 use crate::base::record::Message;
 use crate::base::record::Messages;
 use crate::clues::told::Told;
-use crate::clues::told::ToldValue;
+use crate::clues::told::Value;
 use crate::engine::Engine;
 use crate::engine::effects::Effects;
 use crate::engine::settings::EngineSettings;
@@ -82,7 +82,7 @@ pub struct Answer {
     /// Rules over rows: everything that was tested, at the row nearest to a clue.
     pub parts: Vec<Part>,
     /// Values of the columns that the rule names, at that row.
-    pub values: Vec<ToldValue>,
+    pub values: Vec<Value>,
     pub observed: Option<String>,
     pub limit: Option<String>,
     /// Rules that remember: settings (by the labels of the rule file) without
@@ -337,7 +337,16 @@ impl Explainer<'_> {
         let mut rule = rule.clone();
         rule.status = Status::Live;
         let gates = self.book.gates.iter().cloned().chain(gates).collect();
-        let (set, mistakes) = compile(&RuleBook { packs: Vec::new(), gates, rules: vec![rule.clone()] }, &[Status::Live]);
+        let (set, mistakes) = compile(
+            &RuleBook {
+                gates,
+                rules: vec![rule.clone()],
+                packs: Vec::new(),
+                departments: self.book.departments.clone(),
+                code_map: self.book.code_map.clone(),
+            },
+            &[Status::Live],
+        );
         debug_assert!(mistakes.is_empty(), "{}", crate::base::diagnostic::render(&mistakes));
         // Whoever asks has one person's messages and no partitions.
         settings.partitions = 1;

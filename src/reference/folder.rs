@@ -22,6 +22,10 @@ impl Folder {
     pub fn read(path: &Path) -> Result<Self, Fault> {
         let doing = |what: &Path| format!("read reference folder {}", what.display());
         let mut files = Vec::new();
+        if !path.is_dir() {
+            // A folder without a manifest, and so a mistake with a place.
+            return Ok(Self { path: path.display().to_string(), files });
+        }
         for entry in fs::read_dir(path).map_err(|error| Fault::stop(doing(path), error))? {
             let file = entry.map_err(|error| Fault::stop(doing(path), error))?.path();
             let Some(name) = file.file_name().and_then(|name| name.to_str()) else { continue };

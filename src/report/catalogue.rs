@@ -28,7 +28,6 @@ use crate::ruleset::doc::RuleDoc;
 use crate::ruleset::doc::Sql;
 use crate::ruleset::shape::Object;
 use crate::ruleset::spec;
-use crate::ruleset::words::Department;
 use crate::ruleset::words::Expect;
 use crate::ruleset::words::RuleEvent;
 
@@ -93,7 +92,7 @@ fn index(book: &RuleBook) -> Page {
                 plain(rule.status.zh()),
                 plain(rule.result.zh()),
                 plain(rule.problem_type.clone()),
-                plain(rule.department.lead.zh()),
+                plain(department(book, &rule.department.lead).zh),
                 plain(feeds(rule).join("、")),
                 plain(rule.cases.len().to_string()),
             ]
@@ -106,7 +105,7 @@ fn index(book: &RuleBook) -> Page {
 fn page(book: &RuleBook, rule: &RuleDoc) -> Page {
     let mut blocks = vec![
         Block::Title { zh: rule.title.zh.clone(), en: rule.title.en.clone() },
-        Block::Facts(facts(rule)),
+        Block::Facts(facts(book, rule)),
         Block::Heading { zh: "为何可疑", en: "Why it is suspicious" },
         Block::Text(plain(rule.why.zh.clone())),
         Block::Text(vec![Run::En(rule.why.en.clone())]),
@@ -124,8 +123,14 @@ fn page(book: &RuleBook, rule: &RuleDoc) -> Page {
     Page { name: rule.id.clone(), blocks }
 }
 
-fn facts(rule: &RuleDoc) -> Vec<(&'static str, &'static str, Cell)> {
-    let departments = |list: &[Department]| list.iter().map(|department| department.zh()).collect::<Vec<_>>().join("、");
+/// A department's names; its id where the list does not have it.
+pub fn department(book: &RuleBook, id: &str) -> Bilingual {
+    let named = book.departments.get(id).map(|department| department.title.clone());
+    named.unwrap_or_else(|| Bilingual { zh: id.to_owned(), en: id.to_owned() })
+}
+
+fn facts(book: &RuleBook, rule: &RuleDoc) -> Vec<(&'static str, &'static str, Cell)> {
+    let departments = |list: &[String]| list.iter().map(|id| department(book, id).zh).collect::<Vec<_>>().join("、");
     let mut facts = vec![
         ("规则编号", "id", code(rule.id.clone())),
         ("版本", "version", plain(rule.version.to_string())),
@@ -134,10 +139,13 @@ fn facts(rule: &RuleDoc) -> Vec<(&'static str, &'static str, Cell)> {
         ("严重程度", "severity", both(rule.severity.zh(), rule.severity.name())),
         ("问题类型", "problem type", plain(rule.problem_type.clone())),
         ("责任主体", "party", both(rule.party.zh(), rule.party.name())),
-        ("主办部门", "lead", both(rule.department.lead.zh(), rule.department.lead.name())),
+        ("主办部门", "lead", both(&department(book, &rule.department.lead).zh, &rule.department.lead)),
     ];
     if !rule.department.copy_to.is_empty() {
         facts.push(("抄送", "copies", plain(departments(&rule.department.copy_to))));
+    }
+    if !rule.department.refer_if_confirmed.is_empty() {
+        facts.push(("查实后移送", "referred to once confirmed", plain(departments(&rule.department.refer_if_confirmed))));
     }
     if let Some(focus) = &rule.focus {
         facts.push(("专项重点", "focus", code(focus.clone())));

@@ -195,6 +195,7 @@ const REASONS: &[(&str, &str, &str)] = &[
     ("history_elsewhere", "参保地不在数据覆盖范围，历史可能在外地", "insured where the feed does not reach: the history may be elsewhere"),
     ("diagnosis_not_comparable", "诊断无法比较（未填、中医编码或Z类）", "the diagnoses cannot be compared (none, TCM codes, Z codes)"),
     ("contact_not_decidable", "此前的记录可能是线下就诊，无法确定", "something earlier may have been care in person"),
+    ("excuse_not_decidable", "无法判断豁免是否成立", "it cannot be told whether an exemption holds"),
     ("days_not_computable", "用药天数无法计算", "days of supply cannot be computed"),
 ];
 

@@ -24,6 +24,8 @@ use crate::expr::Program;
 use crate::expr::ProgramBuilder;
 use crate::expr::Typed;
 use crate::expr::Want;
+use crate::ruleset::code_map::CodeMap;
+use crate::ruleset::departments::Departments;
 use crate::ruleset::doc::Bilingual;
 use crate::ruleset::doc::EvaluateDoc;
 use crate::ruleset::doc::ParamValue;
@@ -42,6 +44,8 @@ pub const SUPPLY_TABLE: usize = 2;
 /// All rules that are evaluated, compiled.
 pub struct RuleSet {
     pub digest: String,
+    pub departments: Departments,
+    pub code_map: CodeMap,
     /// Live and shadow rules, by id.
     pub rules: Vec<Rule>,
     /// By table; `None` where no rule looks at it.
@@ -449,11 +453,12 @@ impl<'a> Compiler<'a> {
                 history_shares,
             }));
         }
+        let (departments, code_map) = (self.book.departments.clone(), self.book.code_map.clone());
         let projections = [(SETTLEMENT_INPUT, SETTLEMENT_KEPT), (PRESCRIPTION_INPUT, PRESCRIPTION_KEPT)]
             .into_iter()
             .map(|(input, kept)| projection(input, kept, &self.named))
             .collect();
-        (RuleSet { digest, rules: self.rules, tables, projections }, self.diagnostics)
+        (RuleSet { digest, departments, code_map, rules: self.rules, tables, projections }, self.diagnostics)
     }
 }
 

@@ -7,12 +7,14 @@ use crate::ruleset::json::Json;
 use crate::ruleset::read::path_in_tree;
 use crate::ruleset::yaml::Node;
 
-/// The digest of all rules and gates. Comments, layout, order of keys, cases
+/// The digest of all rules and gates, of the departments and of the code map. Comments, layout, order of keys, cases
 /// and packs' titles do not change it; file names do.
 pub fn digest(book: &RuleBook) -> Digest {
     let rules = book.rules.iter().map(|rule| (path_in_tree(&rule.origin.source.name), canonical(&rule.origin.node, |key| key != "cases")));
     let gates = book.gates.iter().map(|gate| (path_in_tree(&gate.origin.source.name), canonical(&gate.origin.node, |_| true)));
-    let mut parts: Vec<(String, String)> = rules.chain(gates).collect();
+    let tops = [book.departments.origin(), book.code_map.origin()].into_iter().flatten();
+    let tops = tops.map(|origin| (path_in_tree(&origin.source.name), canonical(&origin.node, |_| true)));
+    let mut parts: Vec<(String, String)> = rules.chain(gates).chain(tops).collect();
     parts.sort();
     Digest::of(parts.iter().flat_map(|(path, text)| [path.as_bytes(), text.as_bytes()]))
 }

@@ -13,9 +13,10 @@ use chrono::NaiveDate;
 
 use crate::base::diagnostic::Diagnostic;
 use crate::base::diagnostic::SourceText;
+use crate::ruleset::code_map::CodeMap;
 use crate::ruleset::decimal::Decimal;
+use crate::ruleset::departments::Departments;
 use crate::ruleset::json::Json;
-use crate::ruleset::words::Department;
 use crate::ruleset::words::Expect;
 use crate::ruleset::words::Grade;
 use crate::ruleset::words::Grain;
@@ -39,6 +40,8 @@ pub struct RuleBook {
     pub gates: Vec<GateDoc>,
     /// Sorted by id.
     pub rules: Vec<RuleDoc>,
+    pub departments: Departments,
+    pub code_map: CodeMap,
 }
 
 /// A folder of rules.
@@ -111,8 +114,11 @@ pub struct Bilingual {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DepartmentDoc {
-    pub lead: Department,
-    pub copy_to: Vec<Department>,
+    /// Ids of departments.
+    pub lead: String,
+    pub copy_to: Vec<String>,
+    /// Who is told only once a person has confirmed the clue.
+    pub refer_if_confirmed: Vec<String>,
 }
 
 /// The kind of judging and its settings.
@@ -270,6 +276,8 @@ pub struct CaseDoc {
 pub struct CaseSettings {
     /// Since when all inputs are complete.
     pub complete_from: Option<NaiveDate>,
+    /// Where the feed of prescriptions is whole from another day on.
+    pub prescriptions_complete_from: Option<NaiveDate>,
     /// Go-live: earlier events build state and tell nothing.
     pub clues_from: Option<NaiveDate>,
     /// Prefixes of the areas that the feed covers.

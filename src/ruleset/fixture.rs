@@ -15,6 +15,21 @@ gates:
   - { id: interim, zh: 中途结算, en: interim bill, event: settlement, grain: header, when: \"header.mid_setl_flag = '1'\", quiet: false }
 ";
 
+pub(super) const DEPARTMENTS: &str = "\
+departments:
+  - { id: insurance, zh: 医保, en: insurance, valid_from: 2018-05-31 }
+  - { id: health, zh: 卫健, en: health, valid_from: 2018-05-31 }
+  - { id: police, zh: 公安, en: police, valid_from: 2018-05-31, refer_only: true }
+";
+
+pub(super) const CODE_MAP: &str = "\
+sev_deg:
+  clear: { low: \"1\", medium: \"1\", high: \"1\" }
+  suspected: { low: \"3\", medium: \"2\", high: \"2\" }
+vola_bhvr_type: { 超支付范围: \"2\", 超量开药: \"1\" }
+vola_amt_stas: { exact: \"1\", estimated: \"2\", not_computable: \"3\" }
+";
+
 pub(super) const RULE: &str = "\
 # yaml-language-server: $schema=../../schemas/rule.schema.json
 id: item-sex
@@ -71,9 +86,26 @@ pub(super) fn edited(text: &str, edits: &[(&str, &str)]) -> String {
     })
 }
 
+/// Files of packs, with the fixture's files at the top of the tree.
+pub(super) fn tree(root: &str, gates: &str, files: &[(&str, &str)]) -> (RuleBook, Vec<Diagnostic>) {
+    let top = [("gates.yaml", gates), ("departments.yaml", DEPARTMENTS), ("code_map.yaml", CODE_MAP)];
+    let all: Vec<_> = top.iter().chain(files).map(|(name, text)| source(&format!("{root}/{name}"), text)).collect();
+    read(&all)
+}
+
 /// The fixture with the rule edited.
 pub(super) fn book(edits: &[(&str, &str)]) -> (RuleBook, Vec<Diagnostic>) {
-    read(&[source("rules/gates.yaml", GATES), source("rules/drugs/item-sex.yaml", &edited(RULE, edits))])
+    tree("rules", GATES, &[("drugs/item-sex.yaml", &edited(RULE, edits))])
+}
+
+/// The fixture with other departments, and with another code map.
+pub(super) fn with_top(departments: &str, code_map: &str) -> (RuleBook, Vec<Diagnostic>) {
+    read(&[
+        source("rules/gates.yaml", GATES),
+        source("rules/departments.yaml", departments),
+        source("rules/code_map.yaml", code_map),
+        source("rules/drugs/item-sex.yaml", RULE),
+    ])
 }
 
 /// What the edited rule is told, exactly as a person reads it.

@@ -14,6 +14,10 @@ pub fn rule_page() -> String {
     let mut page = document("Rule files", "`rules/<pack>/<rule-id>.yaml`: one rule with its reason, its basis and its tests.", &spec::RULE);
     page.push_str("\n## gates.yaml\n\n");
     table(&mut page, &spec::GATES);
+    page.push_str("\n## departments.yaml\n\n");
+    table(&mut page, &spec::DEPARTMENTS);
+    page.push_str("\n## code_map.yaml\n\n");
+    table(&mut page, &spec::CODE_MAP);
     page.push_str("\n## pack.yaml\n\n");
     table(&mut page, &spec::PACK);
     page

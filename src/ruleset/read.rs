@@ -9,6 +9,8 @@ use std::sync::Arc;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::diagnostic::SourceText;
 use crate::base::fault::Fault;
+use crate::ruleset::code_map::CodeMap;
+use crate::ruleset::departments::Departments;
 use crate::ruleset::doc::BasisDoc;
 use crate::ruleset::doc::Bilingual;
 use crate::ruleset::doc::ClueDoc;
@@ -40,13 +42,19 @@ use crate::ruleset::yaml::Node;
 
 /// The file of shared exemptions at the top of the tree.
 pub const GATES_FILE: &str = "gates.yaml";
+/// Who may receive clues, at the top of the tree.
+pub const DEPARTMENTS_FILE: &str = "departments.yaml";
+/// National codes of the words in clues, at the top of the tree.
+pub const CODE_MAP_FILE: &str = "code_map.yaml";
+/// Files at the top of the tree.
+const TOP_FILES: &[&str] = &[GATES_FILE, DEPARTMENTS_FILE, CODE_MAP_FILE];
 /// What a folder of rules may say about itself.
 pub const PACK_FILE: &str = "pack.yaml";
 /// The folder beside the packs that holds reference tables.
 pub const REFERENCE_FOLDER: &str = "reference";
 
-/// Reads and lints a tree of rule files: `gates.yaml`, `<pack>/pack.yaml` and
-/// `<pack>/<rule-id>.yaml`. Only the last two parts of each name matter. The
+/// Reads and lints a tree of rule files: `gates.yaml`, `departments.yaml`,
+/// `code_map.yaml`, `<pack>/pack.yaml` and `<pack>/<rule-id>.yaml`. Only the last two parts of each name matter. The
 /// book may be put into force only if there is no diagnostic.
 pub fn read(texts: &[Arc<SourceText>]) -> (RuleBook, Vec<Diagnostic>) {
     let mut book = RuleBook::default();
@@ -58,6 +66,16 @@ pub fn read(texts: &[Arc<SourceText>]) -> (RuleBook, Vec<Diagnostic>) {
         let Some(node) = node else { continue };
         match file {
             GATES_FILE => read_gates(source, &node, &mut book.gates, &mut diagnostics),
+            DEPARTMENTS_FILE => {
+                let (origin, mistakes) = origin(source, node, &spec::DEPARTMENTS, "the file");
+                diagnostics.extend(mistakes);
+                book.departments = Departments::read(origin);
+            }
+            CODE_MAP_FILE => {
+                let (origin, mistakes) = origin(source, node, &spec::CODE_MAP, "the file");
+                diagnostics.extend(mistakes);
+                book.code_map = CodeMap::read(origin);
+            }
             PACK_FILE => {
                 diagnostics.extend(shape::check(source, &node, &Shape::Object(&spec::PACK), "the file"));
                 let title = View::new(source, &node, &spec::PACK).bilingual("title");
@@ -88,6 +106,9 @@ pub fn read(texts: &[Arc<SourceText>]) -> (RuleBook, Vec<Diagnostic>) {
 /// If the folder or a file in it cannot be read.
 pub fn load(folder: &Path) -> Result<(Vec<Arc<SourceText>>, Vec<Diagnostic>), Fault> {
     let (mut sources, mut diagnostics) = (Vec::new(), Vec::new());
+    if !folder.is_dir() {
+        return Ok((sources, vec![empty(folder, "no folder of rules")]));
+    }
     let mut take = |path: &Path, wanted: bool| {
         if wanted {
             let (source, mistakes) = load_file(path)?;
@@ -101,7 +122,7 @@ pub fn load(folder: &Path) -> Result<(Vec<Arc<SourceText>>, Vec<Diagnostic>), Fa
     for path in entries(folder)? {
         let name = path.file_name().unwrap_or_default();
         if !path.is_dir() {
-            take(&path, name == GATES_FILE)?;
+            take(&path, TOP_FILES.iter().any(|file| name == *file))?;
         } else if name != REFERENCE_FOLDER {
             for path in entries(&path)? {
                 let wanted = path.is_file() && path.extension().is_some_and(|ext| ext == "yaml");
@@ -109,14 +130,23 @@ pub fn load(folder: &Path) -> Result<(Vec<Arc<SourceText>>, Vec<Diagnostic>), Fa
             }
         }
     }
+    if sources.is_empty() && diagnostics.is_empty() {
+        diagnostics.push(empty(folder, "no rule in this folder"));
+    }
     Ok((sources, diagnostics))
+}
+
+/// Without rules everything would be silence.
+fn empty(folder: &Path, message: &str) -> Diagnostic {
+    let source = Arc::new(SourceText { name: folder.display().to_string(), text: String::new() });
+    Diagnostic::new(&source, 0..0, message).help("Name the folder that holds the packs, like `rules`.")
 }
 
 /// A rule that would be overlooked in silence.
 fn stray(path: &Path) -> Diagnostic {
     let source = Arc::new(SourceText { name: path.display().to_string(), text: String::new() });
     Diagnostic::new(&source, 0..0, "a YAML file where no rule is looked for")
-        .help("Rules are `<pack>/<rule-id>.yaml` and shared exemptions `gates.yaml`; move or rename it.")
+        .help("Rules are `<pack>/<rule-id>.yaml`; beside the packs stand `gates.yaml`, `departments.yaml` and `code_map.yaml`. Move or rename it.")
 }
 
 /// One file's text; bytes that are no UTF-8 are a mistake at their place.
@@ -155,7 +185,7 @@ fn place_of(name: &str) -> (&str, &str) {
 /// A file's path within its tree: what content digests name it by.
 pub fn path_in_tree(name: &str) -> String {
     match place_of(name) {
-        (_, file @ GATES_FILE) => file.to_owned(),
+        (_, file) if TOP_FILES.contains(&file) => file.to_owned(),
         (folder, file) => format!("{folder}/{file}"),
     }
 }
@@ -245,7 +275,7 @@ fn read_rule(source: &Arc<SourceText>, node: Node, pack: &str) -> (RuleDoc, Vec<
 }
 
 fn read_department(view: &View<'_>) -> DepartmentDoc {
-    DepartmentDoc { lead: view.choice("lead"), copy_to: view.choices("copy_to") }
+    DepartmentDoc { lead: view.text("lead"), copy_to: view.texts("copy_to"), refer_if_confirmed: view.texts("refer_if_confirmed") }
 }
 
 fn read_evaluate(rule: &View<'_>) -> EvaluateDoc {

@@ -35,6 +35,7 @@ pub(super) fn read(rule: &View<'_>, event: RuleEvent) -> (Vec<CaseDoc>, Vec<Diag
             span: view.node.at("name"),
             settings: CaseSettings {
                 complete_from: settings.maybe_date("complete_from"),
+                prescriptions_complete_from: settings.maybe_date("prescriptions_complete_from"),
                 clues_from: settings.maybe_date("clues_from"),
                 covered_areas: settings.get("covered_areas").map(|_| settings.texts("covered_areas")),
             },

@@ -24,6 +24,16 @@ pub fn gates_schema() -> String {
     document("The gates that claimsift rules share", &spec::GATES)
 }
 
+/// `schemas/departments.schema.json`.
+pub fn departments_schema() -> String {
+    document("The departments that receive clues", &spec::DEPARTMENTS)
+}
+
+/// `schemas/code_map.schema.json`.
+pub fn code_map_schema() -> String {
+    document("National codes of the words in clues", &spec::CODE_MAP)
+}
+
 /// A schema document for files that hold one object.
 pub fn document(title: &str, root: &'static Object) -> String {
     let mut schema = json!({ "$schema": "https://json-schema.org/draft/2020-12/schema", "title": title });
@@ -183,7 +193,7 @@ mod tests {
     fn every_default_could_be_written() {
         let source = Arc::new(SourceText { name: String::new(), text: String::new() });
         let mut seen = 0;
-        for root in [&spec::RULE, &spec::GATES, &spec::PACK] {
+        for root in [&spec::RULE, &spec::GATES, &spec::PACK, &spec::DEPARTMENTS, &spec::CODE_MAP] {
             each_field(&Shape::Object(root), &mut |field| {
                 let Need::Default(text) = field.need else { return };
                 seen += 1;

@@ -152,9 +152,9 @@ fn words_joined_by(text: &str, separator: char) -> bool {
 }
 
 pub const KEBAB: Form = Form {
-    regex: "^[a-z][a-z0-9]*(-[a-z0-9]+)*$",
-    matches: |text| words_joined_by(text, '-'),
-    help: "Use lower-case words joined by hyphens, like `item-sex`.",
+    regex: "^(?=.{1,50}$)[a-z][a-z0-9]*(-[a-z0-9]+)*$",
+    matches: |text| text.len() <= 50 && words_joined_by(text, '-'),
+    help: "Use lower-case words joined by hyphens, like `item-sex`, together at most 50 characters.",
 };
 
 pub const SNAKE: Form = Form {

@@ -4,6 +4,7 @@
 use crate::ruleset::shape::AREA;
 use crate::ruleset::shape::AREA_OR_EMPTY;
 use crate::ruleset::shape::Field;
+use crate::ruleset::shape::Form;
 use crate::ruleset::shape::KEBAB;
 use crate::ruleset::shape::Object;
 use crate::ruleset::shape::RowOf;
@@ -11,7 +12,6 @@ use crate::ruleset::shape::SNAKE;
 use crate::ruleset::shape::Shape;
 use crate::ruleset::shape::optional;
 use crate::ruleset::shape::required;
-use crate::ruleset::words::Department;
 use crate::ruleset::words::Expect;
 use crate::ruleset::words::Grade;
 use crate::ruleset::words::Grain;
@@ -74,8 +74,9 @@ pub static BILINGUAL: Object =
 
 pub static DEPARTMENT: Object = Object {
     fields: &[
-        required("lead", Shape::Choice(Department::CHOICES), "主办", "who handles the clue"),
-        optional("copy_to", Shape::List(&Shape::Choice(Department::CHOICES)), "抄送", "who receives a copy"),
+        required("lead", Shape::Form(&SNAKE), "主办", "who handles the clue; an id from departments.yaml"),
+        optional("copy_to", Shape::List(&Shape::Form(&SNAKE)), "抄送", "who receives a copy"),
+        optional("refer_if_confirmed", Shape::List(&Shape::Form(&SNAKE)), "查实后移送", "who is told only once the clue is confirmed"),
     ],
 };
 
@@ -204,6 +205,7 @@ pub static CASE: Object = Object {
 pub static CASE_SETTINGS: Object = Object {
     fields: &[
         optional("complete_from", Shape::Date, "数据完整起始日", "since when the inputs are complete"),
+        optional("prescriptions_complete_from", Shape::Date, "处方数据完整起始日", "since when prescriptions are, if from another day on"),
         optional("clues_from", Shape::Date, "上线日", "earlier events build state and tell nothing"),
         optional("covered_areas", Shape::List(&Shape::Form(&AREA)), "覆盖地区", "prefixes of the areas that the feed covers"),
     ],
@@ -244,3 +246,69 @@ pub static GATE: Object = Object {
 /// `pack.yaml`, which a folder of rules may have.
 pub static PACK: Object =
     Object { fields: &[required("title", Shape::Object(&BILINGUAL), "标题", "what the pack is about, in both languages")] };
+
+/// `departments.yaml`.
+pub static DEPARTMENTS: Object =
+    Object { fields: &[required("departments", Shape::SomeOf(&Shape::Object(&DEPARTMENT_ROW)), "部门", "who may receive clues")] };
+
+pub static DEPARTMENT_ROW: Object = Object {
+    fields: &[
+        required("id", Shape::Form(&SNAKE), "编号", "the word in rules, clues and headers"),
+        required("zh", Shape::Text, "中文", "in Chinese"),
+        required("en", Shape::Text, "英文", "in English"),
+        required("valid_from", Shape::Date, "设立日期", "the first day on which it receives clues"),
+        optional("valid_to", Shape::Date, "撤销日期", "the first day on which it no longer does; null: still does"),
+        optional("succeeded_by", Shape::Form(&SNAKE), "承接部门", "who receives its clues from then on"),
+        optional("refer_only", Shape::Bool, "仅移送", "whether it may stand under refer_if_confirmed alone").or("false"),
+    ],
+};
+
+/// A national code: 字符型 3.
+pub const CODE: Form = Form {
+    regex: "^[0-9A-Za-z]{1,3}$",
+    matches: |text| (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+    help: "A code is one to three letters or digits, in quotes.",
+};
+
+const WORD: Form = Form {
+    regex: "^\\S(.*\\S)?$",
+    matches: |text| !text.is_empty() && text.trim() == text,
+    help: "Write the word without blanks around it.",
+};
+
+/// `code_map.yaml`.
+pub static CODE_MAP: Object = Object {
+    fields: &[
+        required("sev_deg", Shape::Object(&SEV_DEG), "违规严重程度", "by result, then by severity"),
+        required(
+            "vola_bhvr_type",
+            Shape::Map { key: &WORD, value: &Shape::Form(&CODE) },
+            "违规行为分类",
+            "by problem type: those that rules may use",
+        ),
+        required("vola_amt_stas", Shape::Object(&VOLA_AMT_STAS), "违规金额计算状态", "by the status of the money"),
+    ],
+};
+
+pub static SEV_DEG: Object = Object {
+    fields: &[
+        required("clear", Shape::Object(&BY_SEVERITY), "明确违规", "of clear clues"),
+        required("suspected", Shape::Object(&BY_SEVERITY), "可疑", "of suspected clues"),
+    ],
+};
+
+pub static BY_SEVERITY: Object = Object {
+    fields: &[
+        required("low", Shape::Form(&CODE), "低", "of low severity"),
+        required("medium", Shape::Form(&CODE), "中", "of medium severity"),
+        required("high", Shape::Form(&CODE), "高", "of high severity"),
+    ],
+};
+
+pub static VOLA_AMT_STAS: Object = Object {
+    fields: &[
+        required("exact", Shape::Form(&CODE), "精确", "the funds' part is exact"),
+        required("estimated", Shape::Form(&CODE), "估算", "the funds' part is the bill's share"),
+        required("not_computable", Shape::Form(&CODE), "不可计算", "the funds' part cannot be told"),
+    ],
+};

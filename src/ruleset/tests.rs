@@ -8,17 +8,20 @@ use crate::ruleset::digest::digest;
 use crate::ruleset::doc::EvaluateDoc;
 use crate::ruleset::doc::Number;
 use crate::ruleset::doc::ParamValue;
+use crate::ruleset::fixture::CODE_MAP;
+use crate::ruleset::fixture::DEPARTMENTS;
 use crate::ruleset::fixture::GATES;
 use crate::ruleset::fixture::RULE;
 use crate::ruleset::fixture::book;
 use crate::ruleset::fixture::check;
 use crate::ruleset::fixture::source;
+use crate::ruleset::fixture::tree;
+use crate::ruleset::fixture::with_top;
 use crate::ruleset::json::Json;
 use crate::ruleset::lock;
 use crate::ruleset::read::load;
 use crate::ruleset::read::read;
 use crate::ruleset::read::stem;
-use crate::ruleset::words::Department;
 use crate::ruleset::words::Expect;
 use crate::ruleset::words::Grade;
 use crate::ruleset::words::Status;
@@ -46,7 +49,7 @@ fn a_good_rule_says_what_it_says() {
     assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
     let rule = book.rule("item-sex").unwrap();
     assert_eq!((rule.pack.as_str(), rule.version, rule.status), ("drugs", 1, Status::Live));
-    assert_eq!(rule.department.copy_to, [Department::Health]);
+    assert_eq!(rule.department.copy_to, ["health"]);
     assert!(matches!(&rule.evaluate, EvaluateDoc::Row { when } if when.text.starts_with("ref.sex_limit in ('1'")));
     let param = &rule.params[0];
     assert_eq!(param.value_in(Some("510722")), &ParamValue::Number(Decimal::from_int(14)));
@@ -145,7 +148,7 @@ error: unknown key `titel` in the rule
   |
   = help: Did you mean `title`?
 
-error: `lead` cannot be "insurence"
+error[departments-known]: department `insurence` does not exist
  --> rules/drugs/item-sex.yaml:7:21
   |
 7 | department: { lead: insurence, copy_to: [health] }
@@ -276,9 +279,13 @@ fn order_comments_and_cases_leave_the_digest_alone() {
     for other in [[("version: 1", "version: 2")], [("default: 18", "default: 17")], [("id: lung", "id: lungs")]] {
         assert_ne!(digest_of(&other), plain, "{other:?}");
     }
-    let moved = read(&[source("rules/gates.yaml", GATES), source("rules/other/item-sex.yaml", RULE)]).0;
+    let moved = tree("rules", GATES, &[("other/item-sex.yaml", RULE)]).0;
     assert_ne!(digest(&moved), plain);
-    let rooted = read(&[source("/a/gates.yaml", GATES), source("/a/drugs/item-sex.yaml", RULE)]).0;
+    for (from, to) in [("zh: 医保", "zh: 医疗保障"), ("超量开药: \"1\"", "超量开药: \"2\"")] {
+        let top = |text: &str| text.replacen(from, to, 1);
+        assert_ne!(digest(&with_top(&top(DEPARTMENTS), &top(CODE_MAP)).0), plain, "{to}");
+    }
+    let rooted = tree("/a", GATES, &[("drugs/item-sex.yaml", RULE)]).0;
     assert_eq!(digest(&rooted), plain);
 }
 
@@ -309,7 +316,7 @@ fn a_meaning_never_changes_under_its_version() {
 fn a_gate_is_part_of_the_meaning_of_its_rules() {
     let (before, _) = book(&[]);
     let gates = crate::ruleset::fixture::edited(GATES, &[("line.inscp_scp_amt = 0", "line.inscp_scp_amt <= 0"), ("全自费", "自费")]);
-    let after = read(&[source("rules/gates.yaml", &gates), source("rules/drugs/item-sex.yaml", RULE)]).0;
+    let after = tree("rules", &gates, &[("drugs/item-sex.yaml", RULE)]).0;
     assert_ne!(lock::meaning(&before, &before.rules[0]), lock::meaning(&after, &after.rules[0]));
 }
 
@@ -332,6 +339,8 @@ fn a_tree_on_disk_is_read_whole() {
         std::fs::write(path, bytes).unwrap();
     };
     write("gates.yaml", GATES.as_bytes());
+    write("departments.yaml", DEPARTMENTS.as_bytes());
+    write("code_map.yaml", CODE_MAP.as_bytes());
     write("rules.lock", b"");
     write("README.md", b"# Rules");
     write("reference/manifest.yaml", b"name: x");
@@ -358,7 +367,12 @@ fn a_tree_on_disk_is_read_whole() {
         ]
     );
     assert!(render(&diagnostics).contains("lost.yaml"));
-    assert!(load(&folder.path().join("nowhere")).is_err());
+    let bare = folder.path().join("bare");
+    std::fs::create_dir(&bare).unwrap();
+    for (path, message) in [(folder.path().join("nowhere"), "no folder of rules"), (bare, "no rule in this folder")] {
+        let (sources, diagnostics) = load(&path).unwrap();
+        assert_eq!((sources.len(), diagnostics.len(), diagnostics[0].message.as_str()), (0, 1, message));
+    }
 }
 
 #[test]

@@ -90,19 +90,6 @@ words! {
 }
 
 words! {
-    /// Who receives a clue.
-    Department {
-        Insurance = "insurance", "医保行政", "medical insurance administration";
-        InsuranceAgency = "insurance_agency", "医保经办", "medical insurance agency";
-        Health = "health", "卫生健康", "health administration";
-        Market = "market", "市场监管（药监）", "market and drug regulation";
-        Police = "police", "公安", "police, only as a referral once confirmed";
-        Discipline = "discipline", "纪检监察", "discipline inspection";
-        Credit = "credit", "信用管理", "credit management";
-    }
-}
-
-words! {
     /// What a rule judges.
     RuleEvent {
         Settlement = "settlement", "医保结算", "settlements";

@@ -5,22 +5,58 @@
 //! input, restored from the journal, judged between step and commit.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::str::FromStr;
 
+use crate::base::ids::ShardId;
 use crate::base::limits::REJECT_WINDOW;
+use crate::events::EVENT_TYPES;
+use crate::events::InputId;
 
 /// How many rejects stop a worker.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RejectLimit {
     pub percent: u32,
-    /// Rejects of runs that begin before this offset were looked at and
-    /// accepted by a person: they never stop a worker again.
-    pub accepted_to: Option<i64>,
+    pub accepted: Vec<AcceptedRejects>,
 }
 
 impl RejectLimit {
     /// How many of the rejects of a run that begins at `from` count.
-    pub fn counted(self, from: i64, rejected: u64) -> u64 {
-        if self.accepted_to.is_some_and(|offset| from < offset) { 0 } else { rejected }
+    pub fn counted(&self, input: InputId, shard: ShardId, from: i64, rejected: u64) -> u64 {
+        let accepted = |one: &AcceptedRejects| (one.input, one.shard) == (input, shard) && from < one.to;
+        if self.accepted.iter().any(accepted) { 0 } else { rejected }
+    }
+}
+
+/// Rejects of runs of one partition that begin before an offset were looked at
+/// and accepted by a person: they never stop a worker again.
+///
+/// As text `input:partition:offset`, like `settlement:2:118000`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AcceptedRejects {
+    pub input: InputId,
+    pub shard: ShardId,
+    pub to: i64,
+}
+
+impl fmt::Display for AcceptedRejects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", EVENT_TYPES[self.input].name, self.shard, self.to)
+    }
+}
+
+impl FromStr for AcceptedRejects {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.split(':');
+        let mut part = || parts.next().unwrap_or_default();
+        let name = part();
+        let input = EVENT_TYPES.iter().position(|event| event.name == name);
+        match (input, part().parse(), part().parse(), parts.next()) {
+            (Some(input), Ok(shard), Ok(to), None) => Ok(Self { input, shard, to }),
+            _ => Err("write it as the message says: input, partition and offset, like settlement:2:118000".to_owned()),
+        }
     }
 }
 
@@ -88,11 +124,17 @@ mod tests {
 
     #[test]
     fn accepted_rejects_never_stop_a_worker_again() {
-        let limit = RejectLimit { percent: 5, accepted_to: Some(1024) };
+        let limit = RejectLimit { percent: 5, accepted: vec!["prescription:3:1024".parse().unwrap()] };
         let mut breaker = Breaker::new(limit.percent);
-        assert!(!breaker.count(1000, limit.counted(0, 1000)));
-        assert!(!breaker.count(1000, limit.counted(1024, 500)));
-        assert!(breaker.count(1000, limit.counted(2024, 1)));
+        assert!(!breaker.count(1000, limit.counted(1, 3, 0, 1000)));
+        assert!(!breaker.count(1000, limit.counted(1, 3, 1024, 500)));
+        assert!(breaker.count(1000, limit.counted(1, 3, 2024, 1)));
+        for (input, shard) in [(0, 3), (1, 2)] {
+            assert_eq!(limit.counted(input, shard, 0, 7), 7, "of no other partition");
+        }
+        for text in ["1024", "prescriptions:3:1024", "prescription:3", "prescription:3:1024:1", "prescription:three:1"] {
+            assert!(text.parse::<AcceptedRejects>().is_err(), "{text}");
+        }
     }
 
     #[test]

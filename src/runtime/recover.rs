@@ -8,6 +8,7 @@ use crate::base::ids::ShardId;
 use crate::base::record::Message;
 use crate::base::record::Messages;
 use crate::engine::Engine;
+use crate::engine::effects::Counts;
 use crate::engine::journal::JournalEntry;
 use crate::engine::journal::RunRecord;
 use crate::engine::shard::Shard;
@@ -32,7 +33,7 @@ pub fn recover(
     engine: &Arc<Engine>,
     log: &mut dyn Log,
     shard: ShardId,
-    limit: RejectLimit,
+    limit: &RejectLimit,
     alive: &mut dyn FnMut(),
 ) -> Result<Owned, Fault> {
     let committed = log.committed(shard)?;
@@ -42,16 +43,14 @@ pub fn recover(
         && last.versions != engine.versions
     {
         let reason = format!(
-            "the journal was written with rule set {}, references {}, identity key {}, semantics {}; this worker has {}, {}, {}, {}",
-            last.versions.rule_set,
-            last.versions.references,
-            last.versions.identity_key,
-            last.versions.semantics,
-            engine.versions.rule_set,
-            engine.versions.references,
-            engine.versions.identity_key,
-            engine.versions.semantics,
+            "the journal was written with {}; this worker has {}. Settings are the zone, the topics, their partitions, `clues_from`, `covered_areas`, and of each input `partitioner`, `disorder` and `complete_from`",
+            last.versions, engine.versions
         );
+        return Err(Fault::stop(format!("continue journal of shard {shard}"), reason));
+    }
+    if entries.is_empty() && committed.iter().any(Option::is_some) {
+        let reason = "the group has read messages and the journal is empty: what it read would be forgotten, and what it told be told again. \
+                      Bring the journal back, or start with another group and other output topics";
         return Err(Fault::stop(format!("continue journal of shard {shard}"), reason));
     }
     let mut offsets = Vec::new();
@@ -86,10 +85,13 @@ pub fn recover(
     Ok(owned)
 }
 
-fn replay(log: &mut dyn Log, owned: &mut Owned, shard: ShardId, entry: &JournalEntry, limit: RejectLimit) -> Result<(), Fault> {
+fn replay(log: &mut dyn Log, owned: &mut Owned, shard: ShardId, entry: &JournalEntry, limit: &RejectLimit) -> Result<(), Fault> {
+    let mut counts = Counts::default();
     for run in &entry.runs {
         let messages = read_run(log, shard, run)?;
-        let done = owned.shard.step(run.input, &messages, entry.number, true).run;
+        let effects = owned.shard.step(run.input, &messages, entry.number, true);
+        counts.add(&effects.counts);
+        let done = effects.run;
         if done.messages != run.messages || done.hash != run.hash {
             let reason = format!(
                 "offsets {} to {} of {} held {} messages when they were read and hold {} now, or others",
@@ -98,14 +100,23 @@ fn replay(log: &mut dyn Log, owned: &mut Owned, shard: ShardId, entry: &JournalE
             return Err(Fault::stop(format!("replay epoch {} of shard {shard}", entry.number), reason));
         }
     }
+    let (now, then) = (outcomes(&counts), [entry.evaluated, entry.duplicate, entry.correction, entry.statement]);
+    if now != then {
+        let reason = format!("evaluated, duplicate, correction and statement were {then:?} when it was written and are {now:?} now");
+        return Err(Fault::stop(format!("replay epoch {} of shard {shard}", entry.number), reason));
+    }
     entry.ticks.iter().for_each(|tick| owned.shard.tick(*tick));
     for (input, breaker) in owned.breakers.iter_mut().enumerate() {
         let runs = || entry.runs.iter().filter(|run| run.input == input);
         let rejected = entry.rejected_by_input.get(input).copied().unwrap_or_default();
         let from = runs().map(|run| run.from).max().unwrap_or_default();
-        breaker.count(runs().map(|run| run.messages).sum(), limit.counted(from, rejected));
+        breaker.count(runs().map(|run| run.messages).sum(), limit.counted(input, shard, from, rejected));
     }
     Ok(())
+}
+
+fn outcomes(counts: &Counts) -> [u64; 4] {
+    [counts.evaluated, counts.duplicate, counts.correction, counts.statement]
 }
 
 /// A run is stepped as a whole, as it was the first time, so that revisions

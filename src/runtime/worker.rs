@@ -33,6 +33,7 @@ use crate::io::log::Head;
 use crate::io::log::Log;
 use crate::io::log::Output;
 use crate::io::log::Record;
+use crate::runtime::breaker::AcceptedRejects;
 use crate::runtime::breaker::RejectLimit;
 use crate::runtime::recover::Owned;
 use crate::runtime::recover::recover;
@@ -86,8 +87,8 @@ pub struct WorkerSettings {
     /// Messages of one run: small enough to keep inputs in step.
     pub run_messages_max: usize,
     pub reject_limit_percent: u32,
-    /// Rejects are no reason to stop before this offset.
-    pub accept_rejects_to: Option<i64>,
+    /// Rejects that are no reason to stop.
+    pub accepted_rejects: Vec<AcceptedRejects>,
     /// Stop when every input of every shard is at its end.
     pub until_end: bool,
     /// Tells workers apart that share a wish.
@@ -106,7 +107,7 @@ impl Default for WorkerSettings {
             epoch_interval: Duration::ZERO,
             run_messages_max: 1024,
             reject_limit_percent: 5,
-            accept_rejects_to: None,
+            accepted_rejects: Vec::new(),
             until_end: false,
             slot: 0,
             idle_wait: Duration::from_millis(20),
@@ -260,9 +261,9 @@ impl<'a> Worker<'a> {
         self.lags_told = None;
         self.spoke.clear();
         observer.shards(shards);
+        let limit = self.reject_limit();
         for shard in shards {
-            let limit = RejectLimit { percent: self.settings.reject_limit_percent, accepted_to: self.settings.accept_rejects_to };
-            let recovered = recover(&self.engine, self.log, *shard, limit, &mut || observer.alive());
+            let recovered = recover(&self.engine, self.log, *shard, &limit, &mut || observer.alive());
             match recovered {
                 Ok(owned) => {
                     self.owned.insert(*shard, owned);
@@ -302,6 +303,10 @@ impl<'a> Worker<'a> {
             }
         }
         Ok(())
+    }
+
+    fn reject_limit(&self) -> RejectLimit {
+        RejectLimit { percent: self.settings.reject_limit_percent, accepted: self.settings.accepted_rejects.clone() }
     }
 
     fn tell_lags(&mut self, observer: &mut dyn Observer) {
@@ -390,6 +395,7 @@ impl<'a> Worker<'a> {
     }
 
     fn run_once(&mut self, shard: ShardId, input: InputId, epoch: &mut Epoch, observer: &mut dyn Observer) -> Result<(), Fault> {
+        let limit = self.reject_limit();
         let Some(owned) = self.owned.get_mut(&shard) else { return Ok(()) };
         let taken = self.log.take(shard, input, self.settings.run_messages_max)?;
         if taken.messages.is_empty() {
@@ -410,8 +416,8 @@ impl<'a> Worker<'a> {
         observer.watermark(shard, input, owned.shard.input_watermark(input));
         let rejected = effects.counts.rejected_total();
         // What was accepted counts no more: it must not stop the worker later either.
-        let limit = RejectLimit { percent: self.settings.reject_limit_percent, accepted_to: self.settings.accept_rejects_to };
-        if owned.breakers[input].count(effects.run.messages, limit.counted(effects.run.from, rejected)) {
+        let counted = limit.counted(input, shard, effects.run.from, rejected);
+        if owned.breakers[input].count(effects.run.messages, counted) {
             let classes: Vec<String> = effects.counts.rejected.iter().map(|(class, count)| format!("{count} {class}")).collect();
             let reason = format!(
                 "more than {} % of the last {} messages were rejected, up to offset {} (of the last {}: {}); mend the feed, or start with --accept-rejects-to {} to have them in the reject topic and go on",
@@ -420,7 +426,7 @@ impl<'a> Worker<'a> {
                 effects.run.to,
                 effects.run.messages,
                 classes.join(", "),
-                effects.run.to
+                AcceptedRejects { input, shard, to: effects.run.to }
             );
             return Err(Fault::stop(format!("read {} of shard {shard}", EVENT_TYPES[input].name), reason));
         }

@@ -13,6 +13,7 @@ use super::model::Prescription;
 use super::model::WHEN_NEEDED;
 use super::plants::TruthKey;
 use super::stage::Stage;
+use super::text::day_of;
 
 const HYPERTENSION: Diagnosis = ("I10.x00x002", "高血压病");
 const DIABETES: Diagnosis = ("E11.900", "2型糖尿病");
@@ -58,9 +59,34 @@ fn act(s: &mut Stage, diagnosis: Diagnosis, start: Civil, steps: Vec<Step>) -> O
 
 /// A moment from which `days` later is still in the live month.
 fn start(s: &mut Stage, days: i64) -> Civil {
-    let end = s.moment();
+    let mut end = s.moment();
+    // Before a holiday everybody may refill early.
+    while before_holiday(end) && end.day() > s.live_first() {
+        end = end.plus_days(-1);
+    }
     let earliest = s.feed_start * 86_400 + 10 * 3600;
     Civil((end.0 - days * 86_400).max(earliest))
+}
+
+/// Whether a public holiday of these years begins within two weeks.
+fn before_holiday(time: Civil) -> bool {
+    const FIRST_DAYS: [(i64, u32, u32); 14] = [
+        (2025, 1, 1),
+        (2025, 1, 28),
+        (2025, 4, 4),
+        (2025, 5, 1),
+        (2025, 5, 31),
+        (2025, 10, 1),
+        (2026, 1, 1),
+        (2026, 2, 15),
+        (2026, 4, 4),
+        (2026, 5, 1),
+        (2026, 6, 19),
+        (2026, 9, 25),
+        (2026, 10, 1),
+        (2027, 1, 1),
+    ];
+    FIRST_DAYS.iter().any(|(year, month, date)| (0..=14).contains(&(day_of(*year, *month, *date) - time.day())))
 }
 
 fn four_weeks(s: &Stage, drug: u32, dose: i64, often: Frequency) -> Dosage {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use claimsift::io::log::Output;
 use claimsift::io::log::Record;
 use claimsift::io::memory::StoredRecord;
 use claimsift::synth::Grade;
@@ -21,6 +22,8 @@ pub struct Word {
     pub finding: String,
     pub rule: String,
     pub result: String,
+    /// Of a rule on trial: nobody acts on it.
+    pub shadow: bool,
     /// Names of the events, lines and prescriptions in the evidence.
     pub names: BTreeSet<String>,
 }
@@ -67,7 +70,8 @@ pub fn word(record: &Record) -> Word {
         names.insert(item.id);
     }
     let Provenance { revision, status } = parts.provenance;
-    Word { clue_id: read.clue_id, revision, status, finding, rule: read.rule.id, result: read.result, names }
+    let shadow = record.output == Output::Shadow;
+    Word { clue_id: read.clue_id, revision, status, finding, rule: read.rule.id, result: read.result, shadow, names }
 }
 
 /// Words in the order of commits.

@@ -1,4 +1,4 @@
-//! What the ten shipped rules find in a list of events, computed a second time:
+//! What the shipped rules find in a list of events, computed a second time:
 //! straight over the messages and the reference tables, person by person, with
 //! nothing of the program's evaluators, states or expressions.
 //!
@@ -21,7 +21,29 @@ use serde_json::Value;
 
 const DAY: i64 = 86_400;
 /// Public holidays before which an early refill is natural.
-const HOLIDAYS: [&str; 6] = ["2025-01-28", "2025-10-01", "2026-02-15", "2026-10-01", "2027-02-05", "2027-10-01"];
+const HOLIDAYS: [&str; 21] = [
+    "2025-01-01",
+    "2025-01-28",
+    "2025-04-04",
+    "2025-05-01",
+    "2025-05-31",
+    "2025-10-01",
+    "2026-01-01",
+    "2026-02-15",
+    "2026-04-04",
+    "2026-05-01",
+    "2026-06-19",
+    "2026-09-25",
+    "2026-10-01",
+    "2027-01-01",
+    "2027-02-05",
+    "2027-04-05",
+    "2027-05-01",
+    "2027-06-09",
+    "2027-09-15",
+    "2027-10-01",
+    "2028-01-01",
+];
 /// Events for which repeat supply and first visits can be told apart from a short feed.
 const HISTORY_DAYS: i64 = 365;
 
@@ -38,7 +60,8 @@ pub struct Money {
 
 impl Money {
     /// The fund's part is its share of what lies within the scope of insurance.
-    fn of(offending: Option<i128>, paid: Option<i128>, scope: Option<i128>, exact: bool) -> Self {
+    /// Nothing is exact of a bill that is not paid by its items.
+    fn of(offending: Option<i128>, paid: Option<i128>, scope: Option<i128>, by_item: bool, of_item: bool) -> Self {
         let share =
             |offending: i128, paid: i128, scope: i128| ((2 * offending.max(0) * paid.max(0) + scope) / (2 * scope)).min(paid.max(0));
         let fund = match (offending, paid, scope) {
@@ -49,7 +72,7 @@ impl Money {
         };
         let status = match fund {
             None => "not_computable",
-            Some(_) if exact || paid == Some(0) => "exact",
+            Some(_) if by_item && (of_item || paid == Some(0)) => "exact",
             Some(_) => "estimated",
         };
         Self { offending, fund, status: status.to_owned() }
@@ -251,7 +274,7 @@ impl Fields {
             match value {
                 Value::Object(block) => out.extend(Self::read(block).0),
                 Value::Null => {}
-                Value::String(text) if text.is_empty() => {}
+                Value::String(text) if text.trim().is_empty() => {}
                 value => {
                     out.insert(key, value);
                 }
@@ -299,8 +322,9 @@ impl Fields {
 
     /// Full years at a time; as told, where no birthday is.
     fn age(&self, at: i64) -> Option<i64> {
+        let stated = || self.number("age").or_else(|| self.number("patn_age")).map(|age| age as i64);
         let Some(birth) = self.text("brdy").and_then(|text| NaiveDate::parse_from_str(text.get(..10)?, "%Y-%m-%d").ok()) else {
-            return self.number("age").map(|age| age as i64);
+            return stated();
         };
         let day = chrono::DateTime::from_timestamp(at, 0).unwrap().date_naive();
         let before = (day.month(), day.day()) < (birth.month(), birth.day());
@@ -421,6 +445,13 @@ struct Half {
     institution: String,
     med_type: String,
     diagnoses: Vec<String>,
+    /// Of a prescription: whether it is a long one.
+    long: bool,
+    chronic: bool,
+    /// Full years when it was issued or dispensed.
+    age: Option<i64>,
+    /// Whether the age is known by the day of birth.
+    born: bool,
 }
 
 #[derive(Default)]
@@ -444,13 +475,19 @@ struct Supply<'a> {
     name: String,
     dispensed: bool,
     discharge: bool,
+    long: bool,
+    chronic: bool,
+    age: Option<i64>,
     setting: &'static str,
     diagnoses: Vec<String>,
     declared: Option<f64>,
     computed: Option<f64>,
     /// The same without one pack.
     computed_less: Option<f64>,
-    one_pack: bool,
+    /// Whether it is one smallest pack; nobody can tell without a unit.
+    one_pack: Option<bool>,
+    /// Quantity a day, by the days declared.
+    rate: Option<f64>,
     daily: Option<f64>,
     money: Money,
     evidence: Vec<Evidence>,
@@ -512,10 +549,18 @@ impl Oracle {
             let original = line.text("init_feedetl_sn").filter(|_| count < 0).unwrap_or_else(|| line.or_empty("feedetl_sn"));
             net.entry(original).or_default().add(count, line);
         }
-        let by_group = bill.text("hi_paymtd").map_or(bill.or_empty("med_type").starts_with("21"), |method| {
-            method.contains("DRG") || method.contains("DIP") || ["3", "5", "6"].contains(&method.as_str())
+        let by_item = bill.text("hi_paymtd").map_or(paid_by_item(&bill.or_empty("med_type")), |method| method == "1");
+        let online_items = lines.iter().any(|line| {
+            let time = line.time("fee_ocur_time").unwrap_or(event_time);
+            self.tables.point("online_item", &line.or_empty("med_list_codg"), time).is_some()
         });
-        let mut online = bill.is("biz_type_code", "02");
+        let told_online = match bill.or_empty("biz_type_code").as_str() {
+            "02" => Some(true),
+            "01" => (!online_items).then_some(false),
+            "" => Some(online_items),
+            _ => None,
+        };
+        let online = bill.is("biz_type_code", "02") || online_items;
         let mut substances = Vec::new();
         let institution = bill.or_empty("fixmedins_code");
         let visit = bill.or_empty("mdtrt_id");
@@ -523,7 +568,6 @@ impl Oracle {
         for line in &lines {
             let time = line.time("fee_ocur_time").unwrap_or(event_time);
             let code = line.or_empty("med_list_codg");
-            online |= self.tables.point("online_item", &code, time).is_some();
             let count = scaled(line.number("cnt").unwrap_or_default(), 4) as i64;
             let net = net.get(&line.or_empty("feedetl_sn")).cloned().unwrap_or_default();
             let left = net.count;
@@ -531,8 +575,8 @@ impl Oracle {
                 continue;
             }
             if event_time >= self.live {
-                let exact = !by_group && (lines.len() == 1 || line.cents("inscp_scp_amt").is_some());
-                self.line(bill, line, &id, &code, time, &net, &diagnoses, exact);
+                let paid_as = (by_item, lines.len() == 1 || line.cents("inscp_scp_amt").is_some());
+                self.line(bill, line, &id, &code, time, &net, &diagnoses, paid_as, told_online);
             }
             let Some(drug) = self.tables.drugs.get(&code).filter(|_| line.is("list_type", "101")) else { continue };
             substances.push(drug.substance.clone());
@@ -554,6 +598,10 @@ impl Oracle {
                 order: line.text("rx_drord_no"),
                 circulated: line.is("rx_circ_flag", "1"),
                 discharge: line.is("dscg_tkdrug_flag", "1"),
+                long: false,
+                chronic: setting(&med_type) == "chronic",
+                age: bill.age(time),
+                born: bill.time("brdy").is_some(),
                 visit: visit.clone(),
                 institution: institution.clone(),
                 med_type: med_type.clone(),
@@ -601,13 +649,25 @@ impl Oracle {
 
     /// The rules on one line of a bill, of which something is left.
     #[allow(clippy::too_many_arguments)]
-    fn line(&mut self, bill: &Fields, line: &Fields, id: &str, code: &str, time: i64, net: &Net, diagnoses: &[String], exact: bool) {
+    fn line(
+        &mut self,
+        bill: &Fields,
+        line: &Fields,
+        id: &str,
+        code: &str,
+        time: i64,
+        net: &Net,
+        diagnoses: &[String],
+        paid_as: (bool, bool),
+        online: Option<bool>,
+    ) {
         let mut found: Vec<Clue> = Vec::new();
         let tables = &self.tables;
         let left = i128::from(net.count);
         let clue = |rule: &str, clear: bool, offending: Option<i128>| {
             let evidence = vec![("settlement".to_owned(), id.to_owned(), line.or_empty("feedetl_sn"))];
-            Clue::new(rule, clear, evidence, Money::of(offending, bill.cents("fund_pay_sumamt"), bill.cents("inscp_scp_amt"), exact))
+            let (paid, scope, (by_item, of_item)) = (bill.cents("fund_pay_sumamt"), bill.cents("inscp_scp_amt"), paid_as);
+            Clue::new(rule, clear, evidence, Money::of(offending, paid, scope, by_item, of_item))
         };
         let drug = tables.drugs.get(code);
         let name = line.or_empty("medins_list_name");
@@ -626,15 +686,41 @@ impl Oracle {
         let paid_by_fund = self_paid == Some(false) && account_only == Some(false);
         let newborn = bill.is("nwb_flag", "1") || name.contains("新生儿");
         let sex = bill.or_empty("gend");
+        let kind = line.or_empty("list_type");
+        let starts = |letters: &[char]| code.starts_with(letters);
+        let is_drug = if kind.is_empty() { starts(&['X', 'Z']) } else { ["101", "102", "103", "104"].contains(&kind.as_str()) };
+        let is_service = if kind.is_empty() { !code.is_empty() && !starts(&['X', 'Z', 'C']) } else { kind == "201" };
         if let Some(point) = tables.point("sex", code, time)
+            && (is_drug || is_service)
             && ["1", "2"].contains(&sex.as_str())
             && sex != point["value"]
         {
             let lung = diagnoses.iter().any(|code| code.starts_with("I27"))
                 && drug.is_some_and(|drug| ["西地那非", "他达拉非"].contains(&drug.substance.as_str()));
-            if paid_by_fund && !newborn && !(sex == "2" && lung) {
-                found.push(clue("drug-sex", true, net.amount(0)));
+            if paid_by_fund && !newborn && !(is_drug && sex == "2" && lung) {
+                found.push(clue(if is_drug { "drug-sex" } else { "service-sex" }, true, net.amount(0)));
             }
+        }
+        let group = line.or_empty("med_chrgitm_type");
+        let herbs = kind == "102" || group == "10";
+        if let (Some(count), Some(price), Some(amount)) =
+            (line.number("cnt").filter(|count| *count > 0.0), line.number("pric"), net.amount(0))
+            && !herbs
+        {
+            let (left, amount) = (net.count as f64 / 1e4, amount as f64 / 1e2);
+            let expected = left * price - line.number("medins_disc_amt").unwrap_or_default() * left / count;
+            let excess = amount - expected;
+            if excess > 1.0 + 1e-9 && excess > expected.abs() * 0.005 + 1e-9 {
+                found.push(clue("amount-mismatch", false, Some(scaled(excess, 2))).saying(amount, expected));
+            }
+        }
+        let last_day = bill.time("endtime").or_else(|| bill.time("begntime")).or_else(|| bill.time("setl_time")).unwrap_or(i64::MAX);
+        if online == Some(true)
+            && ["03", "04", "06"].iter().any(|start| group.starts_with(start))
+            && time.div_euclid(DAY) <= last_day.div_euclid(DAY)
+            && !line.is("etip_flag", "1")
+        {
+            found.push(clue("online-needs-exam", false, net.amount(0)));
         }
         if tables.point("child", code, time).is_some()
             && let Some(age) = bill.age(time).filter(|age| *age >= 18)
@@ -711,6 +797,17 @@ impl Oracle {
             institution,
             id,
         };
+        if online && time >= self.live {
+            let clue = |rule: &str| {
+                Clue::new(rule, false, vec![("prescription".to_owned(), prescription.id.clone(), String::new())], Money::unbilled(None))
+            };
+            if let Some(age) = message.age(time).filter(|age| *age < 6) {
+                self.found.insert(clue("online-child6").saying(age as f64, 6.0));
+            }
+            if prescription.diagnoses.iter().any(|code| is_critical(code)) {
+                self.found.insert(clue("online-critical"));
+            }
+        }
         let person = self.persons.entry(message.or_empty("psn_no")).or_default();
         if !online {
             // A prescription is no bill: it only makes one doubt that nothing came before.
@@ -764,6 +861,10 @@ impl Oracle {
                 order: None,
                 circulated: false,
                 discharge: false,
+                long: message.is("long_rx_flag", "1"),
+                chronic: message.is("sp_dise_flag", "1") || setting(&prescription.med_type) == "chronic",
+                age: message.age(time),
+                born: message.time("brdy").is_some(),
                 visit: prescription.visit.clone(),
                 institution: prescription.institution.clone(),
                 med_type: prescription.med_type.clone(),
@@ -863,7 +964,12 @@ impl Oracle {
                 None => match halves.iter().filter(|other| other.prescription.is_some()).find(joined) {
                     Some(other) => own(other.prescription.unwrap()),
                     None => {
-                        let number = half.order.clone().unwrap_or_else(|| format!("{}#{}", half.visit, half.evidence.2));
+                        let visit = if half.visit.is_empty() { &half.evidence.1 } else { &half.visit };
+                        let number = match &half.order {
+                            Some(order) if half.circulated => order.clone(),
+                            Some(order) => format!("{visit} {order}"),
+                            None => format!("{visit}#{}", half.evidence.2),
+                        };
                         ((!half.circulated).then(|| half.institution.clone()), number)
                     }
                 },
@@ -909,12 +1015,23 @@ impl Oracle {
             name: speaker.name.clone(),
             dispensed: !lines.is_empty(),
             discharge: halves.iter().any(|half| half.discharge),
-            setting: setting(&speaker.med_type),
+            long: speaker.long,
+            chronic: halves.iter().any(|half| half.chronic),
+            age: {
+                let told = |born: bool| [&speaker].into_iter().chain(halves).find(|half| half.age.is_some() && (half.born || !born));
+                told(true).or_else(|| told(false)).and_then(|half| half.age)
+            },
+            setting: [speaker].iter().chain(halves).map(|half| setting(&half.med_type)).find(|kind| !kind.is_empty()).unwrap_or_default(),
             diagnoses: speaker.diagnoses.clone(),
             declared: declared(&prescribed).or_else(|| declared(&lines)).map(|days| days as f64),
             computed: doses.zip(daily).map(|(doses, daily)| doses / daily),
             computed_less: doses.zip(daily).map(|(doses, daily)| (doses - pack) / daily),
-            one_pack: doses == Some(pack),
+            one_pack: match doses {
+                Some(doses) => Some(doses == pack),
+                None if prescribed.is_empty() && quantity > 1.0 && quantity != pack => Some(false),
+                None => None,
+            },
+            rate: declared(&prescribed).or_else(|| declared(&lines)).map(|days| quantity / days as f64),
             daily,
             money: supply_money(dispensed),
             evidence: halves.iter().map(|half| half.evidence.clone()).collect(),
@@ -922,10 +1039,12 @@ impl Oracle {
     }
 
     fn over_days(&self, supply: &Supply<'_>, found: &mut BTreeSet<Clue>) {
-        if supply.event_time < self.live || supply.one_pack {
+        if supply.event_time < self.live {
             return;
         }
-        let over = |limit: f64| [supply.declared, supply.computed_less].iter().flatten().any(|days| *days > limit);
+        let longer = |limit: f64| [supply.declared, supply.computed_less].iter().flatten().any(|days| *days > limit);
+        // One whole pack may always be given, but in a ward.
+        let over = |limit: f64| longer(limit) && supply.one_pack == Some(false);
         let days = [supply.declared, supply.computed.map(|days| (days * 1e4).round() / 1e4)].into_iter().flatten().fold(0.0, f64::max);
         let clue =
             |rule: &str, clear: bool, limit: f64| Clue::new(rule, clear, supply.evidence.clone(), supply.money.clone()).saying(days, limit);
@@ -941,6 +1060,56 @@ impl Oracle {
             if over(limit) {
                 found.insert(clue("nar-other", true, limit));
             }
+        }
+        let controlled = ["NARC", "PSY1"].contains(&class);
+        let methylphenidate = supply.drug.substance == "哌甲酯";
+        let outside = ["outpatient", "emergency"].contains(&supply.setting);
+        let any = |starts: &[&str]| supply.diagnoses.iter().any(|code| starts.iter().any(|start| code.starts_with(start)));
+        let pain = self.tables.groups(&supply.diagnoses, supply.time).contains("pain");
+        let released = ["sustained", "patch"].contains(&supply.drug.release.as_str());
+        if controlled && released && outside && !methylphenidate {
+            // Which limit holds, nobody knows without a diagnosis.
+            let limit = if pain { 15.0 } else { 7.0 };
+            if over(if supply.diagnoses.is_empty() { f64::INFINITY } else { limit }) {
+                found.insert(clue("nar-sr", supply.drug.release == "sustained", limit));
+            }
+        }
+        let limit = if !any(&["F90"]) || supply.age.is_some_and(|age| age >= 18) {
+            match supply.drug.release.as_str() {
+                "sustained" => Some(7.0),
+                "other" => Some(3.0),
+                _ => None,
+            }
+        } else {
+            supply.age.map(|_| 15.0)
+        };
+        if class == "PSY1" && methylphenidate && outside && !supply.diagnoses.is_empty() && limit.is_some_and(over) {
+            found.insert(clue("mph", true, limit.unwrap()));
+        }
+        if controlled && supply.setting == "inpatient" {
+            let limit = match (supply.discharge, supply.drug.release.as_str(), pain) {
+                (false, ..) => Some(1.0),
+                (true, "sustained" | "patch", pain) => Some(if pain { 15.0 } else { 7.0 }),
+                (true, "other", pain) => Some(if pain { 7.0 } else { 3.0 }),
+                (true, "injection", pain) => Some(if pain { 3.0 } else { 1.0 }),
+                _ => None,
+            };
+            let decided = !supply.discharge || !supply.diagnoses.is_empty();
+            if decided && limit.is_some_and(|limit| longer(limit) && longer(1.0)) {
+                found.insert(clue("ward-1d", false, limit.unwrap()));
+            }
+        }
+        let ordinary = !["NARC", "PSY1", "PSY2"].contains(&class);
+        for (rule, kind, limit) in [("rx-7d", "outpatient", 7.0), ("rx-3d", "emergency", 3.0)] {
+            let free = !supply.long && !supply.chronic && supply.age.is_some_and(|age| age < 60);
+            if ordinary && supply.setting == kind && over(limit) && free {
+                found.insert(clue(rule, false, limit));
+            }
+        }
+        let antimicrobial = ["XJ01", "XJ02"].iter().any(|start| supply.drug.code.starts_with(start));
+        let not_tuberculosis = !supply.diagnoses.is_empty() && !any(&["A15", "A16", "A17", "A18", "A19"]);
+        if supply.long && (class != "NONE" || antimicrobial && not_tuberculosis || longer(84.0)) {
+            found.insert(clue("long-rx", false, 84.0));
         }
         if class == "PSY2" && !["inpatient", ""].contains(&supply.setting) && over(7.0) {
             found.insert(clue("psy2-7d", false, 7.0));
@@ -999,12 +1168,25 @@ fn supply_money(halves: &[&&Half]) -> Money {
         return Money::unbilled(amount);
     }
     let (paid, scope) = (bills.values().map(|bill| bill.0).sum(), bills.values().map(|bill| bill.1).sum());
-    Money::of(amount, paid, scope, false)
+    let by_item = halves.iter().filter(|half| half.prescription.is_none()).all(|half| paid_by_item(&half.med_type));
+    Money::of(amount, paid, scope, by_item, false)
+}
+
+/// Stays, day surgery and home beds may be paid by the case.
+fn paid_by_item(med_type: &str) -> bool {
+    ["11", "12", "13", "14", "15", "16", "41", "51", "81", "99"].iter().any(|kind| med_type.starts_with(kind))
 }
 
 /// Whether an early refill is natural or means something else.
 fn explained(earlier: &Supply<'_>, later: &Supply<'_>) -> bool {
-    let raised = later.daily.zip(earlier.daily).is_some_and(|(later, earlier)| later > earlier);
+    let same_item = || earlier.drug.code == later.drug.code;
+    let raised = match (later.daily.zip(earlier.daily), later.rate.zip(earlier.rate)) {
+        (Some((later, earlier)), _) => later > earlier,
+        // As much as a day by the days declared, up to rounding.
+        (None, Some((later, earlier))) if same_item() => later > earlier * (1.0 + 1e-9),
+        // Who cannot tell accuses nobody.
+        _ => true,
+    };
     let other_insulin = earlier.name.contains("胰岛素") && earlier.name != later.name;
     let holiday = HOLIDAYS.iter().any(|day| (0..=14).contains(&(seconds(day).div_euclid(DAY) - later.time.div_euclid(DAY))));
     // Who prescribed what was bought elsewhere may be the same.
@@ -1017,6 +1199,18 @@ fn explained(earlier: &Supply<'_>, later: &Supply<'_>) -> bool {
         || raised
         || other_insulin
         || holiday
+}
+
+/// Acute states that nobody follows up online.
+fn is_critical(code: &str) -> bool {
+    let category = code.get(..3).unwrap_or_default();
+    let ranges = [("I21", "I22"), ("I60", "I62"), ("A40", "A41"), ("T36", "T50")];
+    let single = [
+        "I26", "I46", "I71.0", "J46", "J80", "J81", "J96.0", "K35", "K56", "K65.0", "K85", "K92.0", "K92.1", "K92.2", "N17", "G00", "G41",
+        "O00", "O15", "R40.2", "R57", "E10.0", "E10.1", "E11.0", "E11.1", "E14.0", "E14.1", "S06.4", "S06.5", "S06.6", "T58", "T60",
+        "T78.0", "T78.2", "T79.4", "T88.6",
+    ];
+    ranges.iter().any(|(from, to)| *from <= category && category <= *to) || single.iter().any(|start| code.starts_with(start))
 }
 
 /// An ICD code of a disease: no reason for contact (Z), no code of another kind.

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use crate::clues::told::Told;
-use crate::clues::told::fen;
 use crate::commands::demo::Effective;
 use crate::commands::demo::Run;
 use crate::commands::demo::name_of;
@@ -107,7 +106,7 @@ impl Asked<'_> {
         };
         let weight = |told: &Told| {
             let money = &told.finding.money;
-            let amounts = [fen(money.fund_amt.as_deref()), fen(money.vola_amt.as_deref())];
+            let amounts = [money.fund_amt, money.vola_amt].map(|amount| amount.map(|amount| amount.rescale(2).units));
             let live = self.explainer.book.rule(&told.finding.rule.id).is_some_and(|rule| rule.status == Status::Live);
             (live, case(told).is_some(), told.finding.result == "clear", amounts, std::cmp::Reverse(told.finding.clue_id.clone()))
         };

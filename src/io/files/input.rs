@@ -97,6 +97,19 @@ impl Merge {
     }
 }
 
+/// Reads the lines of a file that are not blank: plain, gzip or zstd; `-` is
+/// standard input. `each` gets the line's number, from 1.
+///
+/// # Errors
+/// If the file cannot be read; what `each` says.
+pub fn each_line<E: From<Fault>>(path: &Path, each: &mut dyn FnMut(u64, &[u8]) -> Result<(), E>) -> Result<(), E> {
+    let mut lines = Lines::open(0, path)?;
+    while let Some(line) = lines.next()? {
+        each(lines.number, &line)?;
+    }
+    Ok(())
+}
+
 /// The lines of one file, without their ends.
 struct Lines {
     input: InputId,

@@ -37,6 +37,7 @@ use self::input::Line;
 pub use self::input::LineHead;
 use self::input::Merge;
 pub use self::input::ReadHead;
+pub use self::input::each_line;
 use self::output::OutputFile;
 pub use self::output::RejectLine;
 pub use self::output::parse_reject_line;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
 
 use crate::base::fault::Fault;
 use crate::base::limits::MESSAGE_BYTES_MAX;
@@ -43,7 +44,7 @@ const QUEUE_KBYTES_MAX: usize = 16 * 1024;
 const QUEUES_KBYTES: usize = 128 * 1024;
 
 /// Settings that belong to the program, because results depend on them.
-const OURS: &[&str] = &[
+pub const OURS: &[&str] = &[
     "bootstrap.servers",
     "metadata.broker.list",
     "group.id",
@@ -62,6 +63,18 @@ const OURS: &[&str] = &[
     "allow.auto.create.topics",
     "partitioner",
 ];
+
+/// Why librdkafka would not take a property; `None` if it would.
+pub fn unusable_property(name: &str, value: &str) -> Option<String> {
+    // Files that a value names are opened when a client is made.
+    if name.contains("location") || name.contains("plugin") {
+        return None;
+    }
+    ClientConfig::new().set(name, value).create_native_config().err().map(|error| match error {
+        KafkaError::ClientConfig(_, reason, ..) => reason,
+        other => other.to_string(),
+    })
+}
 
 impl KafkaSettings {
     pub fn topic(&self, output: Output) -> &str {

@@ -4,19 +4,20 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::base::decimal::Decimal;
 use crate::base::decimal::divide_round;
 use crate::clues::told::Told;
-use crate::clues::told::ToldValue;
-use crate::clues::told::fen;
+use crate::clues::told::Value;
 use crate::expr::outline;
 use crate::offline::explain::Part;
+use crate::report::catalogue::department;
 use crate::report::html;
 use crate::report::html::Table;
 use crate::report::month::Card;
 use crate::report::month::Month;
-use crate::report::month::department;
 use crate::report::month::grade;
 use crate::report::words;
+use crate::ruleset::decimal::Decimal as Amount;
 use crate::ruleset::doc::EvaluateDoc;
 use crate::ruleset::doc::ParamValue;
 use crate::ruleset::doc::RuleDoc;
@@ -45,7 +46,7 @@ fn card(month: &Month<'_>, card: &Card, of_family: u64) -> String {
         grade(&finding.result),
         html::both(&finding.rule.title.zh, &finding.rule.title.en),
         html::escape(&finding.rule.id),
-        html::escape(&department(&finding.lead)),
+        html::escape(&department(month.book, &finding.lead).zh),
     );
     let _ = write!(
         out,
@@ -86,7 +87,7 @@ fn evidence(told: &Told) -> String {
             let _ = write!(document, "，处方 {rx}");
         }
         let name = [item.name.as_deref(), item.spec.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-        let amount = |value: &Option<String>| value.as_deref().map(words::number).unwrap_or_default();
+        let amount = |value: Option<Decimal>| value.map(|value| value.trim_to(0).to_string()).unwrap_or_default();
         table.row(vec![
             html::escape(&item.time),
             html::escape(&document),
@@ -95,9 +96,9 @@ fn evidence(told: &Told) -> String {
             } else {
                 html::both(&name, item.code.as_deref().unwrap_or_default())
             },
-            amount(&item.cnt),
-            amount(&item.pric),
-            item.amount.clone().unwrap_or_default(),
+            amount(item.cnt),
+            amount(item.pric),
+            item.amount.map(|amount| amount.rescale(2).to_string()).unwrap_or_default(),
             if item.vola_item_type == 1 { "违规项".to_owned() } else { "涉及项".to_owned() },
         ]);
     }
@@ -128,7 +129,7 @@ fn basis(told: &Told) -> String {
 }
 
 /// SQL in words with the parameters as they stand in the rule's file.
-pub(super) fn in_words(rule: &RuleDoc, sql: &str, values: Option<&[ToldValue]>) -> String {
+pub(super) fn in_words(rule: &RuleDoc, sql: &str, values: Option<&[Value]>) -> String {
     words::say(sql, &|name| match name.strip_prefix("param.") {
         Some(own) => rule.params.iter().find(|param| param.name == own).map(|param| match &param.default {
             ParamValue::Number(number) => number.to_string(),
@@ -139,7 +140,7 @@ pub(super) fn in_words(rule: &RuleDoc, sql: &str, values: Option<&[ToldValue]>) 
 }
 
 /// A column's value as the page may show it.
-pub(super) fn shown(values: &[ToldValue], name: &str) -> String {
+pub(super) fn shown(values: &[Value], name: &str) -> String {
     if !words::is_open(name) {
         return HIDDEN.to_owned();
     }
@@ -148,7 +149,7 @@ pub(super) fn shown(values: &[ToldValue], name: &str) -> String {
 }
 
 /// The columns of an expression with their values.
-pub(super) fn values_of(sql: &str, values: &[ToldValue]) -> String {
+pub(super) fn values_of(sql: &str, values: &[Value]) -> String {
     let named = outline::names(sql).into_iter().filter(|name| !name.starts_with("param."));
     let said = named.filter_map(|name| Some(format!("{} = {}", words::column(&name)?.zh, shown(values, &name))));
     said.collect::<Vec<_>>().join("；")
@@ -233,17 +234,17 @@ fn remembered(rule: &RuleDoc, card: &Card) -> String {
 
 fn sum(rule: &RuleDoc, card: &Card) -> String {
     let money = &card.told.finding.money;
-    let Some((offending, sql)) = money.vola_amt.as_deref().zip(rule.clue.money.as_ref()) else {
+    let Some((offending, sql)) = money.vola_amt.map(|amount| amount.rescale(2)).zip(rule.clue.money.as_ref()) else {
         return "<p>本规则不计金额：违规与费用多少无关。<span class=\"en\" lang=\"en\">No amount: the fault does not depend on one.</span></p>\n".to_owned();
     };
     let mut out = format!("<div class=\"sum\"><p>涉及金额 = {}</p>", html::escape(&in_words(rule, &sql.text, None)));
     let values = card.answer.as_ref().map_or(&card.told.finding.values, |answer| &answer.values);
     let known = outline::names(&sql.text).iter().all(|name| name.starts_with("param.") || values.iter().any(|value| value.column == *name));
     let filled = in_words(rule, &sql.text, Some(values));
-    if known && filled != words::value(offending) {
-        let _ = write!(out, "<p>　　　　 = {} = <b>{}</b> 元</p>", html::escape(&filled), html::escape(offending));
+    if known && filled != words::value(&offending.to_string()) {
+        let _ = write!(out, "<p>　　　　 = {} = <b>{}</b> 元</p>", html::escape(&filled), offending);
     } else {
-        let _ = write!(out, "<p>　　　　 = <b>{}</b> 元</p>", html::escape(offending));
+        let _ = write!(out, "<p>　　　　 = <b>{offending}</b> 元</p>");
     }
     out.push_str(&fund(card, offending));
     out.push_str("</div>\n");
@@ -251,11 +252,11 @@ fn sum(rule: &RuleDoc, card: &Card) -> String {
 }
 
 /// The fund's part, from the bills that the evidence names.
-fn fund(card: &Card, offending: &str) -> String {
+fn fund(card: &Card, offending: Decimal) -> String {
     let money = &card.told.finding.money;
     let of_bill = |bill: &Told, column: &str| {
         let value = bill.finding.values.iter().find(|value| value.column == column);
-        fen(value.and_then(|value| value.value.as_deref()))
+        value.and_then(|value| Amount::parse(value.value.as_deref()?)).and_then(|amount| amount.scaled(2))
     };
     let added = |column: &str| card.bills.iter().map(|bill| of_bill(bill, column)).sum::<Option<i64>>();
     let status = match money.vola_amt_stas.as_str() {
@@ -263,24 +264,24 @@ fn fund(card: &Card, offending: &str) -> String {
         "estimated" => "估算",
         _ => "不可计算",
     };
-    let Some(told) = money.fund_amt.as_deref() else {
+    let Some(told) = money.fund_amt.map(|amount| amount.rescale(2)) else {
         let why = if card.bills.is_empty() { "只见处方，未见结算" } else { "结算单缺少所需金额" };
         return format!("<p>基金部分：{status}（{why}）</p>");
     };
-    match (added("header.fund_pay_sumamt"), added("header.inscp_scp_amt"), fen(Some(offending))) {
-        (Some(paid), Some(scope), Some(amount)) if scope > 0 && !card.bills.is_empty() => {
-            let share = divide_round(i128::from(amount.max(0)) * i128::from(paid.max(0)), i128::from(scope)).min(i128::from(paid.max(0)));
-            let agrees = fen(Some(told)).map(i128::from) == Some(share);
+    match (added("header.fund_pay_sumamt"), added("header.inscp_scp_amt")) {
+        (Some(paid), Some(scope)) if scope > 0 && !card.bills.is_empty() => {
+            let share = divide_round(offending.units.max(0) * i128::from(paid.max(0)), i128::from(scope)).min(i128::from(paid.max(0)));
+            let agrees = told.units == share;
             let mark =
                 if agrees { "<span class=\"ok\">✓ 与线索一致</span>" } else { "<span class=\"bad\">与线索不一致</span>" };
             format!(
                 "<p>基金部分 = 涉及金额 × 基金支付 ÷ 范围内金额</p><p>　　　　 = {} × {} ÷ {} = <b>{}</b> 元（{status}） {mark}</p>",
-                html::yuan(amount),
+                offending,
                 html::yuan(paid),
                 html::yuan(scope),
-                html::escape(told)
+                told
             )
         }
-        _ => format!("<p>基金部分 = <b>{}</b> 元（{status}）</p>", html::escape(told)),
+        _ => format!("<p>基金部分 = <b>{told}</b> 元（{status}）</p>"),
     }
 }

@@ -16,7 +16,6 @@ use crate::offline::explain::Answer;
 use crate::report::html;
 use crate::ruleset::doc::RuleBook;
 use crate::ruleset::doc::RuleDoc;
-use crate::ruleset::words::Department;
 use crate::ruleset::words::Grade;
 use crate::ruleset::words::Status;
 use crate::ruleset::words::Words as _;
@@ -157,10 +156,6 @@ fn grade(result: &str) -> String {
     format!("<span class=\"chip {class}\">{}</span>", html::escape(&zh))
 }
 
-fn department(word: &str) -> String {
-    Department::from_word(word).map_or_else(|| word.to_owned(), |department| department.zh().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,7 +165,7 @@ mod tests {
         let bad = "</p><script>alert(1)</script><img src='x' onerror=\\\"x\\\">&";
         let text = format!("{{\"zh\":\"{bad}\",\"en\":\"{bad}\"}}");
         let finding = format!(
-            "{{\"clue_id\":\"a\",\"rule\":{{\"id\":\"{bad}\",\"version\":1,\"title\":{text}}},\"result\":\"{bad}\",\"problem_type\":\"{bad}\",\
+            "{{\"clue_id\":\"a\",\"rule\":{{\"id\":\"{bad}\",\"version\":1,\"title\":{text}}},\"result\":\"{bad}\",\"problem_type\":\"{bad}\",\"scene\":\"{bad}\",\"copy_to\":[\"{bad}\"],\"area\":null,\"observed\":\"{bad}\",\"limit\":\"{bad}\",\"unit\":{text},\"params\":{{\"{bad}\":\"{bad}\"}},\
              \"lead\":\"{bad}\",\"subject\":{{\"fixmedins_name\":\"{bad}\",\"person\":\"x\"}},\"event_time\":\"{bad}\",\"fact_time\":\"{bad}\",\
              \"vola_cont\":{text},\"values\":[],\"exemptions\":[],\"money\":{{\"vola_amt\":1.00,\"vola_amt_stas\":\"{bad}\"}},\
              \"evidence\":[{{\"time\":\"{bad}\",\"event\":\"{bad}\",\"id\":\"{bad}\",\"line\":\"{bad}\",\"rx_no\":\"{bad}\",\"code\":\"{bad}\",\
@@ -178,7 +173,9 @@ mod tests {
              \"basis\":[{{\"text\":\"{bad}\",\"article\":\"{bad}\",\"issuer\":\"{bad}\",\"area\":\"\",\"valid_from\":\"{bad}\",\"valid_to\":\"{bad}\",\"verified\":true}}],\
              \"why\":{text},\"innocent_when\":[{text}],\"group_key\":\"g\"}}"
         );
-        let clue = format!("{{\"finding\":{finding},\"provenance\":{{\"revision\":1,\"status\":\"{bad}\",\"reason\":{text}}}}}");
+        let clue = format!(
+            "{{\"finding\":{finding},\"provenance\":{{\"revision\":1,\"status\":\"{bad}\",\"rule_status\":\"{bad}\",\"reason\":{text}}}}}"
+        );
         Told::read(clue.as_bytes()).unwrap_or_else(|| panic!("{clue}"))
     }
 

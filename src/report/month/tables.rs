@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use crate::base::decimal::Decimal;
 use crate::clues::told::Told;
+use crate::clues::totals::Totals;
+use crate::clues::totals::is_settlement;
+use crate::report::catalogue::department;
 use crate::report::html;
 use crate::report::html::Table;
 use crate::report::month::Month;
 use crate::report::month::Withdrawal;
-use crate::report::month::department;
 use crate::report::month::grade;
-use crate::report::totals::Totals;
 use crate::report::words;
 use crate::ruleset::words::Status;
 
@@ -41,7 +43,7 @@ pub(super) fn departments(month: &Month<'_>) -> String {
     let receivers: BTreeSet<&str> = by_lead.keys().chain(copies.keys()).copied().collect();
     for receiver in receivers {
         let clues = by_lead.get(receiver).map(Vec::as_slice).unwrap_or_default();
-        let mut cells = vec![html::both(&department(receiver), receiver)];
+        let mut cells = vec![html::both(&department(month.book, receiver).zh, receiver)];
         cells.extend(figures(clues));
         cells.push(html::count(copies.get(receiver).copied().unwrap_or_default()));
         table.row(cells);
@@ -56,7 +58,7 @@ pub(super) fn departments(month: &Month<'_>) -> String {
         "{}<p class=\"lead\">同一结算明细行无论触发几条规则，在任何合计中只计一次；基金部分按结算单的基金支付占范围内金额的比例计算。只见处方、未见结算的金额单列，不是基金损失。试运行规则另有 {trial} 条线索，不发部门。</p>\
          <p class=\"en\" lang=\"en\">A settlement line is counted once in any total, whatever number of rules hit it. Prescribed amounts without a bill stand apart: no fund paid them. Rules on trial have {trial} clues more, which go to no department.</p>\n{}",
         table.html(),
-        groups(&all)
+        groups(month, &all)
     )
 }
 
@@ -64,28 +66,43 @@ fn figures(clues: &[&Told]) -> Vec<String> {
     let groups: BTreeSet<&str> = clues.iter().map(|told| told.finding.group_key.as_str()).collect();
     let institutions: BTreeSet<&str> = clues.iter().filter_map(|told| told.finding.subject.fixmedins_code.as_deref()).collect();
     let clear = clues.iter().filter(|told| told.finding.result == "clear").count() as u64;
-    let mut totals = Totals::default();
-    clues.iter().for_each(|told| totals.add(&told.finding));
-    let sum = totals.sum();
+    let (offending, fund) = sums(clues);
     let counts = [groups.len() as u64, clues.len() as u64, clear, clues.len() as u64 - clear, institutions.len() as u64];
-    let money = [sum.offending, sum.fund, sum.unpaid];
+    let money = [offending, fund, unbilled(clues)];
     counts.into_iter().map(html::count).chain(money.into_iter().map(html::yuan)).collect()
 }
 
+fn fen(amount: Decimal) -> i64 {
+    i64::try_from(amount.rescale(2).units).unwrap_or(i64::MAX)
+}
+
+/// The offending amount and the funds' part of it, each settlement line once.
+fn sums(clues: &[&Told]) -> (i64, i64) {
+    let mut totals = Totals::default();
+    clues.iter().for_each(|told| totals.add(&told.finding));
+    let (offending, fund) = totals.sums();
+    (fen(offending), fen(fund))
+}
+
+/// What was prescribed and of which no bill is known, each line once.
+fn unbilled(clues: &[&Told]) -> i64 {
+    let mut lines: BTreeMap<(&str, Option<&str>), i64> = BTreeMap::new();
+    for told in clues.iter().filter(|told| !told.finding.evidence.iter().any(is_settlement)) {
+        for item in &told.finding.evidence {
+            let amount = lines.entry((&item.id, item.line.as_deref())).or_default();
+            *amount = item.vola_amt.map_or(0, fen).max(*amount);
+        }
+    }
+    lines.values().sum()
+}
+
 /// Groups first, as inspectors read them: rule, institution and month.
-fn groups(clues: &[&Told]) -> String {
+fn groups(month: &Month<'_>, clues: &[&Told]) -> String {
     let mut by_key: BTreeMap<&str, Vec<&Told>> = BTreeMap::new();
     for told in clues {
         by_key.entry(&told.finding.group_key).or_default().push(told);
     }
-    let mut listed: Vec<(i64, Vec<&Told>)> = by_key
-        .into_values()
-        .map(|clues| {
-            let mut totals = Totals::default();
-            clues.iter().for_each(|told| totals.add(&told.finding));
-            (totals.sum().fund, clues)
-        })
-        .collect();
+    let mut listed: Vec<(i64, Vec<&Told>)> = by_key.into_values().map(|clues| (sums(&clues).1, clues)).collect();
     listed.sort_by(|(fund, clues), (other_fund, others)| (other_fund, others.len()).cmp(&(fund, clues.len())));
     let mut table = Table::new()
         .text("机构", "institution")
@@ -100,19 +117,17 @@ fn groups(clues: &[&Told]) -> String {
     for (_, clues) in listed.into_iter().take(GROUPS_MAX) {
         let Some(first) = clues.first().map(|told| &told.finding) else { continue };
         let persons: BTreeSet<&str> = clues.iter().map(|told| told.finding.subject.person.as_str()).collect();
-        let mut totals = Totals::default();
-        clues.iter().for_each(|told| totals.add(&told.finding));
-        let sum = totals.sum();
+        let (offending, fund) = sums(&clues);
         let code = first.subject.fixmedins_code.as_deref().unwrap_or_default();
         table.row(vec![
             html::escape(first.subject.fixmedins_name.as_deref().unwrap_or(code)),
             html::both(&first.rule.title.zh, &first.rule.id),
-            html::escape(&department(&first.lead)),
+            html::escape(&department(month.book, &first.lead).zh),
             format!("<span class=\"nb\">{}</span>", html::escape(first.fact_time.get(..7).unwrap_or_default())),
             html::count(clues.len() as u64),
             html::count(persons.len() as u64),
-            html::yuan(sum.offending),
-            html::yuan(sum.fund),
+            html::yuan(offending),
+            html::yuan(fund),
         ]);
     }
     format!(
@@ -149,7 +164,7 @@ fn withdrawal(withdrawal: &Withdrawal) -> String {
             told.provenance.revision.to_string(),
             html::both(status, &told.provenance.status),
             grade(&told.finding.result),
-            html::escape(told.finding.money.vola_amt.as_deref().unwrap_or("—")),
+            told.finding.money.vola_amt.map_or_else(|| "—".to_owned(), |amount| html::yuan(fen(amount))),
             told.provenance.reason.as_ref().map(|reason| html::both(&reason.zh, &reason.en)).unwrap_or_default(),
         ]);
     }

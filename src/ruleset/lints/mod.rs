@@ -8,11 +8,13 @@ mod basis_verified;
 mod cases_cover;
 mod clear_when;
 mod columns_qualified;
+mod departments_known;
 mod gates_known;
 mod grain_fits;
 mod id_is_file_name;
 mod ids_unique;
 mod params_in_range;
+mod problem_type_known;
 mod retired_reason;
 
 use std::fmt::Write as _;
@@ -38,6 +40,8 @@ pub const LINTS: &[&Lint] = &[
     &grain_fits::LINT,
     &clear_when::LINT,
     &gates_known::LINT,
+    &departments_known::LINT,
+    &problem_type_known::LINT,
     &params_in_range::LINT,
     &columns_qualified::LINT,
     &basis_dates::LINT,

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use crate::base::diagnostic::render;
+use crate::ruleset::fixture::CODE_MAP;
+use crate::ruleset::fixture::DEPARTMENTS;
 use crate::ruleset::fixture::GATES;
 use crate::ruleset::fixture::RULE;
 use crate::ruleset::fixture::check;
 use crate::ruleset::fixture::edited;
 use crate::ruleset::fixture::same;
-use crate::ruleset::fixture::source;
+use crate::ruleset::fixture::tree;
+use crate::ruleset::fixture::with_top;
 use crate::ruleset::lints::LINTS;
-use crate::ruleset::read::read;
 
 #[test]
 fn codes_are_unique() {
@@ -38,7 +40,7 @@ error[id-is-file-name]: rule `item-age` stands in a file of another name
 fn ids_unique() {
     let gates = edited(GATES, &[("id: interim", "id: voided")]);
     let rule = edited(RULE, &[("id: lung", "id: voided"), ("[self_paid, voided]", "[self_paid, voided, self_paid]")]);
-    let (_, found) = read(&[source("r/gates.yaml", &gates), source("r/a/item-sex.yaml", &rule), source("r/b/item-sex.yaml", RULE)]);
+    let (_, found) = tree("r", &gates, &[("a/item-sex.yaml", &rule), ("b/item-sex.yaml", RULE)]);
     same(
         &render(&found),
         r#"
@@ -319,6 +321,103 @@ error[cases-cover]: two cases are named "man on a drug for men"
    |           ^^^^^^^^^^^^^^^^^^^^^
    |
    = help: Name each case by what it shows.
+"#,
+    );
+}
+
+#[test]
+fn departments_known() {
+    check(
+        &[("copy_to: [health]", "copy_to: [helth, police], refer_if_confirmed: [police]")],
+        r#"
+error[departments-known]: department `helth` does not exist
+ --> rules/drugs/item-sex.yaml:7:42
+  |
+7 | department: { lead: insurance, copy_to: [helth, police], refer_if_confirmed: [police] }
+  |                                          ^^^^^
+  |
+  = help: Did you mean `health`?
+
+error[departments-known]: department `police` only takes referrals
+ --> rules/drugs/item-sex.yaml:7:49
+  |
+7 | department: { lead: insurance, copy_to: [helth, police], refer_if_confirmed: [police] }
+  |                                                 ^^^^^^
+  |
+  = help: Name it under `refer_if_confirmed`.
+"#,
+    );
+    let departments = "\
+departments:
+  - { id: insurance, zh: 医保, en: insurance, valid_from: 2018-05-31, valid_to: 2018-05-31 }
+  - { id: health, zh: 卫健, en: health, valid_from: 2018-05-31, valid_to: 2025-01-01, succeeded_by: welfare }
+  - { id: a, zh: 甲, en: a, valid_from: 2018-05-31, valid_to: 2025-01-01, succeeded_by: b }
+  - { id: b, zh: 乙, en: b, valid_from: 2018-05-31, valid_to: 2025-01-01, succeeded_by: a }
+  - { id: c, zh: 丙, en: c, valid_from: 2018-05-31, succeeded_by: a }
+  - { id: a, zh: 丁, en: d, valid_from: 2018-05-31 }
+";
+    let told: Vec<(usize, String)> = with_top(departments, CODE_MAP).1.into_iter().map(|found| (found.line(), found.message)).collect();
+    let expect = [
+        (2, "department `insurance` ends before it begins"),
+        (3, "department `welfare` does not exist"),
+        (4, "the succession of department `a` comes to no end"),
+        (5, "the succession of department `b` comes to no end"),
+        (6, "department `c` is succeeded without an end"),
+        (7, "department `a` stands twice"),
+        (7, "nobody succeeds department `insurance`, which ended on 2018-05-31"),
+    ];
+    assert_eq!(told, expect.map(|(line, message)| (line, message.to_owned())));
+}
+
+#[test]
+fn problem_type_known() {
+    check(
+        &[("problem_type: 超支付范围", "problem_type: 超支付范畴")],
+        r#"
+error[problem-type-known]: problem type `超支付范畴` has no code
+  --> rules/drugs/item-sex.yaml:10:15
+   |
+10 | problem_type: 超支付范畴
+   |               ^^^^^^^^^^
+   |
+   = help: Did you mean `超支付范围`?
+"#,
+    );
+}
+
+#[test]
+fn codes_have_their_form() {
+    let told = with_top(
+        DEPARTMENTS,
+        &edited(CODE_MAP, &[("exact: \"1\"", "exact: 1"), ("超量开药: \"1\"", "超量开药: \"行为类\""), ("low: \"3\", ", "")]),
+    )
+    .1;
+    same(
+        &render(&told),
+        r#"
+error: `low` is missing in `suspected`
+ --> rules/code_map.yaml:3:16
+  |
+3 |   suspected: { medium: "2", high: "2" }
+  |                ^^^^^^
+  |
+  = help: Add `low`: of low severity.
+
+error: "行为类" is no valid `超量开药`
+ --> rules/code_map.yaml:4:37
+  |
+4 | vola_bhvr_type: { 超支付范围: "2", 超量开药: "行为类" }
+  |                                              ^^^^^^^^
+  |
+  = help: A code is one to three letters or digits, in quotes.
+
+error: `exact` must be a text, found the number 1
+ --> rules/code_map.yaml:5:25
+  |
+5 | vola_amt_stas: { exact: 1, estimated: "2", not_computable: "3" }
+  |                         ^
+  |
+  = help: Put the text in quotes.
 "#,
     );
 }
