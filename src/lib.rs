@@ -29,6 +29,8 @@ pub mod synth;
 
 pub mod offline;
 
+pub mod report;
+
 pub mod config;
 
 pub mod runtime;

@@ -5,10 +5,12 @@ use std::env;
 use std::fs;
 use std::path::Path;
 
+use claimsift::commands::load;
 use claimsift::config;
 use claimsift::events::prescription::PRESCRIPTION;
 use claimsift::events::schema;
 use claimsift::events::settlement::SETTLEMENT;
+use claimsift::report::catalogue;
 use claimsift::ruleset;
 
 type Generator = fn() -> String;
@@ -29,14 +31,37 @@ const FILES: &[(&str, Generator)] = &[
     ("docs/reference/rule-checks.md", ruleset::lints::page),
 ];
 
+/// The catalogue: a page per rule, in a folder that holds nothing else.
+const CATALOGUE: &str = "docs/rules";
+
+fn catalogue(root: &Path) -> Vec<(String, String)> {
+    let (book, diagnostics) = load::book(&root.join("rules")).unwrap();
+    assert!(diagnostics.is_empty(), "{}", claimsift::base::diagnostic::render(&diagnostics));
+    catalogue::pages(&book).iter().map(|page| (format!("{CATALOGUE}/{}", page.file_name("md")), page.markdown())).collect()
+}
+
 #[test]
 #[expect(clippy::disallowed_methods, reason = "whoever runs the test says whether it writes")]
 fn generated_files_are_up_to_date() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let update = env::var_os("UPDATE").is_some();
     let mut stale = Vec::new();
-    for (path, generate) in FILES {
-        let (file, text) = (root.join(path), generate());
+    let mut expected: Vec<(String, String)> = FILES.iter().map(|(path, generate)| ((*path).to_owned(), generate())).collect();
+    expected.extend(catalogue(root));
+    for entry in fs::read_dir(root.join(CATALOGUE)).into_iter().flatten() {
+        let path = format!("{CATALOGUE}/{}", entry.unwrap().file_name().to_string_lossy());
+        if expected.iter().any(|(known, _)| *known == path) {
+            continue;
+        }
+        // The page of a rule that is gone.
+        if update {
+            fs::remove_file(root.join(&path)).unwrap();
+        } else {
+            stale.push(path);
+        }
+    }
+    for (path, text) in expected {
+        let file = root.join(&path);
         if fs::read_to_string(&file).is_ok_and(|old| old == text) {
             continue;
         }
@@ -44,7 +69,7 @@ fn generated_files_are_up_to_date() {
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(&file, text).unwrap();
         } else {
-            stale.push(*path);
+            stale.push(path);
         }
     }
     assert!(stale.is_empty(), "stale: {stale:?}; run `UPDATE=1 cargo test --release --test generated`");

@@ -24,6 +24,7 @@ const LAYERS: &[&str] = &[
     "engine",
     "synth",
     "offline",
+    "report",
     "config",
     "runtime",
     "http",

@@ -3,6 +3,8 @@
 //! Twelve muted months of history, then a live month with planted violations
 //! and planted innocent look-alikes, through the engine that `run` uses.
 
+mod page;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
@@ -42,6 +44,7 @@ use crate::io::log::Output;
 use crate::io::memory::MemoryCluster;
 use crate::io::memory::StoredRecord;
 use crate::io::partition::Partitioner;
+use crate::offline::explain::Kept;
 use crate::runtime::worker::Observer;
 use crate::runtime::worker::Wish;
 use crate::runtime::worker::Worker;
@@ -61,7 +64,7 @@ pub struct Demo {
     /// The same seed gives the same city.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Where clues and rejects are written.
+    /// Where clues, rejects and the page are written.
     #[arg(long, default_value = "demo-out")]
     out: PathBuf,
     /// Language of the table.
@@ -132,6 +135,13 @@ pub fn sized(events: u64, seed: u64) -> SynthSettings {
     }
 }
 
+/// The page about the demo's month, without a report on the terminal.
+pub fn page_of(loaded: &Loaded, settings: &SynthSettings, city: &City) -> Result<String, Failure> {
+    let engine = engine(loaded, settings);
+    let run = run(&engine, settings, city)?;
+    Ok(page::page(loaded, &engine, settings, &run, &effective(&run.clues)))
+}
+
 impl Demo {
     pub fn execute(&self) -> Result<(), Failure> {
         let loaded = load::load(&self.rules, &self.reference)?;
@@ -146,19 +156,24 @@ impl Demo {
         let rejects = self.out.join("rejects.ndjson");
         write_lines(&clues, run.clues.iter().filter_map(|record| record.record.value.clone()))?;
         write_lines(&rejects, run.rejects.iter().map(|record| crate::io::files::reject_line(&record.record)))?;
-        self.report(&loaded, &run, took);
+        let effective = effective(&run.clues);
+        self.report(&loaded, &run, &effective, took);
+        let page = self.out.join("report.html");
+        let text = page::page(&loaded, &engine, &settings, &run, &effective);
+        std::fs::write(&page, text).map_err(|error| Failure::Plain(format!("write {}: {error}", page.display())))?;
         say(&format!(
-            "{} {}\n{} {}\n",
+            "{} {}\n{} {}\n{} {}\n",
             self.lang.of("线索", "clues:"),
             clues.display(),
             self.lang.of("未受理消息", "rejects:"),
-            rejects.display()
+            rejects.display(),
+            self.lang.of("报告网页", "page:"),
+            page.display()
         ));
         Ok(())
     }
 
-    fn report(&self, loaded: &Loaded, run: &Run, took: Duration) {
-        let effective = effective(&run.clues);
+    fn report(&self, loaded: &Loaded, run: &Run, effective: &[Effective], took: Duration) {
         let mut table = Table::new();
         table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
         let heads = [
@@ -174,7 +189,7 @@ impl Demo {
         table.set_header(heads.map(|(zh, en)| if self.lang == Lang::Both { format!("{zh}\n{en}") } else { self.lang.of(zh, en) }));
         for rule in &loaded.rules.rules {
             let id = &rule.doc.id;
-            let score = score(id, &run.truths, &effective);
+            let score = score(id, &run.truths, effective);
             let tally = run.totals.rules.get(id).cloned().unwrap_or_default();
             let title =
                 self.lang.of(&rule.doc.title.zh, &format!("{}{}", if self.lang == Lang::Both { "\n" } else { "" }, rule.doc.title.en));
@@ -245,6 +260,8 @@ struct Run {
     clues: Vec<StoredRecord>,
     rejects: Vec<StoredRecord>,
     truths: Vec<Truth>,
+    /// Messages of the persons of planted cases, as they arrived.
+    kept: BTreeMap<String, Vec<Kept>>,
 }
 
 /// Adds up, and moves the progress bar.
@@ -285,7 +302,7 @@ fn run(engine: &Arc<Engine>, settings: &SynthSettings, city: &City) -> Result<Ru
                 })
             })
             .collect();
-        let truths = feed(&cluster, settings, city, &wish, &|| bar.set_position(done.load(Ordering::Relaxed)));
+        let fed = feed(&cluster, settings, city, &wish, &|| bar.set_position(done.load(Ordering::Relaxed)));
         let mut totals = Totals::default();
         let mut fault = None;
         for worker in workers {
@@ -302,17 +319,21 @@ fn run(engine: &Arc<Engine>, settings: &SynthSettings, city: &City) -> Result<Ru
         }
         match fault {
             Some(fault) => Err(Failure::World(fault)),
-            None => Ok((totals, truths)),
+            None => Ok((totals, fed)),
         }
     });
     bar.finish_and_clear();
-    let (totals, truths) = outcome?;
+    let (totals, (truths, kept)) = outcome?;
     let both = |output| cluster.output(output);
-    Ok(Run { totals, clues: [both(Output::Clues), both(Output::Shadow)].concat(), rejects: both(Output::Rejects), truths })
+    Ok(Run { totals, clues: [both(Output::Clues), both(Output::Shadow)].concat(), rejects: both(Output::Rejects), truths, kept })
 }
 
-fn feed(cluster: &MemoryCluster, settings: &SynthSettings, city: &City, wish: &Wish, tick: &dyn Fn()) -> Vec<Truth> {
+/// Planted cases, and the messages of their persons.
+type Fed = (Vec<Truth>, BTreeMap<String, Vec<Kept>>);
+
+fn feed(cluster: &MemoryCluster, settings: &SynthSettings, city: &City, wish: &Wish, tick: &dyn Fn()) -> Fed {
     let mut generator = synth::generate(settings, city);
+    let mut kept: BTreeMap<String, Vec<Kept>> = generator.truths().iter().map(|truth| (truth.person.clone(), Vec::new())).collect();
     let mut event = synth::Generated::default();
     let mut fed = 0_u64;
     let mut last_ms = 0;
@@ -323,6 +344,12 @@ fn feed(cluster: &MemoryCluster, settings: &SynthSettings, city: &City, wish: &W
         }
         fed += 1;
         last_ms = event.timestamp_ms;
+        if event.reject.is_none()
+            && !event.duplicate
+            && let Some(own) = kept.get_mut(&event.person)
+        {
+            own.push(Kept { input: event.input, value: event.json.clone(), timestamp_ms: event.timestamp_ms });
+        }
         if event.reject == Some(RejectClass::Tombstone) {
             let partition = Partitioner::Murmur2.partition(event.person.as_bytes(), PARTITIONS);
             cluster.feed(event.input, partition, Some(event.person.clone().into_bytes()), None, event.timestamp_ms, None);
@@ -334,7 +361,7 @@ fn feed(cluster: &MemoryCluster, settings: &SynthSettings, city: &City, wish: &W
         cluster.state_watermark(input, "end", last_ms);
     }
     cluster.end();
-    generator.truths().to_vec()
+    (generator.truths().to_vec(), kept)
 }
 
 fn progress(total: u64) -> ProgressBar {

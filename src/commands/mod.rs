@@ -35,7 +35,7 @@ enum Command {
     Run(run::Run),
     /// Write made-up events to files or to topics.
     Synth(synth::Synth),
-    /// Check, test and lock rule files.
+    /// Check, test, lock and describe rule files.
     Rules(rules::Rules),
     /// Write clues as tables for people.
     Clues(clues::Clues),

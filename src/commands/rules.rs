@@ -1,14 +1,16 @@
-//! `claimsift rules`: check, test and lock rule files.
+//! `claimsift rules`: check, test, lock and describe rule files.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use clap::Subcommand;
+use clap::ValueEnum;
 
 use crate::commands::Failure;
 use crate::commands::load;
 use crate::commands::print;
 use crate::offline::cases;
+use crate::report::catalogue;
 use crate::ruleset::compile::compile;
 use crate::ruleset::lock;
 use crate::ruleset::words::Status;
@@ -27,6 +29,8 @@ enum Verb {
     Test(Folders),
     /// Write the lock file: the meaning of each rule at its version.
     Lock(Folders),
+    /// Write the catalogue: a page per rule and an index.
+    Catalogue(Catalogue),
 }
 
 #[derive(Debug, Args)]
@@ -39,6 +43,25 @@ pub struct Folders {
     pub reference: Vec<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+pub struct Catalogue {
+    /// Folder of rule packs.
+    #[arg(long, default_value = "rules")]
+    rules: PathBuf,
+    /// Folder for the pages.
+    #[arg(long)]
+    out: PathBuf,
+    /// HTML opens in any browser, Markdown in a repository.
+    #[arg(long, value_enum, default_value_t = Form::Html)]
+    form: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    Html,
+    Md,
+}
+
 /// Rules that are checked and tested: all but those kept for the record.
 pub const TESTED: &[Status] = &[Status::Live, Status::Shadow, Status::Draft];
 
@@ -48,6 +71,7 @@ impl Rules {
             Verb::Check(folders) => check(folders),
             Verb::Test(folders) => test(folders),
             Verb::Lock(folders) => write_lock(folders),
+            Verb::Catalogue(catalogue) => catalogue.write(),
         }
     }
 }
@@ -104,4 +128,26 @@ fn write_lock(folders: &Folders) -> Result<(), Failure> {
     std::fs::write(&path, lock::render(&book)).map_err(|error| Failure::Plain(format!("write {}: {error}", path.display())))?;
     print(&format!("{} written\n", path.display()));
     Ok(())
+}
+
+impl Catalogue {
+    fn write(&self) -> Result<(), Failure> {
+        let (book, diagnostics) = load::book(&self.rules)?;
+        if !diagnostics.is_empty() {
+            return Err(load::mistakes_of(&diagnostics));
+        }
+        let failed = |path: &std::path::Path, error| Failure::Plain(format!("write {}: {error}", path.display()));
+        std::fs::create_dir_all(&self.out).map_err(|error| failed(&self.out, error))?;
+        let pages = catalogue::pages(&book);
+        for page in &pages {
+            let (ending, text) = match self.form {
+                Form::Html => ("html", page.html()),
+                Form::Md => ("md", page.markdown()),
+            };
+            let path = self.out.join(page.file_name(ending));
+            std::fs::write(&path, text).map_err(|error| failed(&path, error))?;
+        }
+        print(&format!("{} pages in {}\n", pages.len(), self.out.display()));
+        Ok(())
+    }
 }

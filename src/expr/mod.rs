@@ -22,6 +22,7 @@ mod functions;
 mod graph;
 mod kernels;
 mod names;
+pub mod outline;
 mod params;
 mod plain;
 mod program;
