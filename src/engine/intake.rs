@@ -33,6 +33,9 @@ use crate::state::seen::Seen;
 use crate::state::seen::Sight;
 use crate::window::watermark::parse_statement;
 
+/// Bytes of a statement that a reject keeps: a time, or `end`.
+const STATEMENT_BYTES_MAX: usize = 64;
+
 /// A run after intake. Rows of `decoded` are to be judged and remembered.
 pub struct Intake {
     pub run: RunDone,
@@ -201,7 +204,8 @@ impl Gate<'_> {
             ("rule-set", self.engine.versions.rule_set.clone()),
         ];
         // All that a statement says.
-        headers.extend(message.watermark.map(|text| (WATERMARK_HEADER, String::from_utf8_lossy(text).into_owned())));
+        let stated = message.watermark.filter(|text| text.len() <= STATEMENT_BYTES_MAX).and_then(|text| std::str::from_utf8(text).ok());
+        headers.extend(stated.map(|text| (WATERMARK_HEADER, text.to_owned())));
         Record {
             output: Output::Rejects,
             partition: None,

@@ -74,7 +74,8 @@ impl EngineSettings {
     /// settings a replay would make other state of the same journal.
     fn digest(&self) -> Digest {
         let Self { zone, partitions, inputs, clues_from, covered_areas, stop_classes: _, meter: _ } = self;
-        let mut parts = vec![format!("{zone:?}"), partitions.to_string(), format!("{clues_from:?}"), covered_areas.join(" ")];
+        let areas: BTreeSet<&str> = covered_areas.iter().map(String::as_str).collect();
+        let mut parts = vec![format!("{zone:?}"), partitions.to_string(), format!("{clues_from:?}"), format!("{areas:?}")];
         for InputSettings { topic, partitioner, disorder_seconds, complete_from } in inputs {
             parts.extend([topic.clone(), format!("{partitioner:?}"), disorder_seconds.to_string(), format!("{complete_from:?}")]);
         }

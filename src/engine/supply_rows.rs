@@ -173,7 +173,8 @@ impl Memory {
     fn operation(&self, row: &SupplyRow<'_>, class: Option<SpecialClass>) -> Option<bool> {
         class.filter(|class| *class != SpecialClass::NotSpecial)?;
         let same = |one, other| self.texts.get(one) == self.texts.get(other);
-        Some(row.supply.halves.iter().any(|half| self.events.has_operation(half.event, same)))
+        let told: Vec<Option<bool>> = row.supply.halves.iter().map(|half| self.events.has_operation(half.event, same)).collect();
+        if told.contains(&Some(true)) { Some(true) } else { (!told.contains(&None)).then_some(false) }
     }
 
     /// Diagnoses of the visit: of the event that speaks for it, else of any half's event.

@@ -170,9 +170,11 @@ impl Shard {
             let all: Vec<SupplyRow<'_>> = self.memory.supplies_of(*key, &self.items, changed.first_half).collect();
             // A row without a new half is judged as it was before: only where
             // something was told, or supplies are compared, is it needed again.
+            // A new prescription may have taken a half from any.
+            let taken = all.iter().any(|row| row.supply.halves.iter().any(|half| half.prescribed && half.number >= changed.first_half));
             let told = row_rules.iter().chain(overlap_rules).any(|place| !self.clues.told(supply_scope(*place, key)).is_empty());
             let compared = !overlap_rules.is_empty() && from_two_institutions(&all);
-            rows.extend(all.into_iter().filter(|row| told || compared || row.fresh));
+            rows.extend(all.into_iter().filter(|row| told || compared || taken || row.fresh));
         }
         rows
     }
@@ -395,6 +397,7 @@ impl Shard {
         let money = self.supply_money(&last.supply, carried.money);
         // What is too much is what came last.
         let of_last = |row: &SupplyRow<'_>| money.vola_amt.filter(|_| std::ptr::eq(row, last));
+        let offending = |row: &SupplyRow<'_>| if std::ptr::eq(row, last) { 1 } else { 2 };
         Found {
             clear: false,
             anchor,
@@ -406,7 +409,7 @@ impl Shard {
             observed: Some(days(surplus)),
             limit: Some(days(limits.surplus_days)),
             tested: Vec::<Tested>::new(),
-            evidence: members.iter().flat_map(|row| self.supply_evidence(&row.supply, 2, of_last(row))).collect(),
+            evidence: members.iter().flat_map(|row| self.supply_evidence(&row.supply, offending(row), of_last(row))).collect(),
             money,
         }
     }
@@ -440,6 +443,9 @@ fn raised(earlier: &Supply<'_>, later: &Supply<'_>) -> Option<bool> {
         return Some(later > earlier);
     }
     let item = |supply: &Supply<'_>| supply.halves.first().map(|half| half.profile.item);
+    // Lines tell no unit. A price says whether both count packs, or both doses.
+    let price = |supply: &Supply<'_>| supply.halves.iter().find_map(|half| half.profile.price).map(i128::from);
+    price(later).zip(price(earlier)).filter(|(later, earlier)| later * 2 < earlier * 3 && earlier * 2 < later * 3)?;
     let rate = |supply: &Supply<'_>| Some((i128::from(supply.quantity?), i128::from(supply.days_declared.filter(|days| *days > 0)?)));
     let ((later_cnt, later_days), (earlier_cnt, earlier_days)) = rate(later).zip(rate(earlier)).filter(|_| item(later) == item(earlier))?;
     Some(later_cnt * earlier_days > earlier_cnt * later_days)

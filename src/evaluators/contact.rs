@@ -239,10 +239,10 @@ fn share_disease(tables: ContactTables<'_>, settings: &ContactSettings, event: E
     })
 }
 
-/// Whether two codes have the same leading `characters`: no two have where
-/// that is none, or more than one of them has.
+/// Whether two codes have the same leading `characters`: only equal ones have
+/// where one of them has fewer, and none where none are asked for.
 fn begin_alike(a: &str, b: &str, characters: usize) -> bool {
-    characters > 0 && a.get(..characters).is_some_and(|leading| b.get(..characters) == Some(leading))
+    characters > 0 && a == b || characters > 0 && a.get(..characters).is_some_and(|leading| b.get(..characters) == Some(leading))
 }
 
 /// A line of the same substance, dispensed or prescribed in person.
@@ -279,7 +279,7 @@ mod tests {
             ("J06.900", "I10.x00", 0, false),
             ("J06.9", "J06.9", 0, false),
             ("J06", "I10", 5, false),
-            ("J06", "J06", 5, false),
+            ("J06", "J06", 5, true),
             ("J06", "J06.900", 5, false),
             ("J06.9", "J06.900", 5, true),
         ] {

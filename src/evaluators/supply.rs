@@ -187,7 +187,8 @@ fn belongs(tables: Tables<'_>, line: &Half<'_>, prescribed: &Half<'_>) -> bool {
         return number == hosp_rxno || number == tables.texts.get(prescription.hi_rxno);
     }
     let visit = tables.texts.get(tables.events.row(line.event).mdtrt_id);
-    number == hosp_rxno && !visit.is_empty() && visit == tables.texts.get(prescription.mdtrt_id)
+    let same_institution = tables.events.row(line.event).institution == prescription.institution;
+    same_institution && number == hosp_rxno && !visit.is_empty() && visit == tables.texts.get(prescription.mdtrt_id)
 }
 
 fn supply<'a>(
@@ -201,7 +202,7 @@ fn supply<'a>(
     let of = |prescribed: bool| halves.iter().copied().filter(move |half| half.prescribed == prescribed);
     let (prescribed, dispensed) = (of(true).next().is_some(), of(false).next().is_some());
     // Quantities come from what was handed out, where that is known.
-    let total = |value: fn(Half<'_>) -> Option<i64>| of(!dispensed).map(value).sum::<Option<i64>>();
+    let total = |value: fn(Half<'_>) -> Option<i64>| of(!dispensed).map(value).try_fold(0_i64, |sum, own| sum.checked_add(own?));
     let declared = |prescribed: bool| of(prescribed).filter_map(|half| half.profile.days).max();
     let mut joined = Supply {
         anchor,
@@ -263,8 +264,13 @@ fn compute_days(tables: Tables<'_>, joined: &mut Supply<'_>, line: &LineProfile,
     if uncountable(tables.text(line.form)) || tables.text(line.dose_unit) != pack.dose_unit {
         return;
     }
-    let Some((times, cycle)) = times_per_cycle(tables.text(line.frequency)) else { return };
     let Some(dose) = line.dose.map(i128::from).filter(|dose| *dose > 0) else { return };
+    if tables.text(line.frequency).eq_ignore_ascii_case("st") && doses <= dose {
+        // One dose, taken at once: a day, and no pack that lasts longer.
+        (joined.days_computed, joined.days_pack) = (Some(10_000), Some(10_000));
+        return;
+    }
+    let Some((times, cycle)) = times_per_cycle(tables.text(line.frequency)) else { return };
     joined.daily_dose = i64::try_from(dose * times / cycle).ok();
     let days = |doses: i128| i64::try_from(divide_round(doses * ONE * cycle, dose * times)).ok();
     joined.days_computed = days(doses);
@@ -277,12 +283,11 @@ fn uncountable(form: &str) -> bool {
 }
 
 /// Doses per cycle and the cycle's days, by the national frequency list
-/// (`used_frqu`). `None` for a code of the institution's own and for "when
-/// needed".
+/// (`used_frqu`). `None` for a code of the institution's own, for "when needed"
+/// and for `st`, which is one dose and says nothing of more than one.
 fn times_per_cycle(code: &str) -> Option<(i128, i128)> {
     let known = match code.to_ascii_lowercase().as_str() {
-        // Once, and for one day.
-        "st" | "qd" | "qn" | "qm" => (1, 1),
+        "qd" | "qn" | "qm" => (1, 1),
         "bid" | "q12h" => (2, 1),
         "tid" | "q8h" => (3, 1),
         "qid" | "q6h" => (4, 1),

@@ -49,7 +49,8 @@ const COLUMNS: &[Column] = &[
         Flag,
         "就诊有手术或麻醉",
         "an operation or anaesthesia was billed in the visit; kept for controlled drugs, NULL for others",
-    ),
+    )
+    .tag(Personal),
     col("inst_level", Text, "开方机构等级", "level code of the prescribing institution; NULL not registered"),
     col("area", Text, "就医地", "area of care, 6 digits"),
     col("insured_area", Text, "参保地", "area of insurance, 6 digits"),

@@ -91,6 +91,8 @@ fn replay(log: &mut dyn Log, owned: &mut Owned, shard: ShardId, entry: &JournalE
         let messages = read_run(log, shard, run)?;
         let effects = owned.shard.step(run.input, &messages, entry.number, true);
         counts.add(&effects.counts);
+        let rejected = effects.counts.rejected_total();
+        owned.breakers[run.input].count(run.messages, limit.counted(run.input, shard, run.from, rejected));
         let done = effects.run;
         if done.messages != run.messages || done.hash != run.hash {
             let reason = format!(
@@ -106,12 +108,6 @@ fn replay(log: &mut dyn Log, owned: &mut Owned, shard: ShardId, entry: &JournalE
         return Err(Fault::stop(format!("replay epoch {} of shard {shard}", entry.number), reason));
     }
     entry.ticks.iter().for_each(|tick| owned.shard.tick(*tick));
-    for (input, breaker) in owned.breakers.iter_mut().enumerate() {
-        let runs = || entry.runs.iter().filter(|run| run.input == input);
-        let rejected = entry.rejected_by_input.get(input).copied().unwrap_or_default();
-        let from = runs().map(|run| run.from).max().unwrap_or_default();
-        breaker.count(runs().map(|run| run.messages).sum(), limit.counted(input, shard, from, rejected));
-    }
     Ok(())
 }
 

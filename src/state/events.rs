@@ -133,14 +133,27 @@ impl Events {
         self.prescriptions.get(&person).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether an operation or anaesthesia was billed in the visit of an event.
-    pub fn has_operation(&self, event: EventIdx, same_text: impl Fn(TextRef, TextRef) -> bool) -> bool {
+    /// Whether an operation or anaesthesia was billed in the visit of an event;
+    /// `None` where one was that may have been in that visit.
+    pub fn has_operation(&self, event: EventIdx, same_text: impl Fn(TextRef, TextRef) -> bool) -> Option<bool> {
         let own = self.row(event);
         let of_person = self.operations.get(&own.person).map_or(&[][..], Vec::as_slice);
-        of_person.iter().any(|other| {
+        let mut may_be = false;
+        for other in of_person {
             let row = self.row(*other);
-            *other == event || row.institution == own.institution && !own.mdtrt_id.is_empty() && same_text(row.mdtrt_id, own.mdtrt_id)
-        })
+            if *other == event {
+                return Some(true);
+            }
+            if row.institution != own.institution {
+                continue;
+            }
+            let told = !row.mdtrt_id.is_empty() && !own.mdtrt_id.is_empty();
+            if told && same_text(row.mdtrt_id, own.mdtrt_id) {
+                return Some(true);
+            }
+            may_be |= !told;
+        }
+        (!may_be).then_some(false)
     }
 
     pub fn add_substance(&mut self, consultation: EventIdx, substance: Sym) {

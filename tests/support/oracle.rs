@@ -434,6 +434,7 @@ struct Half {
     often: Option<(i64, i64)>,
     /// 分.
     amount: Option<i128>,
+    price: Option<f64>,
     /// Of a bill's line.
     order: Option<String>,
     /// What the funds paid of the bill, and its amount within their scope.
@@ -488,6 +489,7 @@ struct Supply<'a> {
     one_pack: Option<bool>,
     /// Quantity a day, by the days declared.
     rate: Option<f64>,
+    price: Option<f64>,
     daily: Option<f64>,
     money: Money,
     evidence: Vec<Evidence>,
@@ -593,6 +595,7 @@ impl Oracle {
                 dose_unit: String::new(),
                 often: None,
                 amount: net.amount(0),
+                price: line.number("pric"),
                 paid: bill.cents("fund_pay_sumamt"),
                 scope: bill.cents("inscp_scp_amt"),
                 order: line.text("rx_drord_no"),
@@ -856,6 +859,7 @@ impl Oracle {
                     _ => None,
                 },
                 amount: line.cents("drug_sumamt"),
+                price: line.number("drug_pric"),
                 paid: None,
                 scope: None,
                 order: None,
@@ -957,7 +961,11 @@ impl Oracle {
             let joined = |other: &&Half| {
                 let rx = &person.prescriptions[other.prescription.unwrap()];
                 let Some(order) = &half.order else { return false };
-                if half.circulated { *order == rx.id || *order == rx.national } else { *order == rx.id && half.visit == rx.visit }
+                if half.circulated {
+                    *order == rx.id || *order == rx.national
+                } else {
+                    *order == rx.id && half.visit == rx.visit && half.institution == rx.institution
+                }
             };
             let key = match half.prescription {
                 Some(idx) => own(idx),
@@ -1031,6 +1039,7 @@ impl Oracle {
                 None if prescribed.is_empty() && quantity > 1.0 && quantity != pack => Some(false),
                 None => None,
             },
+            price: speaker.price.or_else(|| halves.iter().find_map(|half| half.price)),
             rate: declared(&prescribed).or_else(|| declared(&lines)).map(|days| quantity / days as f64),
             daily,
             money: supply_money(dispensed),
@@ -1179,7 +1188,8 @@ fn paid_by_item(med_type: &str) -> bool {
 
 /// Whether an early refill is natural or means something else.
 fn explained(earlier: &Supply<'_>, later: &Supply<'_>) -> bool {
-    let same_item = || earlier.drug.code == later.drug.code;
+    let like = |a: f64, b: f64| a < 1.5 * b && b < 1.5 * a;
+    let same_item = || earlier.drug.code == later.drug.code && earlier.price.zip(later.price).is_some_and(|(a, b)| like(a, b));
     let raised = match (later.daily.zip(earlier.daily), later.rate.zip(earlier.rate)) {
         (Some((later, earlier)), _) => later > earlier,
         // As much as a day by the days declared, up to rounding.
