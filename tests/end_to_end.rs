@@ -487,7 +487,7 @@ fn killed_five_times_it_finds_what_is_to_be_found_once() {
         *counts.entry(clue.rule.as_str()).or_default() += 1;
         counts
     });
-    assert!(synth::RULES.iter().all(|rule| by_rule.contains_key(rule)), "every planted rule has something to find: {by_rule:?}");
+    assert!(synth::rules().iter().all(|rule| by_rule.contains_key(rule)), "every planted rule has something to find: {by_rule:?}");
     assert!(effective.withdrawn >= fed.withdrawn, "a clue is withdrawn when the excusing bill comes late");
     assert_eq!(fed.faults.len(), synth::TrapKind::BAD.iter().map(|kinds| kinds.len()).sum::<usize>(), "{:?}", fed.faults);
     // No class but the one that the feed cannot make is missing.

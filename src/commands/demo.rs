@@ -234,7 +234,7 @@ impl Demo {
             self.lang.of("行明细/秒", "lines/s"),
             self.lang.of("含数据生成", "generating the data included"),
         ));
-        for (reason, missed) in missed_reasons(&run.truths) {
+        for (reason, missed) in missed_reasons(&run.truths, self.lang) {
             print(&format!("{}: {missed} × {reason}\n", self.lang.of("已知漏报", "known misses")));
         }
     }
@@ -463,11 +463,11 @@ fn score(rule: &str, truths: &[Truth], clues: &[Effective]) -> Score {
     Score { clues: own.len() as u64, planted, found, missed: planted - found, wrong }
 }
 
-fn missed_reasons(truths: &[Truth]) -> BTreeMap<String, u64> {
+fn missed_reasons(truths: &[Truth], lang: Lang) -> BTreeMap<String, u64> {
     let mut reasons = BTreeMap::new();
     for truth in truths {
         if let TruthKind::Missed { reason, .. } = &truth.kind {
-            *reasons.entry(format!("{} {reason}", truth.rule)).or_default() += 1;
+            *reasons.entry(format!("{} {}", truth.rule, lang.of(reason.0, reason.1))).or_default() += 1;
         }
     }
     reasons

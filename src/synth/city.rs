@@ -135,8 +135,7 @@ impl City {
             ("knowledge_points", include_bytes!("sample/knowledge_points.csv")),
             ("ceilings", include_bytes!("sample/ceilings.csv")),
         ];
-        let on = NaiveDate::from_ymd_opt(2026, 3, 1).unwrap_or_default();
-        match Self::read(&tables, on) {
+        match Self::read(&tables, super::LIVE_MONTH) {
             Ok(city) => city,
             Err(error) => unreachable!("the built-in city is whole: {error}"),
         }
@@ -313,8 +312,9 @@ mod tests {
 
     #[test]
     fn a_table_that_cannot_be_read_is_named() {
-        let on = NaiveDate::from_ymd_opt(2026, 3, 1).unwrap();
-        let error = City::read(&[("institutions", b"fixmedins_code,kind,area,valid_from,valid_to\nH1,clinic,1,,\n")], on).unwrap_err();
+        let error =
+            City::read(&[("institutions", b"fixmedins_code,kind,area,valid_from,valid_to\nH1,clinic,1,,\n")], super::super::LIVE_MONTH)
+                .unwrap_err();
         assert_eq!(error.to_string(), "institutions: H1: kind cannot be read");
     }
 }

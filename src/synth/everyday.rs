@@ -17,6 +17,7 @@ use super::model::FREQUENCIES;
 use super::model::Goods;
 use super::model::Line;
 use super::model::NURSING;
+use super::model::Own;
 use super::model::Pay;
 use super::model::Person;
 use super::model::Prescription;
@@ -447,6 +448,7 @@ impl<'c> Everyday<'c> {
             lines: Vec::with_capacity(usize::from(plan.lines) + 4),
             first_line: u64::from(plan.first_line),
             pay: if plan.part == Part::Shop { Pay::Account } else { Pay::Pool(percent) },
+            own: Own::new(),
         };
         self.fill(plan, &mut bill);
         Doc::Bill(bill)
@@ -540,6 +542,8 @@ impl<'c> Everyday<'c> {
             chronic: (plan.chronic && plan.seed.is_multiple_of(2)).then_some(disease.listed),
             diagnoses: vec![disease.diagnosis],
             drugs: if plan.is_prescription() { self.dosages(plan) } else { Vec::new() },
+            own: Own::new(),
+            own_of_drugs: Vec::new(),
         }
     }
 }

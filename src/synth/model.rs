@@ -40,6 +40,20 @@ impl Person {
 /// A diagnosis: code of the insurance edition and name.
 pub(super) type Diagnosis = (&'static str, &'static str);
 
+/// What a message tells of an interface field instead of what the generator
+/// would write.
+#[derive(Clone, Debug)]
+pub(super) enum Told {
+    Absent,
+    Text(String),
+    Fen(i64),
+    Number(i64),
+    Time(Civil),
+}
+
+/// Fields that one message tells in its own way, also such as no other message has.
+pub(super) type Own = Vec<(&'static str, Told)>;
+
 /// A fee item that is no drug.
 #[derive(Debug)]
 pub(super) struct Service {
@@ -95,6 +109,7 @@ pub(super) struct Line {
     /// Number of the line that this one takes back.
     pub refunds: Option<u64>,
     pub discharge: bool,
+    pub own: Own,
 }
 
 /// A line's amounts.
@@ -121,6 +136,7 @@ impl Line {
             days: None,
             refunds: None,
             discharge: false,
+            own: Own::new(),
         }
     }
 
@@ -178,6 +194,8 @@ pub(super) struct Bill {
     /// Number of the first line; a stay's final bill goes on counting.
     pub first_line: u64,
     pub pay: Pay,
+    /// Of the header.
+    pub own: Own,
 }
 
 /// A bill's sums.
@@ -286,6 +304,9 @@ pub(super) struct Prescription {
     pub chronic: Option<(&'static str, &'static str)>,
     pub diagnoses: Vec<Diagnosis>,
     pub drugs: Vec<Dosage>,
+    /// Of the header, and of the drug at a place.
+    pub own: Own,
+    pub own_of_drugs: Vec<(usize, &'static str, Told)>,
 }
 
 impl Prescription {

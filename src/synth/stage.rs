@@ -17,6 +17,7 @@ use super::model::Dosage;
 use super::model::Frequency;
 use super::model::Goods;
 use super::model::Line;
+use super::model::Own;
 use super::model::Pay;
 use super::model::Person;
 use super::model::Prescription;
@@ -112,6 +113,7 @@ impl<'c> Stage<'c> {
                 rule: pattern.rule,
                 kind: pattern.kind,
                 pattern: pattern.name,
+                title: pattern.title,
                 key,
                 person: person.id().to_string(),
                 time,
@@ -222,6 +224,7 @@ impl<'c> Stage<'c> {
             lines: vec![Line::new(Goods::Service(CONSULTATION), 1, SERVICES[CONSULTATION].price, begin)],
             first_line: 1,
             pay: Pay::Pool(60),
+            own: Own::new(),
         };
         for _ in 0..self.dice.between(2, 7) {
             let idx = self.dice.between(TESTS as i64, DISPENSARY as i64 - 1) as usize;
@@ -274,6 +277,8 @@ impl<'c> Stage<'c> {
             chronic: None,
             diagnoses: vec![diagnosis],
             drugs,
+            own: Own::new(),
+            own_of_drugs: Vec::new(),
         }
     }
 

@@ -9,10 +9,12 @@ use super::model::Diagnosis;
 use super::model::Dosage;
 use super::model::Goods;
 use super::model::Line;
+use super::model::Own;
 use super::model::Prescription;
 use super::model::SERVICES;
 use super::model::Shares;
 use super::model::Split;
+use super::model::Told;
 use super::model::Totals;
 use super::text::Id;
 use super::text::push_date;
@@ -65,7 +67,12 @@ pub(super) struct Layout {
     visit: Vec<Member>,
     drug: Vec<Member>,
     drug_diagnosis: Vec<Member>,
+    /// Keys of fields that only some messages have: of a bill, and of a prescription.
+    spell_bill: Spelling,
+    spell_prescription: Spelling,
 }
+
+type Spelling = fn(&str) -> String;
 
 const HEADER: &[&str] = &[
     "setl_id",
@@ -199,17 +206,7 @@ impl Layout {
     pub(super) fn vendors() -> [Self; 3] {
         let snake = |fields: &[&'static str]| members(fields, str::to_owned);
         let camel = |fields: &[&'static str]| members(fields, camel_case);
-        let aliased = |fields: &[&'static str]| {
-            members(fields, |field| match field {
-                "inscp_scp_amt" => "inscp_amt".to_owned(),
-                "overlmt_selfpay" => "overlmt_amt".to_owned(),
-                "insu_admdvs" => "insuplc_admdvs".to_owned(),
-                "begntime" => "begndate".to_owned(),
-                "endtime" => "enddate".to_owned(),
-                "rx_drord_no" => "rxno".to_owned(),
-                _ => field.to_owned(),
-            })
-        };
+        let aliased = |fields: &[&'static str]| members(fields, by_alias);
         let reversed = |mut list: Vec<Member>| {
             list.reverse();
             list
@@ -229,6 +226,8 @@ impl Layout {
                 visit: camel(VISIT),
                 drug: camel(DRUG),
                 drug_diagnosis: camel(DIAGNOSIS),
+                spell_bill: str::to_owned,
+                spell_prescription: camel_case,
             },
             Self {
                 absent: Absent::Null,
@@ -243,6 +242,8 @@ impl Layout {
                 visit: Vec::new(),
                 drug: camel(DRUG),
                 drug_diagnosis: camel(DIAGNOSIS),
+                spell_bill: camel_case,
+                spell_prescription: camel_case,
             },
             Self {
                 absent: Absent::EmptyText,
@@ -257,6 +258,8 @@ impl Layout {
                 visit: Vec::new(),
                 drug: reversed(camel(DRUG)),
                 drug_diagnosis: camel(DIAGNOSIS),
+                spell_bill: by_alias,
+                spell_prescription: camel_case,
             },
         ]
     }
@@ -271,7 +274,8 @@ impl Layout {
             push_text(out, block);
             out.extend_from_slice(b":{");
         }
-        self.object(out, &self.header, |field| header_value(field, city, bill, &totals));
+        self.object(out, &self.header, |field| own_or(&bill.own, field, || header_value(field, city, bill, &totals)));
+        rest(out, &bill.own, &[&self.header], self.spell_bill);
         if self.block.is_some() {
             out.push(b'}');
         }
@@ -291,7 +295,10 @@ impl Layout {
         list(out, self.list_name, &bill.lines, |out, idx, line| {
             let shares = line.shares();
             let number = bill.first_line + idx as u64;
-            object(out, self.absent_in_line, &self.line, |field| line_value(field, city, line, &shares, number, department));
+            object(out, self.absent_in_line, &self.line, |field| {
+                own_or(&line.own, field, || line_value(field, city, line, &shares, number, department))
+            });
+            rest(out, &line.own, &[&self.line], self.spell_bill);
         });
         if let Some((code, name)) = bill.operation {
             out.push(b',');
@@ -312,14 +319,17 @@ impl Layout {
 
     pub(super) fn prescription(&self, out: &mut Vec<u8>, city: &City, rx: &Prescription) {
         out.push(b'{');
-        self.object(out, &self.prescription, |field| prescription_value(field, city, rx));
+        self.object(out, &self.prescription, |field| own_or(&rx.own, field, || prescription_value(field, city, rx)));
+        rest(out, &rx.own, &[&self.prescription, &self.visit], self.spell_prescription);
         out.push(b',');
-        list(out, "rxdrugdetail", &rx.drugs, |out, _, dosage| {
-            self.object(out, &self.drug, |field| drug_value(field, city, rx, dosage));
+        list(out, "rxdrugdetail", &rx.drugs, |out, idx, dosage| {
+            let own: Own = rx.own_of_drugs.iter().filter(|own| own.0 == idx).map(|(_, field, told)| (*field, told.clone())).collect();
+            self.object(out, &self.drug, |field| own_or(&own, field, || drug_value(field, city, rx, dosage)));
+            rest(out, &own, &[&self.drug], self.spell_prescription);
         });
         if !self.visit.is_empty() {
             out.extend_from_slice(b",\"mdtrtinfo\":{");
-            self.object(out, &self.visit, |field| prescription_value(field, city, rx));
+            self.object(out, &self.visit, |field| own_or(&rx.own, field, || prescription_value(field, city, rx)));
             out.push(b'}');
         }
         out.push(b',');
@@ -331,6 +341,44 @@ impl Layout {
 
     fn object<'a>(&self, out: &mut Vec<u8>, members: &[Member], value: impl Fn(&'static str) -> Value<'a>) {
         object(out, self.absent, members, value);
+    }
+}
+
+fn by_alias(field: &str) -> String {
+    match field {
+        "inscp_scp_amt" => "inscp_amt",
+        "overlmt_selfpay" => "overlmt_amt",
+        "insu_admdvs" => "insuplc_admdvs",
+        "begntime" => "begndate",
+        "endtime" => "enddate",
+        "rx_drord_no" => "rxno",
+        _ => field,
+    }
+    .to_owned()
+}
+
+/// The message's own word about a field, else the usual one.
+fn own_or<'a>(own: &'a Own, field: &str, usual: impl FnOnce() -> Value<'a>) -> Value<'a> {
+    if own.is_empty() {
+        return usual();
+    }
+    own.iter().rev().find(|(name, _)| *name == field).map_or_else(usual, |(_, told)| value_of(told))
+}
+
+fn value_of(told: &Told) -> Value<'_> {
+    match told {
+        Told::Absent => Value::Absent,
+        Told::Text(text) => Value::Text(text),
+        Told::Fen(fen) => Value::Fen(*fen),
+        Told::Number(number) => Value::Number(*number),
+        Told::Time(time) => Value::Time(*time),
+    }
+}
+
+/// Own fields that are none of `members`, written after them.
+fn rest(out: &mut Vec<u8>, own: &Own, usual: &[&[Member]], spelling: Spelling) {
+    for (field, told) in own.iter().filter(|(field, _)| !usual.iter().any(|members| members.iter().any(|(name, _)| name == field))) {
+        object(out, Absent::Omit, &members(&[*field], spelling), |_| value_of(told));
     }
 }
 

@@ -70,11 +70,11 @@ fn scores(loaded: &Loaded, run: &Run, effective: &[Effective]) -> Vec<Score> {
     loaded.rules.rules.iter().map(|rule| of_rule(&rule.doc.id)).collect()
 }
 
-fn known_misses(truths: &[Truth]) -> BTreeMap<(String, String), u64> {
+fn known_misses(truths: &[Truth]) -> BTreeMap<(String, (String, String)), u64> {
     let mut reasons = BTreeMap::new();
     for truth in truths {
         if let TruthKind::Missed { reason, .. } = &truth.kind {
-            *reasons.entry((truth.rule.to_owned(), (*reason).to_owned())).or_default() += 1;
+            *reasons.entry((truth.rule.to_owned(), (reason.0.to_owned(), reason.1.to_owned()))).or_default() += 1;
         }
     }
     reasons
@@ -151,7 +151,7 @@ impl Asked<'_> {
             let answer = self.explainer.ask(self.explainer.book.rule(id)?, &name_of(&truth.key), self.messages(truth));
             Some(Silence {
                 rule: id.to_owned(),
-                pattern,
+                pattern: (truth.title.to_owned(), pattern.replace('_', " ")),
                 near_miss: truth.kind == TruthKind::NearMiss,
                 planted: truths.len() as u64,
                 reported: truths.iter().filter(told).count() as u64,

@@ -2,7 +2,6 @@
 //! the evidence of one clue of each kind and the reason of each silence.
 
 mod cards;
-mod patterns;
 mod silences;
 mod tables;
 
@@ -19,8 +18,6 @@ use crate::ruleset::doc::RuleDoc;
 use crate::ruleset::words::Grade;
 use crate::ruleset::words::Status;
 use crate::ruleset::words::Words as _;
-
-pub use patterns::name_of_pattern;
 
 /// What was planted for a rule and what became of it.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +44,8 @@ pub struct Card {
 #[derive(Debug)]
 pub struct Silence {
     pub rule: String,
-    pub pattern: &'static str,
+    /// In Chinese and in English.
+    pub pattern: (String, String),
     /// Just beside a limit, rather than a look-alike.
     pub near_miss: bool,
     pub planted: u64,
@@ -77,7 +75,7 @@ pub struct Month<'a> {
     pub clues: Vec<Told>,
     pub scores: Vec<Score>,
     /// Rule, reason and number of planted cases that a rule is known to miss.
-    pub known_misses: BTreeMap<(String, String), u64>,
+    pub known_misses: BTreeMap<(String, (String, String)), u64>,
     pub cards: Vec<Card>,
     pub silences: Vec<Silence>,
     pub withdrawals: Vec<Withdrawal>,
@@ -189,7 +187,7 @@ mod tests {
             tallies: &BTreeMap::new(),
             clues: vec![hostile()],
             scores: Vec::new(),
-            known_misses: BTreeMap::from([(("<b>".to_owned(), "<i>".to_owned()), 1)]),
+            known_misses: BTreeMap::from([(("<b>".to_owned(), ("<u>".to_owned(), "<i>".to_owned())), 1)]),
             cards: vec![Card { told: hostile(), answer: None, bills: Vec::new() }],
             silences: Vec::new(),
             withdrawals: vec![Withdrawal { words: vec![hostile()], arrivals: vec![("<u>".to_owned(), hostile())] }],

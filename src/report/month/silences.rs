@@ -10,7 +10,6 @@ use crate::report::html::Table;
 use crate::report::month::Month;
 use crate::report::month::Silence;
 use crate::report::month::cards;
-use crate::report::month::name_of_pattern;
 use crate::report::words;
 use crate::ruleset::doc::EvaluateDoc;
 use crate::ruleset::doc::RuleDoc;
@@ -27,7 +26,7 @@ pub(super) fn silences(month: &Month<'_>) -> String {
         let mut table =
             Table::new().text("情形", "case").number("植入", "planted").number("报告", "told").text("挡住线索的是", "what stopped it");
         for silence in silences {
-            let (zh, en) = name_of_pattern(silence.pattern);
+            let (zh, en) = &silence.pattern;
             let kind = if silence.near_miss { " <span class=\"chip plain\">临界</span>" } else { "" };
             let told = if silence.reported == 0 { "0".to_owned() } else { format!("<span class=\"bad\">{}</span>", silence.reported) };
             table.row(vec![

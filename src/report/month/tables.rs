@@ -259,8 +259,8 @@ pub(super) fn scores(month: &Month<'_>) -> String {
         let _ = write!(out, "<h4>{}</h4>\n<ul>", html::both("已知漏报及原因", "Known misses and why"));
         for ((id, reason), times) in &month.known_misses {
             let title = month.rule(id).map_or(id.as_str(), |rule| rule.title.zh.as_str());
-            let _ =
-                write!(out, "<li>{} × {} <span class=\"en\" lang=\"en\">{}</span></li>", times, html::escape(title), html::escape(reason));
+            let why = html::both(&reason.0, &reason.1);
+            let _ = write!(out, "<li>{times} × {}：{why}</li>", html::escape(title));
         }
         out.push_str("</ul>\n");
     }

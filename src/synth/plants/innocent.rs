@@ -2,20 +2,32 @@
 
 use crate::base::time::Civil;
 
+use super::INNOCENT;
+use super::Pattern;
+use super::TruthKey;
 use super::billing::take_back;
-use super::everyday::CHRONIC;
-use super::model::BED;
-use super::model::Bill;
-use super::model::Diagnosis;
-use super::model::Goods;
-use super::model::Line;
-use super::model::NURSING;
-use super::model::Person;
-use super::model::SERVICES;
-use super::model::WARD_ROUND;
-use super::plants::TruthKey;
-use super::stage::ELSEWHERE;
-use super::stage::Stage;
+use super::pattern;
+use crate::synth::everyday::CHRONIC;
+use crate::synth::model::BED;
+use crate::synth::model::Bill;
+use crate::synth::model::Diagnosis;
+use crate::synth::model::Goods;
+use crate::synth::model::Line;
+use crate::synth::model::NURSING;
+use crate::synth::model::Person;
+use crate::synth::model::SERVICES;
+use crate::synth::model::WARD_ROUND;
+use crate::synth::stage::ELSEWHERE;
+use crate::synth::stage::Stage;
+
+pub(super) const PATTERNS: &[Pattern] = &[
+    pattern("", INNOCENT, "interim_and_final_bill", "住院中途结算与出院结算", interim_and_final),
+    pattern("", INNOCENT, "discount", "折扣", discount),
+    pattern("", INNOCENT, "refund_in_same_bill", "同一结算单内退费", refund),
+    pattern("", INNOCENT, "chronic_disease_list", "门诊慢特病", chronic_list),
+    pattern("", INNOCENT, "day_surgery", "日间手术", day_surgery),
+    pattern("", INNOCENT, "visit_insured_elsewhere", "异地参保人就诊", visit_insured_elsewhere),
+];
 
 const PNEUMONIA: Diagnosis = ("J18.900", "肺炎");
 const POLYP: Diagnosis = ("K63.500", "结肠息肉");
@@ -42,7 +54,7 @@ fn put(s: &mut Stage, bill: Bill) -> Option<TruthKey> {
     Some(key)
 }
 
-pub(super) fn interim_and_final(s: &mut Stage) -> Option<TruthKey> {
+fn interim_and_final(s: &mut Stage) -> Option<TruthKey> {
     let time = s.moment();
     let person = s.adult(time);
     let mut last = stay(s, person, time, PNEUMONIA, 10);
@@ -61,7 +73,7 @@ pub(super) fn interim_and_final(s: &mut Stage) -> Option<TruthKey> {
     put(s, last)
 }
 
-pub(super) fn discount(s: &mut Stage) -> Option<TruthKey> {
+fn discount(s: &mut Stage) -> Option<TruthKey> {
     let time = s.moment();
     let (person, hospital) = (s.adult(time), s.hospital());
     let mut bill = s.visit(person, hospital, time, BACK_PAIN);
@@ -71,7 +83,7 @@ pub(super) fn discount(s: &mut Stage) -> Option<TruthKey> {
     put(s, bill)
 }
 
-pub(super) fn refund(s: &mut Stage) -> Option<TruthKey> {
+fn refund(s: &mut Stage) -> Option<TruthKey> {
     let time = s.moment();
     let (person, hospital) = (s.adult(time), s.hospital());
     let mut bill = s.visit(person, hospital, time, BACK_PAIN);
@@ -79,7 +91,7 @@ pub(super) fn refund(s: &mut Stage) -> Option<TruthKey> {
     put(s, bill)
 }
 
-pub(super) fn chronic_list(s: &mut Stage) -> Option<TruthKey> {
+fn chronic_list(s: &mut Stage) -> Option<TruthKey> {
     let time = s.moment();
     let (person, hospital) = (s.adult(time), s.hospital());
     let disease = &CHRONIC[0];
@@ -93,7 +105,7 @@ pub(super) fn chronic_list(s: &mut Stage) -> Option<TruthKey> {
     put(s, bill)
 }
 
-pub(super) fn day_surgery(s: &mut Stage) -> Option<TruthKey> {
+fn day_surgery(s: &mut Stage) -> Option<TruthKey> {
     let time = s.moment();
     let person = s.adult(time);
     let mut bill = stay(s, person, time, POLYP, 1);
@@ -102,7 +114,7 @@ pub(super) fn day_surgery(s: &mut Stage) -> Option<TruthKey> {
     put(s, bill)
 }
 
-pub(super) fn visit_insured_elsewhere(s: &mut Stage) -> Option<TruthKey> {
+fn visit_insured_elsewhere(s: &mut Stage) -> Option<TruthKey> {
     let time = s.moment();
     let (mut person, hospital) = (s.adult(time), s.hospital());
     person.area = ELSEWHERE;

@@ -3,17 +3,45 @@
 
 use crate::base::time::Civil;
 
-use super::city::Drug;
-use super::model::Diagnosis;
-use super::model::Dosage;
-use super::model::FREQUENCIES;
-use super::model::Frequency;
-use super::model::Person;
-use super::model::Prescription;
-use super::model::WHEN_NEEDED;
-use super::plants::TruthKey;
-use super::stage::Stage;
-use super::text::day_of;
+use super::Grade;
+use super::INNOCENT;
+use super::NEAR;
+use super::Pattern;
+use super::SUSPECTED;
+use super::TruthKey;
+use super::missed;
+use super::pattern;
+use crate::synth::city::Drug;
+use crate::synth::model::Diagnosis;
+use crate::synth::model::Dosage;
+use crate::synth::model::FREQUENCIES;
+use crate::synth::model::Frequency;
+use crate::synth::model::Person;
+use crate::synth::model::Prescription;
+use crate::synth::model::WHEN_NEEDED;
+use crate::synth::stage::Stage;
+use crate::synth::text::day_of;
+
+pub(super) const PATTERNS: &[Pattern] = &[
+    pattern("repeat-supply", SUSPECTED, "refill_elsewhere_far_too_early", "在另一机构过早续药", two_institutions),
+    pattern("repeat-supply", SUSPECTED, "three_institutions_in_a_month", "一月内三家机构重复开药", three_institutions),
+    pattern(
+        "repeat-supply",
+        missed(Grade::Suspected, "各结算单均未载明天数，也没有处方", "the bills tell no days and no prescription is known"),
+        "refill_days_not_told",
+        "续药天数未载明",
+        days_not_told,
+    ),
+    pattern("repeat-supply", NEAR, "seven_days_left", "前次用药只剩七日", seven_days_left),
+    pattern("repeat-supply", NEAR, "surplus_of_13_days", "累计余量十三日", surplus_13_days),
+    pattern("repeat-supply", INNOCENT, "dose_raised", "后一处方加大剂量", dose_raised),
+    pattern("repeat-supply", INNOCENT, "other_release_form", "更换释放剂型", other_release_form),
+    pattern("repeat-supply", INNOCENT, "basal_and_bolus_insulin", "基础与餐时胰岛素并用", two_insulins),
+    pattern("repeat-supply", INNOCENT, "early_refill_at_same_institution", "同一机构提前续药", same_institution),
+    pattern("repeat-supply", INNOCENT, "second_prescription_never_dispensed", "第二张处方未配药", never_dispensed),
+    pattern("repeat-supply", INNOCENT, "discharge_drugs_before_refill", "出院带药后续药", discharge_drugs),
+    pattern("repeat-supply", INNOCENT, "long_prescription_refilled_in_time", "长期处方按时续药", long_prescription),
+];
 
 const HYPERTENSION: Diagnosis = ("I10.x00x002", "高血压病");
 const DIABETES: Diagnosis = ("E11.900", "2型糖尿病");
@@ -105,12 +133,12 @@ fn pair(s: &mut Stage, left: i64, place: usize, dispensed: bool) -> Option<Truth
     act(s, HYPERTENSION, begin, vec![first, second])
 }
 
-pub(super) fn two_institutions(s: &mut Stage) -> Option<TruthKey> {
+fn two_institutions(s: &mut Stage) -> Option<TruthKey> {
     let left = s.dice.between(18, 25);
     pair(s, left, 1, true)
 }
 
-pub(super) fn three_institutions(s: &mut Stage) -> Option<TruthKey> {
+fn three_institutions(s: &mut Stage) -> Option<TruthKey> {
     let drug = s.drug(steady)?;
     let dosage = four_weeks(s, drug, 1, FREQUENCIES[0]);
     // Eleven days left each time: only both together are too much.
@@ -123,23 +151,23 @@ pub(super) fn three_institutions(s: &mut Stage) -> Option<TruthKey> {
     act(s, HYPERTENSION, begin, vec![step(0, 0), step(after, 1), step(2 * after, 2)])
 }
 
-pub(super) fn seven_days_left(s: &mut Stage) -> Option<TruthKey> {
+fn seven_days_left(s: &mut Stage) -> Option<TruthKey> {
     pair(s, 7, 1, true)
 }
 
-pub(super) fn surplus_13_days(s: &mut Stage) -> Option<TruthKey> {
+fn surplus_13_days(s: &mut Stage) -> Option<TruthKey> {
     pair(s, 13, 1, true)
 }
 
-pub(super) fn same_institution(s: &mut Stage) -> Option<TruthKey> {
+fn same_institution(s: &mut Stage) -> Option<TruthKey> {
     pair(s, 20, 0, true)
 }
 
-pub(super) fn never_dispensed(s: &mut Stage) -> Option<TruthKey> {
+fn never_dispensed(s: &mut Stage) -> Option<TruthKey> {
     pair(s, 20, 1, false)
 }
 
-pub(super) fn days_not_told(s: &mut Stage) -> Option<TruthKey> {
+fn days_not_told(s: &mut Stage) -> Option<TruthKey> {
     let drug = s.drug(steady)?;
     let places = s.hospitals::<2>()?;
     let begin = start(s, 6);
@@ -158,7 +186,7 @@ pub(super) fn days_not_told(s: &mut Stage) -> Option<TruthKey> {
     key
 }
 
-pub(super) fn dose_raised(s: &mut Stage) -> Option<TruthKey> {
+fn dose_raised(s: &mut Stage) -> Option<TruthKey> {
     let drug = s.drug(|drug| steady(drug) && drug.dose_max.unwrap_or(1) >= 2)?;
     let begin = start(s, 8);
     let (low, high) = (four_weeks(s, drug, 1, FREQUENCIES[0]), four_weeks(s, drug, 2, FREQUENCIES[0]));
@@ -167,7 +195,7 @@ pub(super) fn dose_raised(s: &mut Stage) -> Option<TruthKey> {
     act(s, HYPERTENSION, begin, vec![first, second])
 }
 
-pub(super) fn other_release_form(s: &mut Stage) -> Option<TruthKey> {
+fn other_release_form(s: &mut Stage) -> Option<TruthKey> {
     let city = s.city;
     let of_form = |drug: &Drug, form: &str| drug.ordinary() && drug.countable() && drug.form_group == form;
     let plain_of = |slow: &Drug, drug: &Drug| of_form(drug, "other") && drug.substance == slow.substance;
@@ -180,7 +208,7 @@ pub(super) fn other_release_form(s: &mut Stage) -> Option<TruthKey> {
     act(s, HYPERTENSION, begin, vec![first, second])
 }
 
-pub(super) fn two_insulins(s: &mut Stage) -> Option<TruthKey> {
+fn two_insulins(s: &mut Stage) -> Option<TruthKey> {
     let basal = s.drug(|drug| ["甘精", "地特", "德谷"].iter().any(|name| drug.name.contains(name)))?;
     let bolus = s.drug(|drug| ["门冬", "赖脯", "谷赖"].iter().any(|name| drug.name.contains(name)))?;
     let begin = start(s, 3);
@@ -191,7 +219,7 @@ pub(super) fn two_insulins(s: &mut Stage) -> Option<TruthKey> {
 }
 
 /// Discharge drugs, then the family doctor's refill before they are used up.
-pub(super) fn discharge_drugs(s: &mut Stage) -> Option<TruthKey> {
+fn discharge_drugs(s: &mut Stage) -> Option<TruthKey> {
     let drug = s.drug(steady)?;
     let places = s.hospitals::<2>()?;
     let dosage = four_weeks(s, drug, 1, FREQUENCIES[0]);
@@ -211,7 +239,7 @@ pub(super) fn discharge_drugs(s: &mut Stage) -> Option<TruthKey> {
     Some(key)
 }
 
-pub(super) fn long_prescription(s: &mut Stage) -> Option<TruthKey> {
+fn long_prescription(s: &mut Stage) -> Option<TruthKey> {
     let drug = s.drug(steady)?;
     let dosage = Dosage::about(drug, s.row(drug), 1, FREQUENCIES[0], 84);
     let after = dosage.days - 5;

@@ -3,19 +3,59 @@
 
 use crate::base::time::Civil;
 
-use super::everyday::CHRONIC;
+use super::CLEAR;
+use super::Grade;
+use super::INNOCENT;
+use super::NEAR;
+use super::Pattern;
+use super::SUSPECTED;
+use super::TruthKey;
+use super::WITHDRAWN;
 use super::innocent::stay;
-use super::model::Bill;
-use super::model::CONSULTATION;
-use super::model::Diagnosis;
-use super::model::Dosage;
-use super::model::FREQUENCIES;
-use super::model::Goods;
-use super::model::Person;
-use super::model::Prescription;
-use super::plants::TruthKey;
-use super::stage::ELSEWHERE;
-use super::stage::Stage;
+use super::missed;
+use super::pattern;
+use crate::synth::everyday::CHRONIC;
+use crate::synth::model::Bill;
+use crate::synth::model::CONSULTATION;
+use crate::synth::model::Diagnosis;
+use crate::synth::model::Dosage;
+use crate::synth::model::FREQUENCIES;
+use crate::synth::model::Goods;
+use crate::synth::model::Person;
+use crate::synth::model::Prescription;
+use crate::synth::stage::ELSEWHERE;
+use crate::synth::stage::Stage;
+
+pub(super) const PATTERNS: &[Pattern] = &[
+    pattern("online-first", CLEAR, "first_visit_by_own_word", "机构自报首诊", own_word),
+    pattern("online-first", SUSPECTED, "no_earlier_contact", "此前无线下就诊", no_contact),
+    pattern("online-first", SUSPECTED, "no_earlier_contact_flag_not_told", "此前无线下就诊且未载明首诊标志", no_contact_no_flag),
+    pattern("online-first", SUSPECTED, "own_bill_is_no_earlier_contact", "本次结算单不算此前就诊", own_bill),
+    pattern("online-first", SUSPECTED, "own_bill_does_not_say_online", "本次结算单未载明互联网", own_bill_not_called_online),
+    pattern("online-first", SUSPECTED, "earlier_contact_for_other_disease", "此前只因其他疾病就诊", other_disease),
+    pattern("online-first", SUSPECTED, "earlier_purchase_only", "此前只有购药", purchase_only),
+    pattern("online-first", SUSPECTED, "earlier_registration_only", "此前只有挂号", registration_only),
+    pattern("online-first", SUSPECTED, "seen_in_person_only_the_day_after", "次日才线下就诊", seen_afterwards),
+    pattern("online-first", SUSPECTED, "first_visit_by_own_word_insured_elsewhere", "异地参保人自报首诊", own_word_insured_elsewhere),
+    pattern(
+        "online-first",
+        missed(Grade::Suspected, "同组的其他疾病视为已就诊过的疾病", "another disease of the same group counts as known"),
+        "new_disease_of_known_group",
+        "同组疾病中的新病",
+        new_disease_of_known_group,
+    ),
+    pattern("online-first", WITHDRAWN, "in_person_bill_arrives_late", "线下就诊的结算晚到", bill_arrives_late),
+    pattern("online-first", NEAR, "seen_in_person_the_same_day", "当日已线下就诊", same_day),
+    pattern("online-first", INNOCENT, "same_disease", "此前线下就诊过同一疾病", same_disease),
+    pattern("online-first", INNOCENT, "same_disease_group", "此前线下就诊过同组疾病", same_group),
+    pattern("online-first", INNOCENT, "registered_chronic_disease", "已登记的门慢特病种", registered),
+    pattern("online-first", INNOCENT, "continues_known_prescription", "续用已知处方", continues),
+    pattern("online-first", INNOCENT, "same_substance_after_visit", "线下就诊后已用同一成分药品", same_substance),
+    pattern("online-first", INNOCENT, "interim_bill_of_a_stay", "住院中途结算也算线下就诊", interim_bill),
+    pattern("online-first", INNOCENT, "insured_elsewhere", "异地参保人（历史可能在外地）", insured_elsewhere),
+    pattern("online-first", INNOCENT, "flag_against_known_contact", "自报首诊但已有线下就诊", contradiction),
+    pattern("online-first", INNOCENT, "first_days_of_the_feed", "数据接入初期", first_days_of_feed),
+];
 
 const HYPERTENSION: Diagnosis = ("I10.x00x002", "高血压病");
 const HYPERTENSIVE_HEART: Diagnosis = ("I11.900", "高血压性心脏病");
@@ -53,25 +93,25 @@ fn seen(s: &mut Stage, person: Person, time: Civil, diagnosis: Diagnosis) {
     s.put_bill(bill);
 }
 
-pub(super) fn own_word(s: &mut Stage) -> Option<TruthKey> {
+fn own_word(s: &mut Stage) -> Option<TruthKey> {
     let (_, _, mut rx) = hypertension(s)?;
     rx.first_visit = Some(true);
     put(s, rx)
 }
 
-pub(super) fn own_word_insured_elsewhere(s: &mut Stage) -> Option<TruthKey> {
+fn own_word_insured_elsewhere(s: &mut Stage) -> Option<TruthKey> {
     let (_, _, mut rx) = hypertension(s)?;
     rx.first_visit = Some(true);
     rx.person.area = ELSEWHERE;
     put(s, rx)
 }
 
-pub(super) fn no_contact(s: &mut Stage) -> Option<TruthKey> {
+fn no_contact(s: &mut Stage) -> Option<TruthKey> {
     let (_, _, rx) = hypertension(s)?;
     put(s, rx)
 }
 
-pub(super) fn no_contact_no_flag(s: &mut Stage) -> Option<TruthKey> {
+fn no_contact_no_flag(s: &mut Stage) -> Option<TruthKey> {
     let (_, _, mut rx) = hypertension(s)?;
     rx.first_visit = None;
     put(s, rx)
@@ -90,21 +130,21 @@ fn with_own_bill(s: &mut Stage, says_online: bool) -> Option<TruthKey> {
     put(s, rx)
 }
 
-pub(super) fn own_bill(s: &mut Stage) -> Option<TruthKey> {
+fn own_bill(s: &mut Stage) -> Option<TruthKey> {
     with_own_bill(s, true)
 }
 
-pub(super) fn own_bill_not_called_online(s: &mut Stage) -> Option<TruthKey> {
+fn own_bill_not_called_online(s: &mut Stage) -> Option<TruthKey> {
     with_own_bill(s, false)
 }
 
-pub(super) fn other_disease(s: &mut Stage) -> Option<TruthKey> {
+fn other_disease(s: &mut Stage) -> Option<TruthKey> {
     let (person, time, rx) = hypertension(s)?;
     seen(s, person, time, BACK_PAIN);
     put(s, rx)
 }
 
-pub(super) fn purchase_only(s: &mut Stage) -> Option<TruthKey> {
+fn purchase_only(s: &mut Stage) -> Option<TruthKey> {
     let (person, time, rx) = hypertension(s)?;
     let before = s.before(time, 40, 300);
     let mut bill = s.purchase(person, before, HYPERTENSION);
@@ -115,7 +155,7 @@ pub(super) fn purchase_only(s: &mut Stage) -> Option<TruthKey> {
     put(s, rx)
 }
 
-pub(super) fn registration_only(s: &mut Stage) -> Option<TruthKey> {
+fn registration_only(s: &mut Stage) -> Option<TruthKey> {
     let (person, time, rx) = hypertension(s)?;
     let (before, hospital) = (s.before(time, 1, 300), s.hospital());
     let mut bill = s.visit(person, hospital, before, HYPERTENSION);
@@ -125,7 +165,7 @@ pub(super) fn registration_only(s: &mut Stage) -> Option<TruthKey> {
     put(s, rx)
 }
 
-pub(super) fn seen_afterwards(s: &mut Stage) -> Option<TruthKey> {
+fn seen_afterwards(s: &mut Stage) -> Option<TruthKey> {
     let (person, time, rx) = hypertension(s)?;
     let hospital = s.hospital();
     let bill = s.visit(person, hospital, time.plus_days(1), HYPERTENSION);
@@ -133,7 +173,7 @@ pub(super) fn seen_afterwards(s: &mut Stage) -> Option<TruthKey> {
     put(s, rx)
 }
 
-pub(super) fn new_disease_of_known_group(s: &mut Stage) -> Option<TruthKey> {
+fn new_disease_of_known_group(s: &mut Stage) -> Option<TruthKey> {
     let time = s.moment();
     let person = s.adult(time);
     let rx = online(s, person, time, HYPERTENSIVE_HEART, "XC0")?;
@@ -143,7 +183,7 @@ pub(super) fn new_disease_of_known_group(s: &mut Stage) -> Option<TruthKey> {
 
 /// The visit was before the consultation, but its bill is heard of almost three
 /// days later: long after the rule has waited, and still within lateness.
-pub(super) fn bill_arrives_late(s: &mut Stage) -> Option<TruthKey> {
+fn bill_arrives_late(s: &mut Stage) -> Option<TruthKey> {
     let (person, time, rx) = hypertension(s)?;
     let (hospital, earlier) = (s.hospital(), Civil(time.0 - 3 * 3600));
     let bill = s.visit(person, hospital, earlier, HYPERTENSION);
@@ -155,7 +195,7 @@ pub(super) fn bill_arrives_late(s: &mut Stage) -> Option<TruthKey> {
     put(s, rx)
 }
 
-pub(super) fn same_day(s: &mut Stage) -> Option<TruthKey> {
+fn same_day(s: &mut Stage) -> Option<TruthKey> {
     let time = Civil(s.moment().day() * 86_400 + 16 * 3600);
     let person = s.adult(time);
     let rx = online(s, person, time, HYPERTENSION, "XC0")?;
@@ -165,19 +205,19 @@ pub(super) fn same_day(s: &mut Stage) -> Option<TruthKey> {
     put(s, rx)
 }
 
-pub(super) fn same_disease(s: &mut Stage) -> Option<TruthKey> {
+fn same_disease(s: &mut Stage) -> Option<TruthKey> {
     let (person, time, rx) = hypertension(s)?;
     seen(s, person, time, ("I10.x00", "特发性(原发性)高血压"));
     put(s, rx)
 }
 
-pub(super) fn same_group(s: &mut Stage) -> Option<TruthKey> {
+fn same_group(s: &mut Stage) -> Option<TruthKey> {
     let (person, time, rx) = hypertension(s)?;
     seen(s, person, time, HYPERTENSIVE_HEART);
     put(s, rx)
 }
 
-pub(super) fn registered(s: &mut Stage) -> Option<TruthKey> {
+fn registered(s: &mut Stage) -> Option<TruthKey> {
     let time = s.moment();
     let person = s.adult(time);
     let mut rx = online(s, person, time, DIZZINESS, "XC0")?;
@@ -199,7 +239,7 @@ fn treated(s: &mut Stage, person: Person, time: Civil, diagnosis: Diagnosis, pre
     Some((rx, bill))
 }
 
-pub(super) fn continues(s: &mut Stage) -> Option<TruthKey> {
+fn continues(s: &mut Stage) -> Option<TruthKey> {
     s.online_body()?;
     let time = s.moment();
     let (person, before) = (s.adult(time), s.before(time, 40, 200));
@@ -211,7 +251,7 @@ pub(super) fn continues(s: &mut Stage) -> Option<TruthKey> {
     put(s, rx)
 }
 
-pub(super) fn same_substance(s: &mut Stage) -> Option<TruthKey> {
+fn same_substance(s: &mut Stage) -> Option<TruthKey> {
     s.online_body()?;
     let time = s.moment();
     let (person, before) = (s.adult(time), s.before(time, 40, 200));
@@ -222,7 +262,7 @@ pub(super) fn same_substance(s: &mut Stage) -> Option<TruthKey> {
     put(s, rx)
 }
 
-pub(super) fn interim_bill(s: &mut Stage) -> Option<TruthKey> {
+fn interim_bill(s: &mut Stage) -> Option<TruthKey> {
     let (person, time, rx) = hypertension(s)?;
     let before = s.before(time, 1, 200);
     let mut bill = stay(s, person, before, HYPERTENSION, 3);
@@ -231,20 +271,20 @@ pub(super) fn interim_bill(s: &mut Stage) -> Option<TruthKey> {
     put(s, rx)
 }
 
-pub(super) fn insured_elsewhere(s: &mut Stage) -> Option<TruthKey> {
+fn insured_elsewhere(s: &mut Stage) -> Option<TruthKey> {
     let (_, _, mut rx) = hypertension(s)?;
     rx.person.area = ELSEWHERE;
     put(s, rx)
 }
 
-pub(super) fn contradiction(s: &mut Stage) -> Option<TruthKey> {
+fn contradiction(s: &mut Stage) -> Option<TruthKey> {
     let (person, time, mut rx) = hypertension(s)?;
     seen(s, person, time, HYPERTENSION);
     rx.first_visit = Some(true);
     put(s, rx)
 }
 
-pub(super) fn first_days_of_feed(s: &mut Stage) -> Option<TruthKey> {
+fn first_days_of_feed(s: &mut Stage) -> Option<TruthKey> {
     let day = s.feed_start + s.dice.between(0, 29);
     let time = Civil(day * 86_400 + s.dice.between(30_600, 61_200));
     let person = s.adult(time);

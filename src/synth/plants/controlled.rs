@@ -2,14 +2,71 @@
 
 use crate::base::time::Civil;
 
-use super::city::Drug;
-use super::model::Diagnosis;
-use super::model::Dosage;
-use super::model::FREQUENCIES;
-use super::model::Prescription;
-use super::model::WHEN_NEEDED;
-use super::plants::TruthKey;
-use super::stage::Stage;
+use super::CLEAR;
+use super::Grade;
+use super::INNOCENT;
+use super::NEAR;
+use super::Pattern;
+use super::SUSPECTED;
+use super::TruthKey;
+use super::missed;
+use super::pattern;
+use crate::synth::city::Drug;
+use crate::synth::model::Diagnosis;
+use crate::synth::model::Dosage;
+use crate::synth::model::FREQUENCIES;
+use crate::synth::model::Prescription;
+use crate::synth::model::WHEN_NEEDED;
+use crate::synth::stage::Stage;
+
+pub(super) const PATTERNS: &[Pattern] = &[
+    pattern("online-special", CLEAR, "class_two_psychotropic_online", "互联网开具第二类精神药品", psy2_online),
+    pattern("online-special", CLEAR, "narcotic_online", "互联网开具麻醉药品", narcotic_online),
+    pattern("online-special", CLEAR, "class_one_psychotropic_online", "互联网开具第一类精神药品", psy1_online),
+    pattern("online-special", NEAR, "special_drug_in_person", "线下开具特殊管理药品", special_in_person),
+    pattern("online-special", INNOCENT, "atropine_eye_drops_online", "互联网开具阿托品滴眼液", eye_drops_online),
+    pattern("online-special", INNOCENT, "compound_cold_tablets_online", "互联网开具复方感冒药", cold_tablets_online),
+    pattern("online-special", INNOCENT, "listed_name_inside_another_online", "互联网开具名称含列管成分字样的普通药品", like_named_online),
+    pattern("retail-special", CLEAR, "pharmacy_sells_narcotic", "药店销售麻醉药品", narcotic_at_pharmacy),
+    pattern("retail-special", CLEAR, "pharmacy_sells_class_one_psychotropic", "药店销售第一类精神药品", psy1_at_pharmacy),
+    pattern("retail-special", CLEAR, "pharmacy_sells_class_two_to_minor", "药店向未成年人销售第二类精神药品", psy2_to_minor),
+    pattern("retail-special", NEAR, "class_two_on_eighteenth_birthday", "年满十八周岁当日购买第二类精神药品", psy2_on_birthday),
+    pattern("retail-special", INNOCENT, "class_two_to_adult_on_prescription", "成年人凭处方购买第二类精神药品", psy2_to_adult),
+    pattern("retail-special", INNOCENT, "sale_taken_back_in_same_bill", "同一结算单内已退货", narcotic_sale_taken_back),
+    pattern("nar-other", CLEAR, "narcotic_over_3_days", "麻醉药品超过三日量", narcotic_over_3_days),
+    pattern("nar-other", CLEAR, "narcotic_over_3_days_bill_only", "麻醉药品超过三日量（仅有结算单）", narcotic_over_3_days_bill_only),
+    pattern("nar-other", CLEAR, "narcotic_for_pain_over_7_days", "疼痛患者麻醉药品超过七日量", narcotic_for_pain_over_7_days),
+    pattern(
+        "nar-other",
+        missed(Grade::Clear, "就诊没有诊断，无法确定限量", "the visit carries no diagnosis, so the limit is not known"),
+        "narcotic_without_diagnosis",
+        "麻醉药品处方无诊断",
+        narcotic_without_diagnosis,
+    ),
+    pattern("nar-other", NEAR, "narcotic_exactly_3_days", "麻醉药品恰好三日量", narcotic_exactly_3_days),
+    pattern("nar-other", INNOCENT, "cancer_pain_7_days", "癌痛患者七日量", cancer_pain_7_days),
+    pattern("nar-other", INNOCENT, "narcotic_one_whole_pack", "仅一个最小包装", narcotic_one_pack),
+    pattern("nar-other", INNOCENT, "child_with_adhd_15_days", "多动症儿童十五日量哌甲酯", child_with_adhd),
+    pattern("nar-other", INNOCENT, "sustained_release_7_days", "缓控释剂七日量", sustained_release_7_days),
+    pattern("psy2-7d", SUSPECTED, "class_two_over_7_days", "第二类精神药品超过七日量", psy2_over_7_days),
+    pattern("psy2-7d", SUSPECTED, "class_two_over_7_days_bill_only", "第二类精神药品超过七日量（仅有结算单）", psy2_over_7_days_bill_only),
+    pattern(
+        "psy2-7d",
+        SUSPECTED,
+        "class_two_over_7_days_prescription_only",
+        "第二类精神药品超过七日量（仅有处方）",
+        psy2_over_7_days_prescription_only,
+    ),
+    pattern(
+        "psy2-7d",
+        missed(Grade::Suspected, "结算单未载明天数，也没有处方", "the bill tells no days and no prescription is known"),
+        "class_two_days_not_told",
+        "第二类精神药品未载明用药天数",
+        psy2_days_not_told,
+    ),
+    pattern("psy2-7d", NEAR, "class_two_exactly_7_days", "第二类精神药品恰好七日量", psy2_exactly_7_days),
+    pattern("psy2-7d", INNOCENT, "class_two_one_whole_pack", "第二类精神药品仅一个最小包装", psy2_one_pack),
+];
 
 const INSOMNIA: Diagnosis = ("G47.000", "失眠");
 const ANXIETY: Diagnosis = ("F41.900", "焦虑障碍");
@@ -53,34 +110,34 @@ fn online_drug(s: &mut Stage, wanted: fn(&Drug) -> bool, diagnosis: Diagnosis, d
     Some(key)
 }
 
-pub(super) fn psy2_online(s: &mut Stage) -> Option<TruthKey> {
+fn psy2_online(s: &mut Stage) -> Option<TruthKey> {
     online_drug(s, psy2, INSOMNIA, 7)
 }
 
-pub(super) fn narcotic_online(s: &mut Stage) -> Option<TruthKey> {
+fn narcotic_online(s: &mut Stage) -> Option<TruthKey> {
     online_drug(s, narcotic, LUNG_CANCER, 3)
 }
 
-pub(super) fn psy1_online(s: &mut Stage) -> Option<TruthKey> {
+fn psy1_online(s: &mut Stage) -> Option<TruthKey> {
     online_drug(s, psy1, ADHD, 3)
 }
 
-pub(super) fn eye_drops_online(s: &mut Stage) -> Option<TruthKey> {
+fn eye_drops_online(s: &mut Stage) -> Option<TruthKey> {
     online_drug(s, |drug| drug.name.contains("阿托品滴眼") && drug.class == "NONE", MYOPIA, 7)
 }
 
-pub(super) fn cold_tablets_online(s: &mut Stage) -> Option<TruthKey> {
+fn cold_tablets_online(s: &mut Stage) -> Option<TruthKey> {
     online_drug(s, |drug| (drug.name.contains("酚麻") || drug.name.contains("伪麻")) && drug.class == "NONE", COLD, 5)
 }
 
-pub(super) fn like_named_online(s: &mut Stage) -> Option<TruthKey> {
+fn like_named_online(s: &mut Stage) -> Option<TruthKey> {
     let inside = |drug: &Drug| {
         drug.class == "NONE" && ["罂粟碱", "阿扑吗啡", "双氢可待因", "复方氢溴酸右美沙芬"].iter().any(|name| drug.name.contains(name))
     };
     online_drug(s, inside, COLD, 3)
 }
 
-pub(super) fn special_in_person(s: &mut Stage) -> Option<TruthKey> {
+fn special_in_person(s: &mut Stage) -> Option<TruthKey> {
     let drug = s.drug(psy2)?;
     let time = s.moment();
     let (person, hospital) = (s.adult(time), s.hospital());
@@ -104,19 +161,19 @@ fn sale(s: &mut Stage, wanted: impl Fn(&Drug) -> bool, ages: (i64, i64), diagnos
     Some(key)
 }
 
-pub(super) fn narcotic_at_pharmacy(s: &mut Stage) -> Option<TruthKey> {
+fn narcotic_at_pharmacy(s: &mut Stage) -> Option<TruthKey> {
     sale(s, narcotic, (30, 75), LUNG_CANCER)
 }
 
-pub(super) fn psy1_at_pharmacy(s: &mut Stage) -> Option<TruthKey> {
+fn psy1_at_pharmacy(s: &mut Stage) -> Option<TruthKey> {
     sale(s, psy1, (20, 60), ADHD)
 }
 
-pub(super) fn psy2_to_minor(s: &mut Stage) -> Option<TruthKey> {
+fn psy2_to_minor(s: &mut Stage) -> Option<TruthKey> {
     sale(s, psy2, (12, 17), INSOMNIA)
 }
 
-pub(super) fn psy2_on_birthday(s: &mut Stage) -> Option<TruthKey> {
+fn psy2_on_birthday(s: &mut Stage) -> Option<TruthKey> {
     let drug = s.drug(psy2)?;
     let time = s.moment();
     let mut person = s.person(None, 20, 20, time);
@@ -128,7 +185,7 @@ pub(super) fn psy2_on_birthday(s: &mut Stage) -> Option<TruthKey> {
     Some(key)
 }
 
-pub(super) fn psy2_to_adult(s: &mut Stage) -> Option<TruthKey> {
+fn psy2_to_adult(s: &mut Stage) -> Option<TruthKey> {
     let drug = s.drug(psy2)?;
     let time = s.moment();
     let (person, hospital) = (s.adult(time), s.hospital());
@@ -141,7 +198,7 @@ pub(super) fn psy2_to_adult(s: &mut Stage) -> Option<TruthKey> {
     Some(key)
 }
 
-pub(super) fn narcotic_sale_taken_back(s: &mut Stage) -> Option<TruthKey> {
+fn narcotic_sale_taken_back(s: &mut Stage) -> Option<TruthKey> {
     let drug = s.drug(narcotic)?;
     let time = s.moment();
     let person = s.adult(time);
@@ -197,34 +254,34 @@ fn narcotic_days(s: &mut Stage, days: i64, packs: i64, diagnosis: Option<Diagnos
     supply(s, Supply { diagnosis, dosage, ages: (30, 75), told })
 }
 
-pub(super) fn narcotic_over_3_days(s: &mut Stage) -> Option<TruthKey> {
+fn narcotic_over_3_days(s: &mut Stage) -> Option<TruthKey> {
     let days = s.dice.between(5, 10);
     narcotic_days(s, days, 2, Some(FRACTURE), Told::Both)
 }
 
-pub(super) fn narcotic_over_3_days_bill_only(s: &mut Stage) -> Option<TruthKey> {
+fn narcotic_over_3_days_bill_only(s: &mut Stage) -> Option<TruthKey> {
     let days = s.dice.between(5, 10);
     narcotic_days(s, days, 2, Some(FRACTURE), Told::Bill)
 }
 
-pub(super) fn narcotic_for_pain_over_7_days(s: &mut Stage) -> Option<TruthKey> {
+fn narcotic_for_pain_over_7_days(s: &mut Stage) -> Option<TruthKey> {
     let (days, diagnosis) = (s.dice.between(10, 15), s.dice.pick(&[LUNG_CANCER, NEURALGIA]));
     narcotic_days(s, days, 3, Some(diagnosis), Told::Both)
 }
 
-pub(super) fn narcotic_without_diagnosis(s: &mut Stage) -> Option<TruthKey> {
+fn narcotic_without_diagnosis(s: &mut Stage) -> Option<TruthKey> {
     narcotic_days(s, 6, 2, None, Told::Both)
 }
 
-pub(super) fn narcotic_exactly_3_days(s: &mut Stage) -> Option<TruthKey> {
+fn narcotic_exactly_3_days(s: &mut Stage) -> Option<TruthKey> {
     narcotic_days(s, 3, 1, Some(FRACTURE), Told::Both)
 }
 
-pub(super) fn cancer_pain_7_days(s: &mut Stage) -> Option<TruthKey> {
+fn cancer_pain_7_days(s: &mut Stage) -> Option<TruthKey> {
     narcotic_days(s, 7, 2, Some(LUNG_CANCER), Told::Both)
 }
 
-pub(super) fn narcotic_one_pack(s: &mut Stage) -> Option<TruthKey> {
+fn narcotic_one_pack(s: &mut Stage) -> Option<TruthKey> {
     let drug = s.drug(narcotic)?;
     // One box lasts longer than the limit and cannot be made smaller.
     let often = FREQUENCIES[2];
@@ -232,13 +289,13 @@ pub(super) fn narcotic_one_pack(s: &mut Stage) -> Option<TruthKey> {
     supply(s, Supply { diagnosis: Some(FRACTURE), dosage, ages: (30, 75), told: Told::Both })
 }
 
-pub(super) fn child_with_adhd(s: &mut Stage) -> Option<TruthKey> {
+fn child_with_adhd(s: &mut Stage) -> Option<TruthKey> {
     let drug = s.drug(|drug| drug.name.contains("哌甲酯") && drug.countable())?;
     let dosage = Dosage::covering(drug, s.row(drug), 1, FREQUENCIES[0], 15);
     supply(s, Supply { diagnosis: Some(ADHD), dosage, ages: (7, 16), told: Told::Both })
 }
 
-pub(super) fn sustained_release_7_days(s: &mut Stage) -> Option<TruthKey> {
+fn sustained_release_7_days(s: &mut Stage) -> Option<TruthKey> {
     let drug = s.drug(|drug| drug.class == "NARC" && drug.form_group == "sustained")?;
     let dosage = Dosage::covering(drug, s.row(drug), 1, FREQUENCIES[1], 7);
     supply(s, Supply { diagnosis: Some(LUNG_CANCER), dosage, ages: (40, 80), told: Told::Both })
@@ -251,33 +308,33 @@ fn psy2_days(s: &mut Stage, days: i64, packs: i64, told: Told) -> Option<TruthKe
     supply(s, Supply { diagnosis: Some(diagnosis), dosage, ages: (25, 80), told })
 }
 
-pub(super) fn psy2_over_7_days(s: &mut Stage) -> Option<TruthKey> {
+fn psy2_over_7_days(s: &mut Stage) -> Option<TruthKey> {
     let days = s.dice.between(20, 30);
     psy2_days(s, days, 3, Told::Both)
 }
 
-pub(super) fn psy2_over_7_days_bill_only(s: &mut Stage) -> Option<TruthKey> {
+fn psy2_over_7_days_bill_only(s: &mut Stage) -> Option<TruthKey> {
     let days = s.dice.between(20, 30);
     psy2_days(s, days, 3, Told::Bill)
 }
 
-pub(super) fn psy2_over_7_days_prescription_only(s: &mut Stage) -> Option<TruthKey> {
+fn psy2_over_7_days_prescription_only(s: &mut Stage) -> Option<TruthKey> {
     let days = s.dice.between(20, 30);
     psy2_days(s, days, 3, Told::Prescription)
 }
 
-pub(super) fn psy2_exactly_7_days(s: &mut Stage) -> Option<TruthKey> {
+fn psy2_exactly_7_days(s: &mut Stage) -> Option<TruthKey> {
     psy2_days(s, 7, 1, Told::Both)
 }
 
-pub(super) fn psy2_one_pack(s: &mut Stage) -> Option<TruthKey> {
+fn psy2_one_pack(s: &mut Stage) -> Option<TruthKey> {
     let drug = s.drug(|drug| psy2(drug) && drug.pack_count >= 20)?;
     // One box for ten days or more: nothing smaller is sold.
     let dosage = Dosage { drug, dose: 1, frequency: FREQUENCIES[1], packs: 1, days: s.row(drug).pack_count / 2 };
     supply(s, Supply { diagnosis: Some(INSOMNIA), dosage, ages: (25, 80), told: Told::Both })
 }
 
-pub(super) fn psy2_days_not_told(s: &mut Stage) -> Option<TruthKey> {
+fn psy2_days_not_told(s: &mut Stage) -> Option<TruthKey> {
     let drug = s.drug(psy2)?;
     let time = s.moment();
     let (person, hospital) = (s.adult(time), s.hospital());
