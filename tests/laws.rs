@@ -428,7 +428,7 @@ fn settings_of_an_area_hold_for_its_consultations_alone() {
     let engine = Arc::new(Engine::new(Arc::new(rules), Arc::clone(&base.references), base.settings.clone(), key));
     // Seen in person two months before both: too long ago for the second area alone.
     let messages =
-        [visit("2026-01-10 09:00:00"), consultation("990101", "2026-03-10 09:00:00"), consultation("990102", "2026-03-11 09:00:00")];
+        [visit("2026-05-10 09:00:00"), consultation("990101", "2026-07-10 09:00:00"), consultation("990102", "2026-07-11 09:00:00")];
     for order in [[0, 1, 2], [0, 2, 1], [2, 1, 0], [1, 2, 0], [2, 0, 1], [1, 0, 2]] {
         let mut bare = Bare {
             shard: Shard::new(Arc::clone(&engine), 0),

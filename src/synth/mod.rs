@@ -6,6 +6,7 @@
 
 mod city;
 mod everyday;
+mod fields;
 mod model;
 mod plants;
 mod random;

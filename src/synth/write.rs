@@ -4,6 +4,13 @@ use crate::base::time::Civil;
 use crate::events::camel_case;
 
 use super::city::City;
+use super::fields::DIAGNOSIS;
+use super::fields::DRUG;
+use super::fields::HEADER;
+use super::fields::LINE;
+use super::fields::LINE_MORE;
+use super::fields::PRESCRIPTION;
+use super::fields::VISIT;
 use super::model::Bill;
 use super::model::Diagnosis;
 use super::model::Dosage;
@@ -73,133 +80,6 @@ pub(super) struct Layout {
 }
 
 type Spelling = fn(&str) -> String;
-
-const HEADER: &[&str] = &[
-    "setl_id",
-    "mdtrt_id",
-    "psn_no",
-    "psn_name",
-    "gend",
-    "brdy",
-    "age",
-    "nwb_flag",
-    "insutype",
-    "psn_type",
-    "insu_admdvs",
-    "fixmedins_code",
-    "fixmedins_name",
-    "hosp_lv",
-    "fix_blng_admdvs",
-    "med_type",
-    "biz_type_code",
-    "fstdiag_flag",
-    "setl_time",
-    "begntime",
-    "endtime",
-    "ipt_days",
-    "medfee_sumamt",
-    "fulamt_ownpay_amt",
-    "overlmt_selfpay",
-    "preselfpay_amt",
-    "inscp_scp_amt",
-    "act_pay_dedc",
-    "hifp_pay",
-    "fund_pay_sumamt",
-    "psn_part_amt",
-    "acct_pay",
-    "psn_cash_pay",
-    "acct_mulaid_pay",
-    "dise_codg",
-    "dise_name",
-    "mid_setl_flag",
-    "vali_flag",
-    "refd_setl_flag",
-];
-const LINE: &[&str] = &[
-    "feedetl_sn",
-    "init_feedetl_sn",
-    "rx_drord_no",
-    "rx_circ_flag",
-    "fee_ocur_time",
-    "med_list_codg",
-    "medins_list_name",
-    "list_type",
-    "cnt",
-    "pric",
-    "pric_uplmt_amt",
-    "medins_disc_amt",
-    "det_item_fee_sumamt",
-    "fulamt_ownpay_amt",
-    "overlmt_amt",
-    "preselfpay_amt",
-    "inscp_scp_amt",
-    "prd_days",
-    "dscg_tkdrug_flag",
-];
-/// What the second vendor adds to a line.
-const LINE_MORE: &[&str] = &["med_chrgitm_type", "bilg_dept_codg"];
-const DIAGNOSIS: &[&str] = &["diag_type", "maindiag_flag", "diag_srt_no", "diag_code", "diag_name"];
-const PRESCRIPTION: &[&str] = &[
-    "hosp_rxno",
-    "hi_rxno",
-    "init_rxno",
-    "biz_type_code",
-    "auth_no",
-    "rx_exra_attr_code",
-    "insu_plc_no",
-    "mdtrtarea_no",
-    "rx_type_code",
-    "prsc_time",
-    "rx_drug_cnt",
-    "vali_days",
-    "vali_end_time",
-    "rept_flag",
-    "rx_cotn_flag",
-    "long_rx_flag",
-];
-const VISIT: &[&str] = &[
-    "fixmedins_code",
-    "fixmedins_name",
-    "mdtrt_id",
-    "med_type",
-    "otp_ipt_flag",
-    "psn_no",
-    "patn_name",
-    "patn_age",
-    "brdy",
-    "gend",
-    "nwb_flag",
-    "prsc_dept_code",
-    "prsc_dept_name",
-    "dr_code",
-    "mdtrt_time",
-    "dise_codg",
-    "sp_dise_flag",
-    "maindiag_code",
-    "maindiag_name",
-    "fstdiag_flag",
-];
-const DRUG: &[&str] = &[
-    "med_list_codg",
-    "drug_genname",
-    "drug_dosform",
-    "drug_spec",
-    "rx_item_type_code",
-    "otc_flag",
-    "medc_way_codg",
-    "medc_begntime",
-    "medc_endtime",
-    "medc_days",
-    "sin_dosunt",
-    "sin_doscnt",
-    "used_frqu_codg",
-    "used_frqu_name",
-    "drug_cnt",
-    "drug_dosunt",
-    "drug_pric",
-    "drug_sumamt",
-    "hosp_appr_flag",
-];
 
 impl Layout {
     /// The vendors, most common first.
