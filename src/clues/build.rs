@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
 use crate::base::ids::ClueId;
 use crate::base::ids::Digest;
 use crate::base::time::Civil;
@@ -26,6 +24,7 @@ use crate::clues::routing::competent_area;
 use crate::io::log::Output;
 use crate::io::log::Record;
 use crate::ruleset::compile::RuleSet;
+use crate::ruleset::doc::BasisDoc;
 use crate::ruleset::doc::Bilingual;
 use crate::ruleset::doc::ParamValue;
 use crate::ruleset::doc::RuleDoc;
@@ -60,15 +59,17 @@ impl From<&Bilingual> for Text {
     }
 }
 
-/// Bases in force on a day in an area; empty if there is none.
-pub fn bases_in_force(doc: &RuleDoc, day: i64, area: Option<&str>) -> Vec<BasisRef> {
-    let in_force = |valid_from: chrono::NaiveDate, valid_to: Option<chrono::NaiveDate>| {
-        Civil::from_date(valid_from).day() <= day && valid_to.is_none_or(|to| day < Civil::from_date(to).day())
+/// Bases in force on a day in an area.
+pub fn in_force<'a>(doc: &'a RuleDoc, day: i64, area: Option<&str>) -> impl Iterator<Item = &'a BasisDoc> {
+    let holds = move |basis: &&BasisDoc| {
+        Civil::from_date(basis.valid_from).day() <= day && basis.valid_to.is_none_or(|to| day < Civil::from_date(to).day())
     };
-    doc.basis
-        .iter()
-        .filter(|basis| in_force(basis.valid_from, basis.valid_to))
-        .filter(|basis| basis.area.is_empty() || area.is_some_and(|area| area.starts_with(basis.area.as_str())))
+    let binds = move |basis: &&BasisDoc| basis.area.is_empty() || area.is_some_and(|area| area.starts_with(basis.area.as_str()));
+    doc.basis.iter().filter(holds).filter(binds)
+}
+
+fn bases_in_force(doc: &RuleDoc, day: i64, area: Option<&str>) -> Vec<BasisRef> {
+    in_force(doc, day, area)
         .map(|basis| BasisRef {
             text: basis.text.clone(),
             article: basis.article.clone(),
@@ -139,7 +140,7 @@ pub fn finding(set: &RuleSet, doc: &RuleDoc, mut found: Found, references: &str)
 }
 
 fn labelled(name: &str, value: Scalar) -> Value {
-    let column = crate::events::EVENT_TYPES.iter().find_map(|event| crate::events::derived::find(event, name));
+    let column = crate::events::derived::find_in_any(name);
     let label = column.map_or_else(
         || Text { zh: name.to_owned(), en: name.to_owned() },
         |column| Text { zh: column.zh.to_owned(), en: column.en.to_owned() },
@@ -177,14 +178,9 @@ pub fn encode(finding: &Finding) -> Box<[u8]> {
 /// The record of one word about a clue. Headers let a gateway filter without
 /// parsing.
 pub fn record(doc: &RuleDoc, finding: &[u8], provenance: &Provenance, route: &Route) -> Record {
-    #[derive(Serialize)]
-    struct Clue<'a> {
-        finding: sonic_rs::LazyValue<'a>,
-        provenance: &'a Provenance,
-    }
-    let body = sonic_rs::from_slice::<sonic_rs::LazyValue<'_>>(finding)
-        .and_then(|finding| sonic_rs::to_vec(&Clue { finding, provenance }))
-        .unwrap_or_default();
+    // The finding's bytes stand in the record as they are kept and compared.
+    let provenance_bytes = sonic_rs::to_vec(provenance).unwrap_or_default();
+    let body = [br#"{"finding":"#, finding, br#","provenance":"#, provenance_bytes.as_slice(), b"}"].concat();
     Record {
         output: if provenance.rule_status == Status::Shadow.name() { Output::Shadow } else { Output::Clues },
         partition: None,
@@ -208,4 +204,10 @@ pub struct Route {
     pub lead: String,
     pub area: String,
     pub grade: String,
+}
+
+impl Route {
+    pub fn of(id: ClueId, finding: &Finding) -> Self {
+        Self { clue_id: id, lead: finding.lead.clone(), area: finding.area.clone().unwrap_or_default(), grade: finding.result.to_owned() }
+    }
 }

@@ -2,6 +2,7 @@
 //! has to be told anew. A pure function of the two.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::base::ids::ClueId;
 use crate::state::clues::Told;
@@ -26,11 +27,13 @@ pub struct Revision {
     pub finding: Box<[u8]>,
 }
 
-/// Compares `found` with `told`, brings `told` up to date, and returns the
+/// Compares `found` with what was `told` of the clues that are `asked` about
+/// (`None`: all), brings `told` up to date, and returns the
 /// words to tell, in the order of clue ids.
-pub fn revise(told: &mut Vec<Told>, found: BTreeMap<ClueId, Box<[u8]>>) -> Vec<Revision> {
+pub fn revise(told: &mut Vec<Told>, found: BTreeMap<ClueId, Box<[u8]>>, asked: Option<&BTreeSet<ClueId>>) -> Vec<Revision> {
     let mut words = Vec::new();
-    for known in told.iter_mut().filter(|known| !known.retracted && !found.contains_key(&known.id)) {
+    let is_asked = |id: &ClueId| asked.is_none_or(|asked| asked.contains(id));
+    for known in told.iter_mut().filter(|known| !known.retracted && is_asked(&known.id) && !found.contains_key(&known.id)) {
         known.retracted = true;
         known.revision += 1;
         let finding = known.finding.clone();
@@ -64,7 +67,7 @@ mod tests {
     }
 
     fn words(told: &mut Vec<Told>, findings: &[(u8, &str)]) -> Vec<String> {
-        revise(told, found(findings))
+        revise(told, found(findings), None)
             .into_iter()
             .map(|word| {
                 let change = match word.change {
@@ -86,5 +89,15 @@ mod tests {
         assert_eq!(words(&mut told, &[(2, "x")]), ["1 r3 retracted"]);
         assert_eq!(words(&mut told, &[(2, "x")]), Vec::<String>::new());
         assert_eq!(words(&mut told, &[(1, "b"), (2, "x")]), ["1 r4 updated"]);
+    }
+
+    #[test]
+    fn a_clue_that_is_not_asked_about_stands() {
+        let mut told = Vec::new();
+        words(&mut told, &[(1, "a"), (2, "x")]);
+        let asked = BTreeSet::from([ClueId([2; 16])]);
+        let words = revise(&mut told, found(&[]), Some(&asked));
+        assert_eq!(words.iter().map(|word| word.id.0[0]).collect::<Vec<_>>(), [2]);
+        assert!(!told[0].retracted && told[1].retracted);
     }
 }

@@ -2,6 +2,7 @@
 //! how what is found differs from what was told.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::base::ids::ClueId;
 use crate::base::time::Civil;
@@ -129,7 +130,7 @@ impl Shard {
         }
         self.judged.extend(judged);
         let scope = ClueScope { rule: u16::try_from(place).unwrap_or(u16::MAX), person: person.0, substance: 0 };
-        self.tell(engine, place, scope, found, teller, tallies)
+        self.tell(engine, scope, found, None, teller, tallies)
     }
 
     pub(super) fn source(&self, event: EventIdx, teller: &Teller<'_>) -> Place {
@@ -207,29 +208,30 @@ impl Shard {
         }
     }
 
-    /// Tells the difference between what was told in a scope and what is found now.
+    /// Tells the difference between what was told in a scope and what is found
+    /// now. Clues that are not `asked` about stand; `None`: all are.
     #[expect(clippy::too_many_arguments, reason = "one call, all parts of the step in hand")]
     pub(super) fn tell(
         &mut self,
         engine: &Engine,
-        place: usize,
         scope: ClueScope,
         found: FoundClues,
+        asked: Option<&BTreeSet<ClueId>>,
         teller: &Teller<'_>,
         tallies: &mut BTreeMap<String, RuleTally>,
     ) -> Vec<Record> {
         if found.is_empty() && self.clues.told(scope).is_empty() {
             return Vec::new();
         }
-        let rule = &engine.rules.rules[place];
+        let rule = &engine.rules.rules[usize::from(scope.rule)];
         let tally = tallies.entry(rule.doc.id.clone()).or_default();
         let bytes = found.iter().map(|(id, (finding, _))| (*id, build::encode(finding))).collect();
-        let words = revise(self.clues.told_mut(scope), bytes);
+        let words = revise(self.clues.told_mut(scope), bytes, asked);
         words
             .into_iter()
             .map(|word| {
-                let sources = found.get(&word.id).map(|(_, sources)| sources.clone()).unwrap_or_default();
-                word_record(rule, word, sources, teller, tally)
+                let own = found.get(&word.id);
+                word_record(rule, word, own, teller, tally)
             })
             .collect()
     }

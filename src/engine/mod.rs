@@ -3,6 +3,7 @@
 //! **No module here reads a clock, a file or a socket.** Live run, replay,
 //! rule cases and simulation call the same [`shard::Shard::step`].
 
+pub mod affected;
 pub mod effects;
 pub mod enrich;
 pub mod facts;

@@ -62,6 +62,8 @@ pub struct Changed {
     pub first_half: usize,
     /// In order, each once.
     pub supplies: Vec<SupplyKey>,
+    /// Those of them that something else than their lines bears on.
+    pub whole: BTreeSet<SupplyKey>,
     /// Persons with a consultation that a new fact may bear on.
     pub persons: BTreeSet<PersonIdx>,
     /// New consultations: the fact time from which the wait runs.
@@ -101,8 +103,11 @@ impl Memory {
             self.lines(&run, event, row, person, &mut changed);
             if roles.operation {
                 // It may excuse what was told of controlled drugs before.
-                let substances = self.controlled.get(&person).into_iter().flatten();
-                changed.supplies.extend(substances.map(|substance| SupplyKey { person, substance: *substance }));
+                for substance in self.controlled.get(&person).into_iter().flatten() {
+                    let key = SupplyKey { person, substance: *substance };
+                    changed.supplies.push(key);
+                    changed.whole.insert(key);
+                }
             }
             if anchor.is_some() {
                 changed.consultations.push((facts.fact_time, person));

@@ -13,10 +13,12 @@ use crate::clues::finding::Scalar;
 use crate::engine::effects::RuleTally;
 use crate::engine::meter::Laps;
 use crate::engine::scalars::scalar_at;
+use crate::expr::ColumnDef;
 use crate::expr::Grain;
 use crate::expr::Input;
 use crate::expr::OutputId;
 use crate::expr::Program;
+use crate::expr::Run;
 use crate::ruleset::compile::RowRule;
 use crate::ruleset::compile::RuleSet;
 use crate::ruleset::compile::TablePrograms;
@@ -28,6 +30,8 @@ pub struct Rows<'a> {
     pub parents: &'a UInt32Array,
     /// A column by its qualified name, with as many rows as its grain has.
     pub column: &'a dyn Fn(&str) -> Option<ArrayRef>,
+    /// The same at some rows alone; NULL where a row is.
+    pub picked: &'a dyn Fn(&str, &UInt32Array) -> Option<ArrayRef>,
     /// Whether a header row is judged at all (events before go-live are not).
     pub judged: &'a dyn Fn(usize) -> bool,
     /// Whether a header row is new: one that was judged before does not count again.
@@ -69,69 +73,102 @@ impl RowHit {
     }
 }
 
-/// Whether any gate or exemption of a rule excuses the row: `None` where one
-/// is unknown and none holds.
-pub fn excused(rule: &RowRule, masks: &[ArrayRef], row: usize) -> Option<bool> {
-    let outcomes = || rule.excuses.iter().filter(|excuse| excuse.quiet).map(|excuse| at(mask(masks, excuse.output), row));
-    if outcomes().any(|holds| holds == Some(true)) {
-        return Some(true);
-    }
-    outcomes().all(|holds| holds.is_some()).then_some(false)
+/// Whether any gate or exemption of a rule excuses each row: NULL where one is
+/// unknown and none holds.
+pub fn excused(rule: &RowRule, table: &TablePrograms, rows: &Rows<'_>) -> BooleanArray {
+    let outputs = || rule.excuses.iter().filter(|excuse| excuse.quiet).map(|excuse| excuse.output);
+    let columns = columns_for(&table.masks, &table.masks.columns_under(outputs()), rows.column, rows);
+    let input = Input { columns: &columns, header_rows: rows.header_rows, parents: rows.parents };
+    let mut run = table.masks.run(&input);
+    let masks: Vec<ArrayRef> = outputs().map(|output| run.output(output)).collect();
+    let outcome = |row: usize| {
+        let outcomes = || masks.iter().map(|mask| at(as_mask(mask), row));
+        if outcomes().any(|holds| holds == Some(true)) {
+            return Some(true);
+        }
+        outcomes().all(|holds| holds.is_some()).then_some(false)
+    };
+    (0..rows.header_rows).map(outcome).collect()
 }
 
-/// Judges all rows, and counts how those that enter came out; hits come in the order of rules, then rows.
+/// Some rules of a table, and the columns that their conditions are made of.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// Places in [`RuleSet::rules`].
+    pub rules: Vec<usize>,
+    columns: Vec<bool>,
+}
+
+impl Judged {
+    pub fn new(set: &RuleSet, table: &TablePrograms, rules: Vec<usize>) -> Self {
+        let outputs = rules.iter().filter_map(|place| set.rules[*place].row.as_ref()).flat_map(RowRule::mask_outputs);
+        let columns = table.masks.columns_under(outputs);
+        Self { rules, columns }
+    }
+}
+
+/// Judges all rows by some rules, and counts how those that enter came out;
+/// hits come in the order of rules, then rows.
 pub fn judge(
     set: &RuleSet,
     table: &TablePrograms,
+    by: &Judged,
     rows: &Rows<'_>,
     laps: &mut Laps,
     tallies: &mut BTreeMap<String, RuleTally>,
-) -> (Vec<RowHit>, Vec<ArrayRef>) {
-    let columns = columns_for(&table.masks, rows);
+) -> Vec<RowHit> {
+    let columns = columns_for(&table.masks, &by.columns, rows.column, rows);
     let input = Input { columns: &columns, header_rows: rows.header_rows, parents: rows.parents };
-    let masks = table.masks.evaluate(&input);
+    let mut masks = table.masks.run(&input);
     laps.shared(set, &table.mask_shares, tallies);
     let mut hits = Vec::new();
-    for place in &table.rules {
+    for place in &by.rules {
         let rule = &set.rules[*place];
         if let Some(row_rule) = &rule.row {
             let tally = tallies.entry(rule.doc.id.clone()).or_default();
-            let found = Judge { place: *place, rule: row_rule, masks: &masks, rows, tally };
-            hits.extend(found.hits());
+            hits.extend(Judge { place: *place, rule: row_rule, rows, tally }.hits(&mut masks));
             laps.of_rule(set, *place, tallies);
         }
     }
     carry(set, table, rows, &mut hits);
     laps.shared(set, &table.detail_shares, tallies);
-    (hits, masks)
+    hits
 }
 
 /// A mask by its output.
 pub fn mask(masks: &[ArrayRef], output: OutputId) -> &BooleanArray {
-    let array = masks.get(output.0).and_then(|array| array.as_any().downcast_ref());
-    array.unwrap_or_else(|| panic!("output {} is not a mask", output.0))
+    as_mask(&masks[output.0])
 }
 
-fn columns_for(program: &Program, rows: &Rows<'_>) -> Vec<ArrayRef> {
-    let lines = rows.parents.len();
-    let of = |column: &crate::expr::ColumnDef| {
-        let count = if column.grain == Grain::Line { lines } else { rows.header_rows };
-        (rows.column)(&column.name).unwrap_or_else(|| arrow::array::new_null_array(&column.data_type, count))
+fn as_mask(array: &ArrayRef) -> &BooleanArray {
+    array.as_any().downcast_ref().unwrap_or_else(|| panic!("a condition is not of {}", array.data_type()))
+}
+
+/// The columns that are needed; the others are empty.
+fn columns_for(program: &Program, needed: &[bool], column: &dyn Fn(&str) -> Option<ArrayRef>, rows: &Rows<'_>) -> Vec<ArrayRef> {
+    let of = |(def, needed): (&ColumnDef, &bool)| {
+        let count = if def.grain == Grain::Line { rows.parents.len() } else { rows.header_rows };
+        if *needed {
+            column(&def.name).unwrap_or_else(|| arrow::array::new_null_array(&def.data_type, count))
+        } else {
+            arrow::array::new_empty_array(&def.data_type)
+        }
     };
-    program.columns().iter().map(of).collect()
+    program.columns().iter().zip(needed).map(of).collect()
 }
 
 struct Judge<'a> {
     place: usize,
     rule: &'a RowRule,
-    masks: &'a [ArrayRef],
     rows: &'a Rows<'a>,
     tally: &'a mut RuleTally,
 }
 
 impl Judge<'_> {
-    fn hits(self) -> Vec<RowHit> {
-        let condition = mask(self.masks, self.rule.condition);
+    /// Gates and exemptions are asked only where some row's condition holds.
+    fn hits(self, masks: &mut Run<'_>) -> Vec<RowHit> {
+        let condition = masks.output(self.rule.condition);
+        let condition = as_mask(&condition);
         let parent = |row: usize| if self.rule.line_grain { self.rows.parents.value(row) as usize } else { row };
         let judged = |row: usize| (self.rows.judged)(parent(row));
         let enters = |row: usize| (self.rows.enters)(parent(row));
@@ -146,9 +183,14 @@ impl Judge<'_> {
         }
         let held: Vec<usize> =
             (0..condition.len()).filter(|row| condition.is_valid(*row) && condition.value(*row) && judged(*row)).collect();
+        if held.is_empty() {
+            return Vec::new();
+        }
+        let outcomes: Vec<ArrayRef> = self.rule.excuses.iter().map(|excuse| masks.output(excuse.output)).collect();
+        let clear_when = self.rule.clear_when.map(|output| masks.output(output));
         let mut hits = Vec::new();
         for row in held {
-            let excuses: Vec<Option<bool>> = self.rule.excuses.iter().map(|excuse| at(mask(self.masks, excuse.output), row)).collect();
+            let excuses: Vec<Option<bool>> = outcomes.iter().map(|outcome| at(as_mask(outcome), row)).collect();
             let quiets = || self.rule.excuses.iter().zip(&excuses).filter(|(excuse, _)| excuse.quiet);
             if quiets().any(|(_, holds)| *holds == Some(true)) {
                 self.tally.excused += u64::from(enters(row));
@@ -164,7 +206,7 @@ impl Judge<'_> {
                 continue;
             }
             self.tally.hits += u64::from(enters(row));
-            let clear = self.rule.clear_when.is_none_or(|output| at(mask(self.masks, output), row) == Some(true));
+            let clear = clear_when.as_ref().is_none_or(|mask| at(as_mask(mask), row) == Some(true));
             hits.push(RowHit { header, line, clear, excuses, ..RowHit::new(self.place) });
         }
         hits
@@ -175,34 +217,42 @@ fn at(mask: &BooleanArray, row: usize) -> Option<bool> {
     mask.is_valid(row).then(|| mask.value(row))
 }
 
-/// Evaluates what the clues carry, over the rows of the hits alone.
+/// Evaluates what the clues carry, rule by rule over the rows of its hits alone.
 pub fn carry(set: &RuleSet, table: &TablePrograms, rows: &Rows<'_>, hits: &mut [RowHit]) {
-    if hits.is_empty() {
-        return;
-    }
     let idx = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-    let headers = UInt32Array::from_iter_values(hits.iter().map(|hit| idx(hit.header)));
-    let lines: UInt32Array = hits.iter().map(|hit| hit.line.map(idx)).collect();
-    let columns: Vec<ArrayRef> = columns_for(&table.details, rows)
-        .iter()
-        .zip(table.details.columns())
-        .map(|(array, column)| {
-            let picked = if column.grain == Grain::Line { &lines } else { &headers };
-            arrow::compute::take(array, picked, None).unwrap_or_else(|_| arrow::array::new_null_array(&column.data_type, hits.len()))
-        })
-        .collect();
-    let parents = UInt32Array::from_iter_values(0..idx(hits.len()));
-    let details = table.details.evaluate(&Input { columns: &columns, header_rows: hits.len(), parents: &parents });
-    for (row, hit) in hits.iter_mut().enumerate() {
-        let Some(rule) = set.rules[hit.rule].row.as_ref() else { continue };
-        let value = |output: OutputId| scalar_at(&details[output.0], row);
-        hit.values = rule.details.values.iter().map(|(name, output)| (name.clone(), value(*output))).collect();
-        hit.observed = rule.details.observed.map(value);
-        hit.limit = rule.details.limit.map(value);
-        hit.money = rule.details.money.map(value).and_then(|money| match money {
-            Scalar::Number(amount) => Some(amount),
-            Scalar::Integer(amount) => Some(Decimal::new(i128::from(amount), 0)),
-            _ => None,
-        });
+    for hits in hits.chunk_by_mut(|one, other| one.rule == other.rule) {
+        let Some(rule) = set.rules[hits[0].rule].row.as_ref() else { continue };
+        let headers = UInt32Array::from_iter_values(hits.iter().map(|hit| idx(hit.header)));
+        let lines: UInt32Array = hits.iter().map(|hit| hit.line.map(idx)).collect();
+        let of = |(def, needed): (&ColumnDef, &bool)| {
+            if !needed {
+                return arrow::array::new_empty_array(&def.data_type);
+            }
+            let picked = (rows.picked)(&def.name, if def.grain == Grain::Line { &lines } else { &headers });
+            picked.unwrap_or_else(|| arrow::array::new_null_array(&def.data_type, hits.len()))
+        };
+        let columns: Vec<ArrayRef> = table.details.columns().iter().zip(&rule.details.columns).map(of).collect();
+        let parents = UInt32Array::from_iter_values(0..idx(hits.len()));
+        let input = Input { columns: &columns, header_rows: hits.len(), parents: &parents };
+        let mut run = table.details.run(&input);
+        let values: Vec<(&String, ArrayRef)> = rule.details.values.iter().map(|(name, output)| (name, run.output(*output))).collect();
+        let [observed, limit, money] =
+            [rule.details.observed, rule.details.limit, rule.details.money].map(|output| output.map(|output| run.output(output)));
+        for (row, hit) in hits.iter_mut().enumerate() {
+            let value = |array: &ArrayRef| scalar_at(array, row);
+            hit.values = values.iter().map(|(name, array)| ((*name).clone(), value(array))).collect();
+            hit.observed = observed.as_ref().map(value);
+            hit.limit = limit.as_ref().map(value);
+            hit.money = money.as_ref().map(value).and_then(|money| match money {
+                Scalar::Number(amount) => Some(amount),
+                Scalar::Integer(amount) => Some(Decimal::new(i128::from(amount), 0)),
+                _ => None,
+            });
+        }
     }
+}
+
+/// A whole column at some rows.
+pub fn pick(column: Option<&ArrayRef>, at: &UInt32Array) -> Option<ArrayRef> {
+    arrow::compute::take(column?, at, None).ok()
 }

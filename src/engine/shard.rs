@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use arrow::array::Array as _;
 use arrow::array::UInt32Array;
-use hashbrown::HashMap;
 use hashbrown::HashSet;
 
 use crate::base::ids::ShardId;
@@ -15,6 +14,7 @@ use crate::base::time::Civil;
 use crate::base::time::SECONDS_PER_DAY;
 use crate::codecs::json::JsonDecoder;
 use crate::engine::Engine;
+use crate::engine::affected::Concerns;
 use crate::engine::effects::Counts;
 use crate::engine::effects::Effects;
 use crate::engine::effects::RuleTally;
@@ -31,7 +31,6 @@ use crate::engine::remember::Marks;
 use crate::engine::remember::Memory;
 use crate::engine::rows;
 use crate::engine::rows::Rows;
-use crate::engine::supply_rows::ItemCase;
 use crate::engine::tell;
 use crate::engine::tell::Teller;
 use crate::events::EVENT_TYPES;
@@ -57,8 +56,8 @@ pub struct Shard {
     seen: Seen,
     pub(super) memory: Memory,
     pub(super) clues: ClueTable,
-    /// Whether supply rules can hold for a kind of item: derived, only looked up.
-    pub(super) concerns: HashMap<ItemCase, bool>,
+    /// Which supply rules can hold for a kind of item: derived, only looked up.
+    pub(super) concerns: Concerns,
     watermarks: Vec<Watermark>,
     /// By input: whether a tick called it idle and nothing came since.
     idle: Vec<bool>,
@@ -81,7 +80,7 @@ impl Shard {
             seen: Seen::default(),
             memory: Memory::default(),
             clues: ClueTable::default(),
-            concerns: HashMap::new(),
+            concerns: Concerns::default(),
             watermarks: engine.settings.inputs.iter().map(|input| Watermark::new(input.disorder_seconds)).collect(),
             idle: vec![false; EVENT_TYPES.len()],
             waiting: BTreeSet::new(),
@@ -184,6 +183,7 @@ impl Shard {
             header_rows: batch.headers.len(),
             parents: &parents,
             column: &|name| batch.column(name).cloned(),
+            picked: &|name, at| rows::pick(batch.column(name), at),
             judged: &judged,
             enters: &|_| true,
             in_force: &in_force,
@@ -195,7 +195,7 @@ impl Shard {
             let by_line = rule.row.as_ref().is_some_and(|row| row.line_grain);
             tallies.entry(rule.doc.id.clone()).or_default().evaluated += if by_line { lines } else { headers };
         }
-        let (hits, _) = rows::judge(&engine.rules, table, &rows, &mut laps, tallies);
+        let hits = rows::judge(&engine.rules, table, &engine.judged[batch.input], &rows, &mut laps, tallies);
         for of_rule in hits.chunk_by(|one, other| one.rule == other.rule) {
             let place = of_rule[0].rule;
             tallies.entry(engine.rules.rules[place].doc.id.clone()).or_default().new += of_rule.len() as u64;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::base::time::Civil;
 use crate::base::time::SECONDS_PER_DAY;
 use crate::base::time::age_years;
+use crate::engine::affected::case_of;
 use crate::engine::enrich::decimals;
 use crate::engine::enrich::flags;
 use crate::engine::enrich::groups_text;
@@ -24,6 +25,7 @@ use crate::evaluators::supply::Tables;
 use crate::evaluators::supply::join;
 use crate::expr::Input;
 use crate::expr::OutputId;
+use crate::reference::item::ItemFacts;
 use crate::reference::snapshot::Snapshot;
 use crate::reference::special_drug::SpecialClass;
 use crate::ruleset::compile::TablePrograms;
@@ -48,14 +50,23 @@ pub struct SupplyRow<'a> {
     pub key: SupplyKey,
     pub supply: Supply<'a>,
     pub item: ItemId,
+    pub facts: ItemFacts<'a>,
     /// Whether any of its halves is new in this run.
     pub fresh: bool,
+    /// Whether something in this run may bear on it.
+    pub asked: bool,
+}
+
+impl SupplyRow<'_> {
+    pub fn case(&self) -> ItemCase {
+        case_of(self.item.0, self.key.substance, &self.facts)
+    }
 }
 
 impl Memory {
-    /// Whether some supply rule's condition can hold for this kind of item: no
-    /// part of it that the item decides is false.
-    pub fn may_concern(&self, table: &TablePrograms, case: ItemCase, profile: &LineProfile) -> bool {
+    /// The rules whose condition can hold for this kind of item: no part of it
+    /// that the item decides is false.
+    pub fn may_concern(&self, table: &TablePrograms, case: ItemCase, profile: &LineProfile) -> Vec<usize> {
         let sym = |sym: Sym| texts(std::iter::once(self.symbols.text(sym)));
         let columns: Vec<ArrayRef> = table
             .items
@@ -75,33 +86,33 @@ impl Memory {
             let mask = crate::engine::rows::mask(&values, *output);
             mask.is_valid(0) && !mask.value(0)
         };
-        table.item_conditions.iter().any(|parts| !parts.iter().any(is_false))
+        let rules = table.rules.iter().zip(&table.item_conditions);
+        rules.filter(|(_, parts)| !parts.iter().any(is_false)).map(|(place, _)| *place).collect()
     }
 
     pub fn tables(&self) -> Tables<'_> {
         Tables { events: &self.events, texts: &self.texts, symbols: &self.symbols }
     }
 
-    /// The supplies of one person and substance, joined. `first_half`: number
-    /// of the first half that is new.
-    pub fn supplies_of<'a>(&'a self, key: SupplyKey, items: &'a Items, first_half: usize) -> impl Iterator<Item = SupplyRow<'a>> {
+    /// Supplies of one person and substance, joined of `halves`. `first_half`:
+    /// number of the first half that is new.
+    pub fn supplies_joined<'a>(&'a self, key: SupplyKey, halves: Vec<Half<'a>>, items: &'a Items, first_half: usize) -> Vec<SupplyRow<'a>> {
         let pack =
             |half: &Half<'_>| crate::engine::items::pack_of(&items.at(ItemId(half.profile.item), half.time.div_euclid(SECONDS_PER_DAY)));
-        let supplies = join(self.tables(), self.supplies.of(key), &pack);
-        supplies.into_iter().map(move |supply| SupplyRow {
-            key,
-            item: ItemId(supply.speaker().map_or(0, |half| half.profile.item)),
-            fresh: supply.halves.iter().any(|half| half.number >= first_half),
-            supply,
-        })
+        let supplies = join(self.tables(), halves, &pack);
+        let row = |supply: Supply<'a>| {
+            let item = ItemId(supply.speaker().map_or(0, |half| half.profile.item));
+            let facts = items.at(item, supply.time.div_euclid(SECONDS_PER_DAY));
+            SupplyRow { key, item, facts, fresh: supply.halves.iter().any(|half| half.number >= first_half), asked: true, supply }
+        };
+        supplies.into_iter().map(row).collect()
     }
 
     /// The column `supply.*` of all rows; `None` for a name that is no column.
-    pub fn supply_column(&self, name: &str, rows: &[SupplyRow<'_>], snapshot: &Snapshot, items: &Items) -> Option<ArrayRef> {
+    pub fn supply_column(&self, name: &str, rows: &[&SupplyRow<'_>], snapshot: &Snapshot) -> Option<ArrayRef> {
         let visit = |row: &SupplyRow<'_>| *self.events.row(row.supply.visit);
         let sym = |sym: Sym| self.symbols.text(sym);
         let first = |row: &SupplyRow<'_>| row.supply.speaker().map(|half| *half.profile);
-        let facts = |row: &SupplyRow<'_>| items.at(row.item, row.supply.time.div_euclid(SECONDS_PER_DAY));
         let number =
             |of: &dyn Fn(&SupplyRow<'_>) -> Option<i64>, scale: i8| decimals(rows.iter().map(|row| of(row).map(i128::from)), 18, scale);
         let array: ArrayRef = match name.strip_prefix("supply.")? {
@@ -111,8 +122,8 @@ impl Memory {
             "med_list_codg" => texts(rows.iter().map(|row| first(row).and_then(|profile| sym(profile.code)))),
             "drug_name" => texts(rows.iter().map(|row| first(row).and_then(|profile| sym(profile.name)))),
             "spec" => texts(rows.iter().map(|row| first(row).and_then(|profile| sym(profile.spec)))),
-            "special_class" => texts(rows.iter().map(|row| facts(row).special_class.map(|class| class.word()))),
-            "form_group" => texts(rows.iter().map(|row| facts(row).form_group.map(|form| form.word()))),
+            "special_class" => texts(rows.iter().map(|row| row.facts.special_class.map(|class| class.word()))),
+            "form_group" => texts(rows.iter().map(|row| row.facts.form_group.map(|form| form.word()))),
             "fact_time" => Arc::new(TimestampSecondArray::from_iter_values(rows.iter().map(|row| row.supply.time))),
             "dispensed" => flags(rows.iter().map(|row| Some(row.supply.dispensed))),
             "prescribed" => flags(rows.iter().map(|row| Some(row.supply.prescribed))),
@@ -124,20 +135,20 @@ impl Memory {
             "days_pack" => number(&|row| row.supply.days_pack, 4),
             "one_pack" => flags(rows.iter().map(|row| row.supply.one_pack)),
             "doses" => number(&|row| row.supply.doses, 4),
-            "dose_usual" => number(&|row| facts(row).master.and_then(|master| i64::try_from(master.each_dos?).ok()), 4),
+            "dose_usual" => number(&|row| row.facts.master.and_then(|master| i64::try_from(master.each_dos?).ok()), 4),
             "dispensed_at" => Arc::new(rows.iter().map(|row| row.supply.dispensed_at).collect::<TimestampSecondArray>()),
             "audited_at" => {
                 let audited =
                     |row: &SupplyRow<'_>| row.supply.halves.iter().filter_map(|half| self.events.row(half.event).audited.get()).min();
-                Arc::new(rows.iter().map(audited).collect::<TimestampSecondArray>())
+                Arc::new(rows.iter().map(|row| audited(row)).collect::<TimestampSecondArray>())
             }
-            "operation" => flags(rows.iter().map(|row| self.operation(row, facts(row).special_class))),
+            "operation" => flags(rows.iter().map(|row| self.operation(row, row.facts.special_class))),
             "inst_level" => {
                 let level = |row: &SupplyRow<'_>| {
                     let day = row.supply.time.div_euclid(SECONDS_PER_DAY);
                     snapshot.institution(row.supply.anchor.institution?, day).map(|institution| institution.level.as_str())
                 };
-                texts(rows.iter().map(level))
+                texts(rows.iter().map(|row| level(row)))
             }
             "area" => texts(rows.iter().map(|row| sym(visit(row).area))),
             "insured_area" => texts(rows.iter().map(|row| sym(visit(row).insured_area))),

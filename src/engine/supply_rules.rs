@@ -4,13 +4,16 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use arrow::array::ArrayRef;
+use arrow::array::Array as _;
+use arrow::array::BooleanArray;
 use arrow::array::UInt32Array;
 
 use crate::base::decimal::Decimal;
+use crate::base::ids::ClueId;
 use crate::base::time::Civil;
 use crate::base::time::SECONDS_PER_DAY;
 use crate::clues::build::Found;
+use crate::clues::build::clue_id;
 use crate::clues::finding::Amounts;
 use crate::clues::finding::Evidence;
 use crate::clues::finding::Scalar;
@@ -22,23 +25,26 @@ use crate::clues::money::Split;
 use crate::clues::money::apportion;
 use crate::clues::money::paid_by_item;
 use crate::engine::Engine;
+use crate::engine::affected::Affected;
+use crate::engine::affected::Kind;
+use crate::engine::affected::SupplyRules;
+use crate::engine::affected::supply_scope;
 use crate::engine::effects::RuleTally;
 use crate::engine::history::FoundClues;
 use crate::engine::history::setting;
-use crate::engine::items::ItemId;
 use crate::engine::meter::Laps;
 use crate::engine::remember::Changed;
 use crate::engine::rows;
 use crate::engine::rows::RowHit;
 use crate::engine::rows::Rows;
 use crate::engine::shard::Shard;
-use crate::engine::supply_rows::ItemCase;
 use crate::engine::supply_rows::SupplyRow;
 use crate::engine::tell::Teller;
 use crate::engine::tell::has_basis;
 use crate::engine::tell::tested;
 use crate::evaluators::overlap::OverlapLimits;
 use crate::evaluators::overlap::overlaps;
+use crate::evaluators::supply::Anchor;
 use crate::evaluators::supply::Supply;
 use crate::io::log::Record;
 use crate::ruleset::compile::SUPPLY_TABLE;
@@ -54,9 +60,9 @@ struct OverlapView<'a> {
     place: usize,
     doc: &'a OverlappingSupplyDoc,
     rows: &'a [SupplyRow<'a>],
-    /// Place of the first row in the masks.
+    /// Place of the first row in `excused`, where there are several.
     start: usize,
-    masks: &'a [ArrayRef],
+    excused: &'a BooleanArray,
 }
 
 impl Shard {
@@ -76,26 +82,23 @@ impl Shard {
         if changed.supplies.is_empty() || (overlap_rules.is_empty() && row_rules.is_empty()) {
             return Vec::new();
         }
-        let needed = self.needed_keys(engine, changed, &row_rules, &overlap_rules, tallies);
-        let rows = self.needed_supplies(changed, &needed, (&row_rules, &overlap_rules));
+        let rules = SupplyRules { by_row: &row_rules, overlap: &overlap_rules };
+        let needs = self.needs(engine, changed, rules, tallies);
+        let affected = self.affected(&needs, changed, rules);
         if let Some(table) = &engine.rules.tables[SUPPLY_TABLE] {
             laps.shared(&engine.rules, &table.mask_shares, tallies);
         }
-        let mut found = self.found_supplies(&rows, &overlap_rules, teller, laps, tallies);
+        let mut found = self.found_supplies(&affected.rows, &overlap_rules, teller, laps, tallies);
+        let asked = self.asked(engine, changed, &affected, rules);
         // What was told about these facts is compared even where nothing is found any more.
-        for place in row_rules.iter().chain(&overlap_rules) {
-            for key in &changed.supplies {
-                let scope = supply_scope(*place, key);
-                if !self.clues.told(scope).is_empty() {
-                    found.entry(scope).or_default();
-                }
-            }
+        for scope in asked.keys() {
+            found.entry(*scope).or_default();
         }
         let mut records = Vec::new();
         let mut found = found.into_iter().peekable();
         while let Some((scope, clues)) = found.next() {
             let place = usize::from(scope.rule);
-            records.extend(self.tell(engine, place, scope, clues, teller, tallies));
+            records.extend(self.tell(engine, scope, clues, asked.get(&scope).and_then(Option::as_ref), teller, tallies));
             // Scopes come by rule.
             if found.peek().is_none_or(|(next, _)| next.rule != scope.rule) {
                 laps.of_rule(&engine.rules, place, tallies);
@@ -104,79 +107,34 @@ impl Shard {
         records
     }
 
-    /// The changed facts that some rule may hold against: something was told
-    /// about them, they come from several institutions, or the kind of item is
-    /// one that a rule is about. The new lines of all are counted as evaluated.
-    fn needed_keys(
-        &mut self,
+    /// Where something was told before: the clues that what is found now has a
+    /// word about, `None` for all of the scope. Other clues stand.
+    fn asked(
+        &self,
         engine: &Engine,
         changed: &Changed,
-        row_rules: &[usize],
-        overlap_rules: &[usize],
-        tallies: &mut BTreeMap<String, RuleTally>,
-    ) -> Vec<SupplyKey> {
-        let table = engine.rules.tables[SUPPLY_TABLE].as_ref();
-        let clues_from = engine.settings.clues_from;
-        let mut entered = 0;
-        let mut needed = Vec::new();
+        affected: &Affected<'_>,
+        rules: SupplyRules<'_>,
+    ) -> BTreeMap<ClueScope, Option<BTreeSet<ClueId>>> {
+        let mut asked = BTreeMap::new();
+        let mut rows = affected.rows.chunk_by(|one, other| one.key == other.key).peekable();
         for key in &changed.supplies {
-            let told = row_rules.iter().chain(overlap_rules).any(|place| !self.clues.told(supply_scope(*place, key)).is_empty());
-            let mut concerns = told;
-            let mut institution = None;
-            for half in self.memory.supplies.of(*key) {
-                let event = self.memory.events.row(half.event);
-                concerns |=
-                    !overlap_rules.is_empty() && (half.circulated || *institution.get_or_insert(event.institution) != event.institution);
-                if half.number >= changed.first_half {
-                    entered += u64::from(clues_from.is_none_or(|from| event.event_time >= from.0));
-                    let facts = self.items.at(ItemId(half.profile.item), half.time.div_euclid(SECONDS_PER_DAY));
-                    let case = ItemCase {
-                        item: half.profile.item,
-                        substance: key.substance,
-                        special_class: facts.special_class.map(|class| class.word()),
-                        form_group: facts.form_group.map(|form| form.word()),
-                    };
-                    concerns |= table.is_some_and(|table| match self.concerns.get(&case) {
-                        Some(known) => *known,
-                        None => {
-                            let may = self.memory.may_concern(table, case, half.profile);
-                            self.concerns.insert(case, may);
-                            may
-                        }
-                    });
-                } else if concerns {
-                    break;
+            let of_key = rows.next_if(|of_key| of_key[0].key == *key).unwrap_or_default();
+            for place in rules.all() {
+                let scope = supply_scope(place, key);
+                if self.clues.told(scope).is_empty() {
+                    continue;
                 }
+                let some = rules.by_row.contains(&place) && !affected.whole.contains(key);
+                let anchors = || {
+                    let there = of_key.iter().filter(|row| row.asked).map(|row| &row.supply.anchor);
+                    there.chain(affected.gone.get(key).into_iter().flatten())
+                };
+                let id = |anchor| clue_id(&engine.rules.rules[place].doc.id, &supply_anchor(self, key, anchor));
+                asked.insert(scope, some.then(|| anchors().map(id).collect()));
             }
-            if concerns {
-                needed.push(*key);
-            }
         }
-        for place in row_rules.iter().chain(overlap_rules) {
-            tallies.entry(engine.rules.rules[*place].doc.id.clone()).or_default().evaluated += entered;
-        }
-        needed
-    }
-
-    /// The supplies of the needed facts that have to be judged.
-    fn needed_supplies(
-        &self,
-        changed: &Changed,
-        keys: &[SupplyKey],
-        (row_rules, overlap_rules): (&[usize], &[usize]),
-    ) -> Vec<SupplyRow<'_>> {
-        let mut rows: Vec<SupplyRow<'_>> = Vec::new();
-        for key in keys {
-            let all: Vec<SupplyRow<'_>> = self.memory.supplies_of(*key, &self.items, changed.first_half).collect();
-            // A row without a new half is judged as it was before: only where
-            // something was told, or supplies are compared, is it needed again.
-            // A new prescription may have taken a half from any.
-            let taken = all.iter().any(|row| row.supply.halves.iter().any(|half| half.prescribed && half.number >= changed.first_half));
-            let told = row_rules.iter().chain(overlap_rules).any(|place| !self.clues.told(supply_scope(*place, key)).is_empty());
-            let compared = !overlap_rules.is_empty() && from_two_institutions(&all);
-            rows.extend(all.into_iter().filter(|row| told || compared || taken || row.fresh));
-        }
-        rows
+        asked
     }
 
     /// What rules on supply find.
@@ -190,7 +148,7 @@ impl Shard {
     ) -> BTreeMap<ClueScope, FoundClues> {
         let engine = teller.engine;
         let mut found: BTreeMap<ClueScope, FoundClues> = BTreeMap::new();
-        let (hits, masks) = self.supply_hits(engine, rows, laps, tallies);
+        let hits = self.supply_hits(engine, rows, laps, tallies);
         for of_rule in hits.chunk_by(|one, other| one.rule == other.rule) {
             let place = of_rule[0].rule;
             for hit in of_rule {
@@ -201,12 +159,16 @@ impl Shard {
             }
             laps.of_rule(&engine.rules, place, tallies);
         }
+        let by_key: Vec<&[SupplyRow<'_>]> = rows.chunk_by(|one, other| one.key == other.key).collect();
         for place in overlap_rules {
             let EvaluateDoc::OverlappingSupply(doc) = &engine.rules.rules[*place].doc.evaluate else { continue };
+            // One supply overlaps nothing.
+            let compared: Vec<&SupplyRow<'_>> = by_key.iter().filter(|of_key| of_key.len() > 1).flat_map(|of_key| *of_key).collect();
+            let excused = self.excused(engine, *place, &compared);
             let mut start = 0;
-            for of_key in rows.chunk_by(|a, b| a.key == b.key) {
-                let view = OverlapView { place: *place, doc, rows: of_key, start, masks: &masks };
-                start += of_key.len();
+            for of_key in &by_key {
+                let view = OverlapView { place: *place, doc, rows: of_key, start, excused: &excused };
+                start += if of_key.len() > 1 { of_key.len() } else { 0 };
                 let clues = self.overlap_clues(engine, &view, teller, tallies);
                 if !clues.is_empty() {
                     found.entry(supply_scope(*place, &of_key[0].key)).or_default().extend(clues);
@@ -217,32 +179,67 @@ impl Shard {
         found
     }
 
+    /// Every row by the rules that its kind of item can concern; hits come in
+    /// the order of rules, then rows.
     fn supply_hits(
         &self,
         engine: &Engine,
         rows: &[SupplyRow<'_>],
         laps: &mut Laps,
         tallies: &mut BTreeMap<String, RuleTally>,
-    ) -> (Vec<RowHit>, Vec<ArrayRef>) {
-        let Some(table) = engine.rules.tables[SUPPLY_TABLE].as_ref().filter(|_| !rows.is_empty()) else { return (Vec::new(), Vec::new()) };
+    ) -> Vec<RowHit> {
+        let Some(table) = engine.rules.tables[SUPPLY_TABLE].as_ref() else { return Vec::new() };
         let clues_from = engine.settings.clues_from;
-        let judged = |row: usize| clues_from.is_none_or(|from| self.memory.events.row(rows[row].supply.visit).event_time >= from.0);
+        let judged =
+            |row: &SupplyRow<'_>| row.asked && clues_from.is_none_or(|from| self.memory.events.row(row.supply.visit).event_time >= from.0);
+        let mut by_kind: BTreeMap<Option<Kind>, Vec<usize>> = BTreeMap::new();
+        for (place, row) in rows.iter().enumerate().filter(|(_, row)| judged(row)) {
+            by_kind.entry(self.concerns.of(row)).or_default().push(place);
+        }
+        let mut hits = Vec::new();
+        for (kind, places) in by_kind {
+            let by = kind.map_or(&engine.judged[SUPPLY_TABLE], |kind| self.concerns.judged(kind));
+            if by.rules.is_empty() {
+                continue;
+            }
+            let own: Vec<&SupplyRow<'_>> = places.iter().map(|place| &rows[*place]).collect();
+            let found = self.with_rows(engine, &own, |view| rows::judge(&engine.rules, table, by, view, laps, tallies));
+            hits.extend(found.into_iter().map(|hit| RowHit { header: places[hit.header], ..hit }));
+        }
+        hits.sort_by_key(|hit| (hit.rule, hit.header));
+        hits
+    }
+
+    /// What supplies are as rows of a table.
+    fn with_rows<T>(&self, engine: &Engine, rows: &[&SupplyRow<'_>], then: impl FnOnce(&Rows<'_>) -> T) -> T {
         let in_force = |rule: usize, header: usize, _: Option<usize>| {
-            let row = &rows[header];
+            let row = rows[header];
             let area = self.memory.symbols.text(self.memory.events.row(row.supply.visit).area);
             has_basis(&engine.rules.rules[rule].doc, row.supply.time.div_euclid(SECONDS_PER_DAY), area)
         };
-        let column = |name: &str| self.memory.supply_column(name, rows, &engine.references, &self.items);
+        let picked = |name: &str, at: &UInt32Array| {
+            let own: Vec<&SupplyRow<'_>> = at.values().iter().map(|row| rows[*row as usize]).collect();
+            self.memory.supply_column(name, &own, &engine.references)
+        };
         let parents = UInt32Array::from(Vec::<u32>::new());
-        let view = Rows {
+        then(&Rows {
             header_rows: rows.len(),
             parents: &parents,
-            column: &column,
-            judged: &judged,
+            column: &|name| self.memory.supply_column(name, rows, &engine.references),
+            picked: &picked,
+            judged: &|_| true,
             enters: &|row| rows[row].fresh,
             in_force: &in_force,
-        };
-        rows::judge(&engine.rules, table, &view, laps, tallies)
+        })
+    }
+
+    /// Whether the rule's gates and exemptions excuse each of the supplies.
+    fn excused(&self, engine: &Engine, place: usize, rows: &[&SupplyRow<'_>]) -> BooleanArray {
+        let rule = engine.rules.rules[place].row.as_ref();
+        match rule.zip(engine.rules.tables[SUPPLY_TABLE].as_ref()) {
+            Some((rule, table)) if !rows.is_empty() => self.with_rows(engine, rows, |view| rows::excused(rule, table, view)),
+            _ => BooleanArray::new_null(rows.len()),
+        }
     }
 
     fn supply_found(&self, engine: &Engine, row: &SupplyRow<'_>, hit: &RowHit) -> Found {
@@ -253,7 +250,7 @@ impl Shard {
         subject.fixmedins_code = row.supply.anchor.institution.map(str::to_owned);
         Found {
             clear: hit.clear,
-            anchor: supply_anchor(self, row),
+            anchor: supply_anchor(self, &row.key, &row.supply.anchor),
             subject,
             scene: scene(visit.online, self.memory.symbols.text(visit.setting)),
             event_time: Civil(visit.event_time),
@@ -340,13 +337,14 @@ impl Shard {
         };
         let form = |supply: &Supply<'_>| {
             let row = rows.iter().find(|row| row.supply.anchor == supply.anchor);
-            row.and_then(|row| self.items.at(row.item, supply.time.div_euclid(SECONDS_PER_DAY)).form_group)
+            row.and_then(|row| row.facts.form_group)
         };
         let code_name =
             |supply: &Supply<'_>| supply.halves.first().and_then(|half| self.memory.symbols.text(half.profile.name)).map(str::to_owned);
         let excused = |later: &Supply<'_>| {
             let at = rows.iter().position(|row| row.supply.anchor == later.anchor).unwrap_or_default();
-            rule.row.as_ref().and_then(|row| rows::excused(row, view.masks, view.start + at))
+            let at = view.start + at;
+            view.excused.is_valid(at).then(|| view.excused.value(at))
         };
         let related = |earlier: &Supply<'_>, later: &Supply<'_>| {
             let excuses = [
@@ -393,7 +391,7 @@ impl Shard {
             self.persons.key(last.key.person).to_string(),
             self.memory.symbols.text(last.key.substance).unwrap_or_default().to_owned(),
         ];
-        anchor.extend(supply_anchor(self, members[0]));
+        anchor.extend(supply_anchor(self, &members[0].key, &members[0].supply.anchor));
         let money = self.supply_money(&last.supply, carried.money);
         // What is too much is what came last.
         let of_last = |row: &SupplyRow<'_>| money.vola_amt.filter(|_| std::ptr::eq(row, last));
@@ -418,18 +416,7 @@ impl Shard {
     fn carried(&self, engine: &Engine, place: usize, row: &SupplyRow<'_>) -> RowHit {
         let mut hits = [RowHit::new(place)];
         if let Some(table) = &engine.rules.tables[SUPPLY_TABLE] {
-            let rows = std::slice::from_ref(row);
-            let column = |name: &str| self.memory.supply_column(name, rows, &engine.references, &self.items);
-            let parents = UInt32Array::from(Vec::<u32>::new());
-            let view = Rows {
-                header_rows: 1,
-                parents: &parents,
-                column: &column,
-                judged: &|_| true,
-                enters: &|_| false,
-                in_force: &|_, _, _| true,
-            };
-            rows::carry(&engine.rules, table, &view, &mut hits);
+            self.with_rows(engine, &[row], |view| rows::carry(&engine.rules, table, view, &mut hits));
         }
         let [hit] = hits;
         hit
@@ -451,25 +438,14 @@ fn raised(earlier: &Supply<'_>, later: &Supply<'_>) -> Option<bool> {
     Some(later_cnt * earlier_days > earlier_cnt * later_days)
 }
 
-fn supply_scope(place: usize, key: &SupplyKey) -> ClueScope {
-    ClueScope { rule: u16::try_from(place).unwrap_or(u16::MAX), person: key.person.0, substance: key.substance.0 }
-}
-
-fn from_two_institutions(rows: &[SupplyRow<'_>]) -> bool {
-    let mut institutions = rows.iter().filter(|row| row.supply.dispensed).filter_map(|row| row.supply.anchor.institution);
-    let first = institutions.next();
-    institutions.any(|other| Some(other) != first)
-}
-
 /// The person stands in it because numbers of orders are often counted by
 /// visit: two persons' supplies must never be words about one clue.
-fn supply_anchor(shard: &Shard, row: &SupplyRow<'_>) -> Vec<String> {
-    let anchor = &row.supply.anchor;
-    let substance = shard.memory.symbols.text(row.key.substance).unwrap_or_default();
+fn supply_anchor(shard: &Shard, key: &SupplyKey, anchor: &Anchor<'_>) -> Vec<String> {
+    let substance = shard.memory.symbols.text(key.substance).unwrap_or_default();
     let institution = anchor.institution.unwrap_or_default().to_owned();
     vec![
         "supply".to_owned(),
-        shard.persons.key(row.key.person).to_string(),
+        shard.persons.key(key.person).to_string(),
         institution,
         anchor.visit.to_owned(),
         anchor.number.to_string(),

@@ -40,7 +40,7 @@ pub struct Teller<'a> {
 
 /// Whether any basis of the rule is in force on the day in the area.
 pub fn has_basis(doc: &RuleDoc, day: i64, area: Option<&str>) -> bool {
-    !build::bases_in_force(doc, day, area).is_empty()
+    build::in_force(doc, day, area).next().is_some()
 }
 
 impl Teller<'_> {
@@ -78,9 +78,7 @@ impl Teller<'_> {
         let (id, finding) = self.finding(rule, found);
         let bytes = build::encode(&finding);
         let provenance = self.provenance(rule, 1, "NEW", vec![self.place(batch.input, offset)]);
-        let area = finding.area.clone().unwrap_or_default();
-        let route = Route { clue_id: id, lead: finding.lead.clone(), area, grade: finding.result.to_owned() };
-        build::record(&rule.doc, &bytes, &provenance, &route)
+        build::record(&rule.doc, &bytes, &provenance, &Route::of(id, &finding))
     }
 
     fn found(&self, batch: &Batch, hit: &RowHit, rule: &Rule, person: PersonKey) -> Found {

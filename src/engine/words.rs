@@ -3,6 +3,7 @@
 use crate::base::decimal::Decimal;
 use crate::clues::build;
 use crate::clues::build::Route;
+use crate::clues::finding::Finding;
 use crate::clues::finding::Place;
 use crate::clues::finding::Text;
 use crate::clues::lifecycle::Change;
@@ -25,20 +26,39 @@ struct ToldMoney {
     vola_amt: Option<Decimal>,
 }
 
-/// The record of one word about a clue, counted in the rule's tally.
-pub fn word_record(rule: &Rule, word: Revision, sources: Vec<Place>, teller: &Teller<'_>, tally: &mut RuleTally) -> Record {
+impl Told {
+    fn of(finding: &[u8]) -> Option<Self> {
+        sonic_rs::from_slice(finding).ok()
+    }
+}
+
+/// The record of one word about a clue, counted in the rule's tally. `found`:
+/// what the word is about and where it came from; `None`: it is found no more.
+pub fn word_record(
+    rule: &Rule,
+    word: Revision,
+    found: Option<&(Finding, Vec<Place>)>,
+    teller: &Teller<'_>,
+    tally: &mut RuleTally,
+) -> Record {
     let status = match word.change {
         Change::New => "NEW",
         Change::Updated { .. } => "UPDATED",
         Change::Retracted => "RETRACTED",
     };
-    let now: Option<Told> = sonic_rs::from_slice(&word.finding).ok();
+    let sources = found.map(|(_, sources)| sources.clone()).unwrap_or_default();
     let mut provenance = teller.provenance(rule, word.revision, status, sources);
+    // As the clue was told: whoever heard of it hears of its withdrawal.
+    let as_told = |told: Option<Told>| {
+        let (lead, area, grade) = told.map(|told| (told.lead, told.area.unwrap_or_default(), told.result)).unwrap_or_default();
+        Route { clue_id: word.id, lead, area, grade }
+    };
+    let route = found.map_or_else(|| as_told(Told::of(&word.finding)), |(finding, _)| Route::of(word.id, finding));
     match &word.change {
         Change::New => tally.new += 1,
         Change::Updated { previous } => {
             tally.updated += 1;
-            let before: Option<Told> = sonic_rs::from_slice(previous).ok();
+            let (before, now) = (Told::of(previous), Told::of(&word.finding));
             let same = |a: &Told, b: &Told| a.result == b.result && a.money.vola_amt == b.money.vola_amt;
             provenance.material = Some(!before.as_ref().zip(now.as_ref()).is_some_and(|(before, now)| same(before, now)));
             provenance.previous_amount = before.and_then(|told| told.money.vola_amt);
@@ -49,15 +69,12 @@ pub fn word_record(rule: &Rule, word: Revision, sources: Vec<Place>, teller: &Te
         }
         Change::Retracted => {
             tally.retracted += 1;
-            provenance.previous_amount = now.as_ref().and_then(|told| told.money.vola_amt);
+            provenance.previous_amount = Told::of(&word.finding).and_then(|told| told.money.vola_amt);
             provenance.reason = Some(Text {
                 zh: "新到达的数据使疑点不再成立".to_owned(),
                 en: "data that arrived since explain the finding".to_owned(),
             });
         }
     }
-    // As the clue was told: whoever heard of it hears of its withdrawal.
-    let (lead, area, grade) = now.map(|told| (told.lead, told.area.unwrap_or_default(), told.result)).unwrap_or_default();
-    let route = Route { clue_id: word.id, lead, area, grade };
     build::record(&rule.doc, &word.finding, &provenance, &route)
 }

@@ -126,12 +126,7 @@ impl<'a> Tables<'a> {
 
 /// Joins all halves of one person and substance into supplies, in the order
 /// of their time and anchor. `pack` answers for a half's item at its time.
-pub fn join<'a>(
-    tables: Tables<'a>,
-    halves: impl Iterator<Item = Half<'a>>,
-    pack: &dyn Fn(&Half<'a>) -> Option<Pack<'a>>,
-) -> Vec<Supply<'a>> {
-    let mut sorted: Vec<Half<'a>> = halves.collect();
+pub fn join<'a>(tables: Tables<'a>, mut sorted: Vec<Half<'a>>, pack: &dyn Fn(&Half<'a>) -> Option<Pack<'a>>) -> Vec<Supply<'a>> {
     sorted.sort_by(|a, b| tables.order(a, b));
     let prescribed: Vec<Half<'a>> = sorted.iter().copied().filter(|half| half.prescribed).collect();
     let mut anchored: Vec<(Anchor<'a>, Half<'a>)> = sorted
@@ -155,6 +150,36 @@ pub fn join<'a>(
         .collect();
     supplies.sort_by(|a, b| (a.time, &a.anchor).cmp(&(b.time, &b.anchor)));
     supplies
+}
+
+/// Which halves may belong to a supply with one of the `first`: those that are
+/// tied to it by the numbers that [`join`] goes by, directly or through others.
+/// What is not among them is joined without them as it is with them.
+pub fn related(tables: Tables<'_>, halves: &[Half<'_>], first: &dyn Fn(&Half<'_>) -> bool) -> Vec<bool> {
+    let mut related: Vec<bool> = halves.iter().map(first).collect();
+    let mut open: Vec<usize> = (0..halves.len()).filter(|idx| related[*idx]).collect();
+    while let Some(at) = open.pop() {
+        for (idx, other) in halves.iter().enumerate() {
+            if !related[idx] && tied(tables, &halves[at], other) {
+                related[idx] = true;
+                open.push(idx);
+            }
+        }
+    }
+    related
+}
+
+fn tied(tables: Tables<'_>, one: &Half<'_>, other: &Half<'_>) -> bool {
+    let text = |text| tables.texts.get(text);
+    if one.rx_no.is_empty() || other.rx_no.is_empty() {
+        return one.rx_no.is_empty() && other.rx_no.is_empty() && text(one.line) == text(other.line);
+    }
+    let numbers = |half: &Half<'_>| {
+        let national = if half.prescribed { text(tables.events.row(half.event).hi_rxno) } else { "" };
+        (text(half.rx_no), national)
+    };
+    let ((one, one_too), (other, other_too)) = (numbers(one), numbers(other));
+    one == other || (!one_too.is_empty() && (one_too == other || one_too == other_too)) || (!other_too.is_empty() && other_too == one)
 }
 
 fn prescription_anchor<'a>(tables: Tables<'a>, half: &Half<'_>) -> Anchor<'a> {

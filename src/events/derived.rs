@@ -1,7 +1,11 @@
 //! Columns that the engine computes: what several fields say together, and
 //! what the reference tables say about a code at fact time.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::Column;
+use super::EVENT_TYPES;
 use super::EventType;
 use super::Kind::Amount;
 use super::Kind::Flag;
@@ -95,13 +99,30 @@ pub const SOURCES: &[(&str, [&str; 3])] = &[
 /// expressions over `event`.
 pub fn find(event: &EventType, name: &str) -> Option<Column> {
     let (table, column) = name.split_once('.')?;
-    let [both, refunded] = of_line(event);
-    let lists: [&[Column]; 3] = match table {
-        "header" => [event.header.columns, HEADER, &[]],
-        "line" => [event.lines().table.columns, both, refunded],
-        "ref" => [REF_HEADER, REF_LINE, &[]],
-        "supply" => [SUPPLY.columns, &[], &[]],
-        _ => return None,
-    };
+    let (_, lists) = tables(event).into_iter().find(|(known, _)| *known == table)?;
     lists.into_iter().flatten().find(|known| known.name == column).copied()
+}
+
+fn tables(event: &EventType) -> [(&'static str, [&'static [Column]; 3]); 4] {
+    let [both, refunded] = of_line(event);
+    [
+        ("header", [event.header.columns, HEADER, &[]]),
+        ("line", [event.lines().table.columns, both, refunded]),
+        ("ref", [REF_HEADER, REF_LINE, &[]]),
+        ("supply", [SUPPLY.columns, &[], &[]]),
+    ]
+}
+
+/// The column that a qualified name means in any event; asked for every value of every clue.
+pub fn find_in_any(name: &str) -> Option<&'static Column> {
+    static COLUMNS: LazyLock<HashMap<String, Column>> = LazyLock::new(|| {
+        let mut columns = HashMap::new();
+        for (table, lists) in EVENT_TYPES.iter().flat_map(|event| tables(event)) {
+            for column in lists.into_iter().flatten() {
+                columns.entry(format!("{table}.{}", column.name)).or_insert(*column);
+            }
+        }
+        columns
+    });
+    COLUMNS.get(name)
 }

@@ -56,6 +56,7 @@ pub use params::Params;
 pub use plain::Plain;
 pub use program::Input;
 pub use program::Program;
+pub use program::Run;
 pub use resolve::Typed;
 pub use resolve::Want;
 pub use resolve::parse;

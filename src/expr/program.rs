@@ -47,7 +47,8 @@ pub struct Program {
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
     /// One array for each of [`Program::columns`], in that order, of that type,
-    /// with as many rows as its grain has.
+    /// with as many rows as its grain has; an empty one where no output that is
+    /// asked for needs it.
     pub columns: &'a [ArrayRef],
     pub header_rows: usize,
     /// The header row of each line; its length is the number of lines. Without NULLs.
@@ -107,6 +108,25 @@ impl Program {
         let mut run = Run::new(self, input);
         let values = self.outputs.iter().map(|output| run.value(*output));
         values.collect::<Vec<_>>().into_iter().zip(&self.outputs).map(|(value, id)| value.spread(run.rows(*id))).collect()
+    }
+
+    /// Begins an evaluation of which only some outputs may be asked for.
+    ///
+    /// # Panics
+    /// If the input's columns are not those of [`Program::columns`].
+    pub fn run<'a>(&'a self, input: &'a Input<'a>) -> Run<'a> {
+        Run::new(self, input)
+    }
+
+    /// Which of [`Program::columns`] the outputs are made of.
+    pub fn columns_under(&self, outputs: impl IntoIterator<Item = OutputId>) -> Vec<bool> {
+        let mut under = vec![false; self.columns.len()];
+        for node in outputs.into_iter().flat_map(|output| self.below(self.outputs[output.0])) {
+            if let Op::Column(position) = &self.nodes[node].op {
+                under[self.slots[position]] = true;
+            }
+        }
+        under
     }
 
     /// Every sub-expression of an output with its value for one row of the
@@ -175,7 +195,8 @@ impl Program {
 }
 
 /// One evaluation; a node's value is computed when first asked for.
-struct Run<'a> {
+#[derive(Debug)]
+pub struct Run<'a> {
     program: &'a Program,
     input: &'a Input<'a>,
     values: Vec<Option<Operand>>,
@@ -187,10 +208,16 @@ impl<'a> Run<'a> {
     fn new(program: &'a Program, input: &'a Input<'a>) -> Self {
         assert_eq!(input.columns.len(), program.columns.len(), "one array per column of the program");
         for (column, array) in program.columns.iter().zip(input.columns) {
-            assert_eq!(array.len(), input.rows(column.grain), "rows of {}", column.name);
+            assert!(array.is_empty() || array.len() == input.rows(column.grain), "rows of {}", column.name);
             assert_eq!(*array.data_type(), column.data_type, "type of {}", column.name);
         }
         Self { program, input, values: vec![None; program.nodes.len()], numbers: BTreeMap::new() }
+    }
+
+    /// The column of an output, with the rows of the grain it was asked for.
+    pub fn output(&mut self, output: OutputId) -> ArrayRef {
+        let id = self.program.outputs[output.0];
+        self.value(id).spread(self.rows(id))
     }
 
     fn rows(&self, id: NodeId) -> usize {

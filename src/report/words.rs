@@ -3,7 +3,6 @@
 
 use crate::base::decimal::Decimal;
 use crate::events::Column;
-use crate::events::EVENT_TYPES;
 use crate::events::Kind;
 use crate::events::Tag;
 use crate::events::derived;
@@ -14,7 +13,7 @@ use crate::ruleset::doc::RuleDoc;
 
 /// The column that a qualified name means in any event.
 pub fn column(name: &str) -> Option<Column> {
-    EVENT_TYPES.iter().find_map(|event| derived::find(event, name))
+    derived::find_in_any(name).copied()
 }
 
 /// Whether a page may show the column's values.

@@ -106,13 +106,13 @@ pub struct RowRule {
 }
 
 impl RowRule {
-    fn mask_outputs(&self) -> Vec<OutputId> {
+    pub fn mask_outputs(&self) -> Vec<OutputId> {
         let excuses = self.excuses.iter().map(|excuse| excuse.output);
         std::iter::once(self.condition).chain(excuses).chain(self.clear_when).collect()
     }
 
     fn detail_outputs(&self) -> Vec<OutputId> {
-        let Details { values, observed, limit, money } = &self.details;
+        let Details { values, observed, limit, money, .. } = &self.details;
         values.iter().map(|(_, output)| *output).chain(*observed).chain(*limit).chain(*money).collect()
     }
 }
@@ -133,6 +133,8 @@ pub struct Details {
     pub observed: Option<OutputId>,
     pub limit: Option<OutputId>,
     pub money: Option<OutputId>,
+    /// Which columns of the program they are made of.
+    pub columns: Vec<bool>,
 }
 
 /// The columns that expressions over a table may name.
@@ -376,6 +378,7 @@ impl<'a> Compiler<'a> {
             observed: doc.clue.observed.as_ref().and_then(|sql| self.detail(sql, Want::Any, scope)),
             limit: doc.clue.limit.as_ref().and_then(|sql| self.detail(sql, Want::Any, scope)),
             money: doc.clue.money.as_ref().and_then(|sql| self.detail(sql, Want::Decimal, scope)),
+            columns: Vec::new(),
         }
     }
 
@@ -417,7 +420,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn finish(self, digest: String) -> (RuleSet, Vec<Diagnostic>) {
+    fn finish(mut self, digest: String) -> (RuleSet, Vec<Diagnostic>) {
         let mut tables = Vec::new();
         let parts = self
             .masks
@@ -440,6 +443,9 @@ impl<'a> Compiler<'a> {
             let (mask_shares, detail_shares) =
                 (shares(&masks, by_rows(RowRule::mask_outputs)), shares(&details, by_rows(RowRule::detail_outputs)));
             let history_shares = shares(&history, of_anchors.collect());
+            for row in self.rules.iter_mut().filter_map(|rule| rule.row.as_mut()).filter(|row| row.table == tables.len()) {
+                row.details.columns = details.columns_under(row.detail_outputs());
+            }
             tables.push(used.then_some(TablePrograms {
                 masks,
                 details,
