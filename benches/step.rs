@@ -1,9 +1,14 @@
 //! What a step makes of a second: a shard over settlements and prescriptions
-//! of the made-up city against decoding the same messages alone, and where
-//! the time between goes.
+//! of the made-up city against decoding the same messages alone, where the
+//! time between goes, and what the whole rule book costs against its first ten
+//! rules.
+
+#[path = "support/book.rs"]
+mod book;
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -135,42 +140,61 @@ fn step(engine: &Arc<Engine>, runs: &[Run], muted: bool) -> (u64, u64) {
 
 fn main() {
     let references = [root("rules/reference"), root("demo/reference")];
-    let loaded = load::load(&root("rules"), &references).unwrap_or_else(|failure| panic!("{failure:?}"));
     // Every month is judged, as in a deployment that went live long ago.
     let settings = SynthSettings { duplicates: 0.0, traps: 0.0, rejects: 0.0, ..demo::sized(EVENTS, 1) };
     let city = demo::city(&references, settings.live_first()).unwrap_or_else(|failure| panic!("{failure:?}"));
-    let mut own = EngineSettings { zone: settings.zone, ..EngineSettings::default() };
-    for input in &mut own.inputs {
-        input.partitioner = Some(Partitioner::Murmur2);
-        input.complete_from = Some(Civil::from_date(settings.first_day()));
-    }
-    let engine = Arc::new(Engine::new(loaded.rules, loaded.references, own, IdentityKey::from_bytes(&[1; 32])));
+    let engine_of = |rules: &Path| {
+        let loaded = load::load(rules, &references).unwrap_or_else(|failure| panic!("{failure:?}"));
+        let mut own = EngineSettings { zone: settings.zone, ..EngineSettings::default() };
+        for input in &mut own.inputs {
+            input.partitioner = Some(Partitioner::Murmur2);
+            input.complete_from = Some(Civil::from_date(settings.first_day()));
+        }
+        Arc::new(Engine::new(loaded.rules, loaded.references, own, IdentityKey::from_bytes(&[1; 32])))
+    };
+    let engine = engine_of(&root("rules"));
+    let ten = engine_of(book::first_ten(&root("rules")).path());
     let (runs, bytes) = runs(&settings, &city);
-    let mut best = [f64::INFINITY; WAYS.len()];
-    let (mut events, mut told) = (0, 0);
+    let mut best = [[f64::INFINITY; WAYS.len()]; 2];
+    let (mut events, mut told) = (0, [0; 2]);
     for _ in 0..ROUNDS {
-        for (way, best) in best.iter_mut().enumerate() {
+        for (way, of) in (0..WAYS.len()).flat_map(|way| [(way, 0), (way, 1)]) {
+            let engine = [&ten, &engine][of];
             let began = Instant::now();
             let rows = match way {
-                0 => decode(&engine, &runs),
-                1..=3 => part(&engine, &runs, way),
+                0 => decode(engine, &runs),
+                1..=3 => part(engine, &runs, way),
                 _ => {
-                    let (rows, records) = step(&engine, &runs, way == 4);
-                    told = records;
+                    let (rows, records) = step(engine, &runs, way == 4);
+                    told[of] = records;
                     rows
                 }
             };
-            *best = best.min(began.elapsed().as_secs_f64());
+            best[of][way] = best[of][way].min(began.elapsed().as_secs_f64());
             assert!(events == 0 || events == rows, "every way takes in the same");
             events = rows;
         }
     }
-    println!("{events} events of {} bytes in {} runs, {told} clues told", bytes as u64 / events.max(1), runs.len());
-    let mut before = 0.0;
-    for ((name, what), seconds) in WAYS.iter().zip(best) {
-        let own = (seconds - before) * 1e6 / events as f64;
-        println!("{name:<9} {:>9.0} events/s, {own:>6.2} us per event for: {what}", events as f64 / seconds);
-        before = seconds;
+    println!(
+        "{events} events of {} bytes in {} runs; clues told: {} by the first ten rules, {} by the whole book",
+        bytes as u64 / events.max(1),
+        runs.len(),
+        told[0],
+        told[1]
+    );
+    println!("{:<9} {:>8} {:>8}  us per event, by the first ten rules and by the whole book, for:", "", "ten", "book");
+    let mut before = [0.0; 2];
+    for (way, (name, what)) in WAYS.iter().enumerate() {
+        let own = [0, 1].map(|of| (best[of][way] - before[of]) * 1e6 / events as f64);
+        println!("{name:<9} {:>8.2} {:>8.2}  {what}", own[0], own[1]);
+        before = [best[0][way], best[1][way]];
     }
-    println!("step / decode: {:.2}", best[0] / best[WAYS.len() - 1]);
+    let [ten, book] = best.map(|best| best[WAYS.len() - 1]);
+    println!("step / decode: {:.2}", best[1][0] / book);
+    println!(
+        "{:.0} events/s by the first ten rules, {:.0} by the whole book: {:.1} % lost",
+        events as f64 / ten,
+        events as f64 / book,
+        100.0 * (1.0 - ten / book)
+    );
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 use std::path::Path;
+use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use claimsift::commands::demo;
@@ -29,9 +30,20 @@ pub struct Tune<'a> {
     pub more: &'a str,
 }
 
+/// The folder of the shipped rules.
+pub fn rules() -> PathBuf {
+    root().join("rules")
+}
+
 /// A configuration of one worker process. `since`: the feed is whole from
 /// then on; `live`: clues are told from then on.
 pub fn config(kafka: &KafkaSettings, since: NaiveDate, live: NaiveDate, tune: &Tune<'_>) -> String {
+    config_of(&rules(), kafka, since, live, tune)
+}
+
+/// The same with the rules of another folder.
+pub fn config_of(rules: &Path, kafka: &KafkaSettings, since: NaiveDate, live: NaiveDate, tune: &Tune<'_>) -> String {
+    let rules = rules.display();
     let root = root().display();
     let [settlement, prescription] = &kafka.inputs;
     let input = format!("{{ partitioner: murmur2, complete_from: {since} }}");
@@ -39,7 +51,7 @@ pub fn config(kafka: &KafkaSettings, since: NaiveDate, live: NaiveDate, tune: &T
         "kafka: {{ bootstrap: \"{}\", group: {}, instance: {}, workers: {} }}\n\
          topics: {{ settlement: {settlement}, prescription: {prescription}, clues: {}, shadow: {}, rejects: {}, journal: {} }}\n\
          inputs: {{ settlement: {input}, prescription: {input} }}\n\
-         rules: \"{root}/rules\"\n\
+         rules: \"{rules}\"\n\
          reference: [\"{root}/rules/reference\", \"{root}/demo/reference\"]\n\
          clues_from: {live}\n\
          covered_areas: [\"9901\"]\n\
