@@ -106,6 +106,12 @@ impl Plan {
     pub(super) fn is_prescription(&self) -> bool {
         self.part == Part::Prescription
     }
+
+    /// Whether the visit goes by a registered chronic disease. Who is not on a
+    /// list gets a month's supply as a long prescription.
+    fn listed(&self) -> bool {
+        self.chronic && !self.seed.is_multiple_of(8)
+    }
 }
 
 /// Makes one day after the other. What it remembers of a person is six bytes.
@@ -421,7 +427,7 @@ impl<'c> Everyday<'c> {
             Part::Shop | Part::Dispensing => ("41", 55),
             Part::Stay { .. } => ("21", 75),
             Part::Emergency => ("13", 60),
-            _ if plan.chronic && plan.seed.is_multiple_of(2) => ("14", 70),
+            _ if plan.listed() => ("14", 70),
             _ => ("11", 60),
         };
         let mut bill = Bill {
@@ -538,8 +544,8 @@ impl<'c> Everyday<'c> {
             online: plan.online,
             first_visit: if plan.online || plan.seed.is_multiple_of(4) { Some(false) } else { None },
             original: None,
-            long: false,
-            chronic: (plan.chronic && plan.seed.is_multiple_of(2)).then_some(disease.listed),
+            long: plan.chronic && !plan.listed(),
+            chronic: plan.listed().then_some(disease.listed),
             diagnoses: vec![disease.diagnosis],
             drugs: if plan.is_prescription() { self.dosages(plan) } else { Vec::new() },
             own: Own::new(),
