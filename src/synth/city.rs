@@ -126,14 +126,14 @@ impl City {
         Ok(city)
     }
 
-    /// A small city that is always at hand, for tests and benches.
+    /// The demo's city, always at hand: for tests and benches.
     pub fn sample() -> Self {
         let tables: [(&str, &[u8]); 5] = [
-            ("institutions", include_bytes!("sample/institutions.csv")),
-            ("drug_master", include_bytes!("sample/drug_master.csv")),
-            ("special_drug", include_bytes!("sample/special_drug.csv")),
-            ("knowledge_points", include_bytes!("sample/knowledge_points.csv")),
-            ("ceilings", include_bytes!("sample/ceilings.csv")),
+            ("institutions", include_bytes!("../../demo/reference/institutions.csv")),
+            ("drug_master", include_bytes!("../../demo/reference/drug_master.csv")),
+            ("special_drug", include_bytes!("../../rules/reference/special_drug.csv")),
+            ("knowledge_points", include_bytes!("../../rules/reference/knowledge_points.csv")),
+            ("ceilings", include_bytes!("../../demo/reference/ceilings.csv")),
         ];
         match Self::read(&tables, super::LIVE_MONTH) {
             Ok(city) => city,
