@@ -17,7 +17,7 @@ FLAGS := --release --locked
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test rules soak bench generated check
+.PHONY: help demo test rules quiet soak bench generated check
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -34,6 +34,10 @@ test: ## install what tests need and is missing, then run all of them, real Kafk
 rules: ## check the rule files and run their cases
 	$(CARGO) run --quiet $(FLAGS) --bin claimsift -- rules check
 	$(CARGO) run --quiet $(FLAGS) --bin claimsift -- rules test
+
+quiet: ## a month of 1.1 M events in which nothing is wrong, and what the rules say to it
+	@scripts/prepare-tests --build-only
+	CLAIMSIFT_QUIET=1 $(CARGO) test $(FLAGS) --test quiet_month -- --nocapture
 
 soak: ## the end-to-end tests at full size
 	@scripts/prepare-tests

@@ -108,7 +108,7 @@ const RUN_MESSAGES: usize = 64;
 pub fn city(folders: &[PathBuf], on: chrono::NaiveDate) -> Result<City, Failure> {
     let mut tables: Vec<(String, Vec<u8>)> = Vec::new();
     for folder in folders {
-        for name in ["institutions", "drug_master", "special_drug", "knowledge_points", "ceilings"] {
+        for name in City::TABLES {
             let path = folder.join(format!("{name}.csv"));
             if let Ok(bytes) = std::fs::read(&path) {
                 tables.push((name.to_owned(), bytes));

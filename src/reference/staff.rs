@@ -2,6 +2,7 @@
 //! when their right to be paid was suspended.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 
 use crate::base::diagnostic::Diagnostic;
 use crate::reference::registry::institution_code;
@@ -39,12 +40,15 @@ struct Post {
 #[derive(Debug, Default)]
 pub struct Staff {
     by_doctor: HashMap<String, Vec<Post>>,
+    /// Institutions of which any doctor is told.
+    institutions: HashSet<String>,
 }
 
 /// What a doctor's rows say on a day. `None` is not known throughout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DoctorFacts {
-    /// Registered or filed at the institution, or at the host of an online body.
+    /// Registered or filed at the institution, or at the host of an online body;
+    /// not known where no doctor of theirs is told.
     pub filed: Option<bool>,
     pub suspended: Option<bool>,
     pub narcotic: Option<bool>,
@@ -70,6 +74,7 @@ impl Staff {
             };
             keys.add(format!("{doctor} {institution}"), validity, row.place("dr_code"));
             let institution = institution.to_owned();
+            built.institutions.insert(institution.clone());
             built.by_doctor.entry(doctor.to_owned()).or_default().push(Post { institution, validity, narcotic, psychotropic, suspended });
         }
         keys.report_overlaps(diagnostics);
@@ -84,8 +89,9 @@ impl Staff {
             let told: Vec<bool> = posts.iter().filter(here).filter_map(of).collect();
             (!told.is_empty()).then(|| told.contains(&true))
         };
+        let told = institutions.into_iter().flatten().any(|code| self.institutions.contains(code));
         DoctorFacts {
-            filed: Some(posts.iter().any(|post| here(&post))),
+            filed: told.then(|| posts.iter().any(|post| here(&post))),
             suspended: Some(posts.iter().any(|post| post.suspended.is_some_and(|period| period.holds(day)))),
             narcotic: right(|post| post.narcotic),
             psychotropic: right(|post| post.psychotropic),

@@ -7,7 +7,11 @@ use std::fmt;
 
 use chrono::NaiveDate;
 
+use crate::reference::validity::Validity;
+
+use super::day;
 use super::random::mix;
+use super::registry::Registry;
 
 /// What an institution is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +33,15 @@ pub struct Institution {
     pub level: String,
     /// Six digits.
     pub area: u32,
+    /// `public`, `nonprofit` or `private`.
+    pub nature: String,
     /// Whether its word about first visits is believed.
     pub first_visit_usable: bool,
     /// Whether its feed carries the identity check of online visits.
     pub authorization_fed: bool,
+    /// Doctors who may practise here, at any time within a year of the day
+    /// that the city was read for.
+    pub doctors: Vec<String>,
 }
 
 /// A row of `drug_master` with what the other tables say about the drug on the
@@ -58,6 +67,12 @@ pub struct Drug {
     /// `1` men only, `2` women only.
     pub sex_limit: Option<char>,
     pub child_only: bool,
+    /// Paid for inpatients only.
+    pub inpatient_only: bool,
+    /// Lowest level of institution that it is paid at: `2` or `3`.
+    pub level_min: Option<char>,
+    /// `work_injury` or `maternity` where the basic insurance does not pay.
+    pub insurance_limit: Option<String>,
     /// The one ceiling that holds everywhere, in 分; `None` where there is none
     /// or it depends on area or level.
     pub ceiling: Option<i64>,
@@ -81,11 +96,15 @@ pub struct City {
     pub delivery: Vec<Item>,
     /// Items that only an online visit is charged.
     pub online: Vec<Item>,
+    /// What the registers say, of all times.
+    pub(super) registry: Registry,
+    /// The day that the tables were read for.
+    pub(super) on: i64,
 }
 
 /// A reference table that cannot be used.
 #[derive(Debug, PartialEq, Eq)]
-pub struct CityError(String);
+pub struct CityError(pub(super) String);
 
 impl fmt::Display for CityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,20 +114,38 @@ impl fmt::Display for CityError {
 
 impl Error for CityError {}
 
-type Row = BTreeMap<String, String>;
+pub(super) type Row = BTreeMap<String, String>;
+
+/// Days around the day of reading in which `Institution::doctors` may practise.
+const YEAR: i64 = 366;
 
 impl City {
+    /// The tables that a city is read from, as far as there are any.
+    pub const TABLES: [&str; 9] = [
+        "institutions",
+        "drug_master",
+        "special_drug",
+        "knowledge_points",
+        "ceilings",
+        "agreements",
+        "departments",
+        "staff",
+        "guide_prices",
+    ];
+
     /// Reads the tables of the reference folders: pairs of table name and CSV
     /// bytes, a table may come several times. Rows that are not in force on
-    /// `on` are passed over. Needed are `institutions` and `drug_master`;
-    /// `special_drug`, `knowledge_points` and `ceilings` are used if there.
+    /// `on` are passed over, but for what the registers say of other days.
+    /// Needed are `institutions` and `drug_master`; the others of
+    /// [`Self::TABLES`] are used if there.
     ///
     /// # Errors
     /// A table that is no CSV, a cell that cannot be read, or a city without
     /// hospital or pharmacy.
     pub fn read(tables: &[(&str, &[u8])], on: NaiveDate) -> Result<Self, CityError> {
-        let rows = |name: &str| rows_of(tables, name, on);
-        let institutions = rows("institutions")?.iter().map(institution).collect::<Result<Vec<_>, _>>()?;
+        let rows = |name: &str| rows_of(tables, name, Some(on));
+        let registered = rows("institutions")?;
+        let institutions = registered.iter().map(institution).collect::<Result<Vec<_>, _>>()?;
         let special = rows("special_drug")?;
         let points = rows("knowledge_points")?;
         let ceilings = rows("ceilings")?;
@@ -117,23 +154,35 @@ impl City {
             let of_kind = points.iter().filter(|row| cell(row, "kind") == kind && !cell(row, "code").ends_with('*'));
             of_kind.map(|row| Item { code: cell(row, "code").to_owned(), name: cell(row, "name").to_owned() }).collect()
         };
-        let city = Self { institutions, drugs, delivery: items("delivery_fee"), online: items("online_item") };
+        let places: BTreeMap<String, u32> = (0u32..).zip(&institutions).map(|(idx, row)| (row.code.clone(), idx)).collect();
+        let place = |code: &str| places.get(code).copied();
+        let registry = Registry::read(&|name| rows_of(tables, name, None), &place)?;
+        let mut city = Self { institutions, drugs, delivery: items("delivery_fee"), online: items("online_item"), registry, on: day(on) };
+        for (idx, row) in (0u32..).zip(&registered) {
+            let at: Vec<u32> = std::iter::once(idx).chain(place(cell(row, "host_code"))).collect();
+            let span = Validity { from: city.on - YEAR, to: city.on + YEAR };
+            city.institutions[idx as usize].doctors = city.registry.doctors(&at, span);
+        }
         for kind in [InstitutionKind::Hospital, InstitutionKind::Pharmacy] {
-            if city.of_kind(kind).is_empty() {
+            if city.of_kind(kind).next().is_none() {
                 return Err(CityError(format!("institutions: no row of kind {kind:?}")));
             }
         }
         Ok(city)
     }
 
-    /// A small city that is always at hand, for tests and benches.
+    /// The demo's city, always at hand: for tests and benches.
     pub fn sample() -> Self {
-        let tables: [(&str, &[u8]); 5] = [
-            ("institutions", include_bytes!("sample/institutions.csv")),
-            ("drug_master", include_bytes!("sample/drug_master.csv")),
-            ("special_drug", include_bytes!("sample/special_drug.csv")),
-            ("knowledge_points", include_bytes!("sample/knowledge_points.csv")),
-            ("ceilings", include_bytes!("sample/ceilings.csv")),
+        let tables: [(&str, &[u8]); Self::TABLES.len()] = [
+            ("institutions", include_bytes!("../../demo/reference/institutions.csv")),
+            ("drug_master", include_bytes!("../../demo/reference/drug_master.csv")),
+            ("special_drug", include_bytes!("../../rules/reference/special_drug.csv")),
+            ("knowledge_points", include_bytes!("../../rules/reference/knowledge_points.csv")),
+            ("ceilings", include_bytes!("../../demo/reference/ceilings.csv")),
+            ("agreements", include_bytes!("../../demo/reference/agreements.csv")),
+            ("departments", include_bytes!("../../demo/reference/departments.csv")),
+            ("staff", include_bytes!("../../demo/reference/staff.csv")),
+            ("guide_prices", include_bytes!("../../demo/reference/guide_prices.csv")),
         ];
         match Self::read(&tables, super::LIVE_MONTH) {
             Ok(city) => city,
@@ -141,9 +190,14 @@ impl City {
         }
     }
 
-    /// Places of the institutions of a kind.
-    pub(super) fn of_kind(&self, kind: InstitutionKind) -> Vec<u32> {
-        (0u32..).zip(&self.institutions).filter(|(_, row)| row.kind == kind).map(|(idx, _)| idx).collect()
+    fn of_kind(&self, kind: InstitutionKind) -> impl Iterator<Item = u32> {
+        (0u32..).zip(&self.institutions).filter(move |(_, row)| row.kind == kind).map(|(idx, _)| idx)
+    }
+
+    /// Places of the institutions of a kind with which the registers are
+    /// content on all of the days: those of ordinary life.
+    pub(super) fn in_order(&self, kind: InstitutionKind, span: Validity) -> Vec<u32> {
+        self.of_kind(kind).filter(|idx| self.registry.in_order(*idx, kind == InstitutionKind::Online, span)).collect()
     }
 
     /// Places of the drugs that `wanted` holds for.
@@ -155,7 +209,13 @@ impl City {
 impl Drug {
     /// Whether no rule of this issue could ever look at it.
     pub(super) fn ordinary(&self) -> bool {
-        self.class == "NONE" && self.sex_limit.is_none() && !self.child_only
+        self.class == "NONE" && self.sex_limit.is_none() && !self.child_only && !self.limited_in_scope()
+    }
+
+    /// Whether the basic insurance pays for it in some settings, levels of
+    /// institution or kinds of insurance only.
+    pub(super) fn limited_in_scope(&self) -> bool {
+        self.inpatient_only || self.level_min.is_some() || self.insurance_limit.is_some()
     }
 
     /// Tablets and capsules: doses that can be counted.
@@ -164,12 +224,13 @@ impl Drug {
     }
 }
 
-fn cell<'a>(row: &'a Row, column: &str) -> &'a str {
+pub(super) fn cell<'a>(row: &'a Row, column: &str) -> &'a str {
     row.get(column).map_or("", String::as_str)
 }
 
-fn rows_of(tables: &[(&str, &[u8])], name: &str, on: NaiveDate) -> Result<Vec<Row>, CityError> {
-    let day = on.to_string();
+/// Rows of a table that are in force on a day, or all of them.
+fn rows_of(tables: &[(&str, &[u8])], name: &str, on: Option<NaiveDate>) -> Result<Vec<Row>, CityError> {
+    let day = on.map(|on| on.to_string());
     let mut rows = Vec::new();
     for (_, bytes) in tables.iter().filter(|(table, _)| *table == name) {
         let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(*bytes);
@@ -179,7 +240,7 @@ fn rows_of(tables: &[(&str, &[u8])], name: &str, on: NaiveDate) -> Result<Vec<Ro
             let record = record.map_err(wrong)?;
             let row: Row = columns.iter().zip(&record).map(|(column, value)| (column.to_owned(), value.to_owned())).collect();
             let (from, to) = (cell(&row, "valid_from"), cell(&row, "valid_to"));
-            if from <= day.as_str() && (to.is_empty() || day.as_str() < to) {
+            if day.as_deref().is_none_or(|day| from <= day && (to.is_empty() || day < to)) {
                 rows.push(row);
             }
         }
@@ -202,8 +263,10 @@ fn institution(row: &Row) -> Result<Institution, CityError> {
         kind,
         level: cell(row, "level").to_owned(),
         area: cell(row, "area").parse().map_err(|_| wrong("area"))?,
+        nature: cell(row, "nature").to_owned(),
         first_visit_usable: cell(row, "fstdiag_usable") != "0",
         authorization_fed: cell(row, "authno_fed") != "0",
+        doctors: Vec::new(),
     })
 }
 
@@ -241,6 +304,9 @@ fn drug(row: &Row, special: &[Row], points: &[Row], ceilings: &[Row]) -> Result<
         class: class_of(row, special),
         sex_limit: point("sex").and_then(|point| cell(point, "value").chars().next()),
         child_only: point("child").is_some(),
+        inpatient_only: point("inpatient").is_some(),
+        level_min: point("level").and_then(|point| cell(point, "value").chars().next()),
+        insurance_limit: point("insurance").map(|point| cell(point, "value").to_owned()),
         ceiling,
         price,
     })

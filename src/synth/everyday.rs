@@ -2,6 +2,7 @@
 //! re-visits that no rule has anything to say about.
 
 use crate::base::time::Civil;
+use crate::reference::validity::Validity;
 
 use super::city::City;
 use super::city::InstitutionKind;
@@ -154,6 +155,7 @@ impl<'c> Everyday<'c> {
             let drug = &city.drugs[idx as usize];
             drug.countable() && drug.pack_count <= 60
         };
+        let span = Validity { from: first_day, to: last.day() + 1 };
         let mut areas: Vec<u32> = city.institutions.iter().map(|row| row.area).collect();
         areas.sort_unstable();
         areas.dedup();
@@ -161,12 +163,13 @@ impl<'c> Everyday<'c> {
             city,
             seed,
             dice: Dice::new(seed, 1),
-            hospitals: city.of_kind(InstitutionKind::Hospital),
-            pharmacies: city.of_kind(InstitutionKind::Pharmacy),
-            online: city.of_kind(InstitutionKind::Online),
+            hospitals: city.in_order(InstitutionKind::Hospital, span),
+            pharmacies: city.in_order(InstitutionKind::Pharmacy, span),
+            online: city.in_order(InstitutionKind::Online, span),
             areas,
             injections: city.drugs_where(|drug| {
-                drug.class == "NONE" && drug.form_group == "injection" && drug.dose_unit != "支" || drug.code.starts_with("XJ01DD")
+                let usual = drug.dose_unit != "支" || drug.code.starts_with("XJ01DD");
+                drug.ordinary() && drug.form_group == "injection" && usual
             }),
             chronic_drugs: lists(&CHRONIC, &steady),
             acute_drugs: lists(&ACUTE, &|_| true),

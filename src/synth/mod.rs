@@ -10,6 +10,7 @@ mod fields;
 mod model;
 mod plants;
 mod random;
+mod registry;
 mod stage;
 mod stream;
 #[cfg(test)]

@@ -3,9 +3,11 @@
 
 use crate::base::time::Civil;
 use crate::base::time::SECONDS_PER_DAY;
+use crate::reference::validity::Validity;
 
 use super::city::City;
 use super::city::Drug;
+use super::city::Institution;
 use super::city::InstitutionKind;
 use super::everyday::person_number;
 use super::model::Bill;
@@ -73,6 +75,7 @@ impl Scripted {
 
 impl<'c> Stage<'c> {
     pub(super) fn new(city: &'c City, seed: u64, feed_start: i64, live_first: i64, live_last: i64) -> Self {
+        let span = Validity { from: feed_start, to: live_last + 1 };
         let mut areas: Vec<u32> = city.institutions.iter().map(|row| row.area).collect();
         areas.sort_unstable();
         areas.dedup();
@@ -80,9 +83,9 @@ impl<'c> Stage<'c> {
             city,
             seed,
             dice: Dice::new(seed, PLANTED),
-            hospitals: city.of_kind(InstitutionKind::Hospital),
-            pharmacies: city.of_kind(InstitutionKind::Pharmacy),
-            online: city.of_kind(InstitutionKind::Online),
+            hospitals: city.in_order(InstitutionKind::Hospital, span),
+            pharmacies: city.in_order(InstitutionKind::Pharmacy, span),
+            online: city.in_order(InstitutionKind::Online, span),
             areas,
             feed_start,
             live: (live_first, live_last),
@@ -141,7 +144,8 @@ impl<'c> Stage<'c> {
         self.hour(day)
     }
 
-    fn hour(&mut self, day: i64) -> Civil {
+    /// A working hour of the day.
+    pub(super) fn hour(&mut self, day: i64) -> Civil {
         Civil(day * SECONDS_PER_DAY + self.dice.between(30_600, 61_200))
     }
 
@@ -182,6 +186,12 @@ impl<'c> Stage<'c> {
         (self.hospitals.len() >= N).then(|| std::array::from_fn(|idx| self.hospitals[(start + idx) % self.hospitals.len()]))
     }
 
+    /// A hospital of ordinary life that `wanted` holds for.
+    pub(super) fn hospital_where(&mut self, wanted: impl Fn(&Institution) -> bool) -> Option<u32> {
+        let found: Vec<u32> = self.hospitals.iter().copied().filter(|idx| wanted(self.institution_row(*idx))).collect();
+        self.dice.pick_or(&found)
+    }
+
     pub(super) fn pharmacy(&mut self) -> u32 {
         self.dice.pick(&self.pharmacies)
     }
@@ -190,6 +200,12 @@ impl<'c> Stage<'c> {
     pub(super) fn online_body(&mut self) -> Option<u32> {
         let usable: Vec<u32> = self.online.iter().copied().filter(|idx| self.city.institutions[*idx as usize].first_visit_usable).collect();
         self.dice.pick_or(&usable)
+    }
+
+    /// An online body of ordinary life that `wanted` holds for.
+    pub(super) fn online_where(&mut self, wanted: impl Fn(&Self, u32) -> bool) -> Option<u32> {
+        let found: Vec<u32> = self.online.iter().copied().filter(|idx| wanted(self, *idx)).collect();
+        self.dice.pick_or(&found)
     }
 
     pub(super) fn drug(&mut self, wanted: impl Fn(&Drug) -> bool) -> Option<u32> {
@@ -350,6 +366,16 @@ impl<'c> Stage<'c> {
 
     pub(super) fn settlement_key(&self, bill: &Bill) -> TruthKey {
         TruthKey::Settlement { setl_id: bill.id(self.city).to_string() }
+    }
+
+    pub(super) fn institution_row(&self, institution: u32) -> &'c Institution {
+        &self.city.institutions[institution as usize]
+    }
+
+    /// Whether a day lies in the live month, with room for days beside it.
+    pub(super) fn is_live(&self, day: i64) -> bool {
+        let (first, last) = self.live;
+        (first + 2..last - 3).contains(&day)
     }
 
     pub(super) fn institution_code(&self, institution: u32) -> String {

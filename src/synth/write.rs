@@ -255,9 +255,12 @@ fn value_of(told: &Told) -> Value<'_> {
     }
 }
 
-/// Own fields that are none of `members`, written after them.
+/// Own fields that are none of `members`, written after them; of two words
+/// about a field the last one.
 fn rest(out: &mut Vec<u8>, own: &Own, usual: &[&[Member]], spelling: Spelling) {
-    for (field, told) in own.iter().filter(|(field, _)| !usual.iter().any(|members| members.iter().any(|(name, _)| name == field))) {
+    let is_usual = |field: &str| usual.iter().any(|members| members.iter().any(|(name, _)| *name == field));
+    let is_last = |at: usize| !own[at + 1..].iter().any(|(later, _)| *later == own[at].0);
+    for (_, (field, told)) in own.iter().enumerate().filter(|(at, (field, _))| !is_usual(field) && is_last(*at)) {
         object(out, Absent::Omit, &members(&[*field], spelling), |_| value_of(told));
     }
 }
@@ -460,7 +463,10 @@ fn prescription_value<'a>(field: &str, city: &'a City, rx: &Prescription) -> Val
         "gend" => Value::Text(rx.person.sex),
         "prsc_dept_code" => Value::Digits(department as i64),
         "prsc_dept_name" => Value::Text(DEPARTMENTS[(rx.visit % 12) as usize]),
-        "dr_code" => Value::Id(Id::Doctor { area: institution.area, number: rx.visit % 240 }),
+        "dr_code" => match &institution.doctors[..] {
+            [] => Value::Id(Id::Doctor { area: institution.area, number: rx.visit % 240 }),
+            known => Value::Text(&known[(rx.visit % known.len() as u64) as usize]),
+        },
         "mdtrt_time" => Value::Time(rx.time.plus_seconds(-600)),
         "dise_codg" => rx.chronic.map_or(Value::Absent, |(code, _)| Value::Text(code)),
         "sp_dise_flag" => Value::Text(if rx.chronic.is_some() { "1" } else { "0" }),

@@ -83,7 +83,7 @@ pub(super) fn take_back(bill: &mut Bill, place: usize) {
 
 /// Adds a line that takes `count` of the units at `place` back, with their
 /// part of what was split off.
-fn take_back_part(bill: &mut Bill, place: usize, count: i64) {
+pub(super) fn take_back_part(bill: &mut Bill, place: usize, count: i64) {
     let mut back = bill.lines[place].clone();
     let part = |amount: i64| -(amount * count / back.count);
     (back.discount, back.split) = (
@@ -99,7 +99,7 @@ fn take_back_part(bill: &mut Bill, place: usize, count: i64) {
 }
 
 fn limited_to(sex: char) -> impl Fn(&Drug) -> bool {
-    move |drug| drug.sex_limit == Some(sex) && drug.class == "NONE" && !drug.child_only
+    move |drug| drug.sex_limit == Some(sex) && drug.class == "NONE" && !drug.child_only && !drug.limited_in_scope()
 }
 
 /// A visit of a person of one sex with a drug that is limited to `limit`.

@@ -3,9 +3,15 @@
 
 mod billing;
 mod controlled;
+mod edits;
 mod first_visit;
 mod innocent;
+mod licences;
+mod prices;
+mod registry;
 mod repeat;
+mod scope;
+mod services;
 
 use crate::base::time::Civil;
 
@@ -98,7 +104,18 @@ const fn pattern(
 
 /// What is planted, a family of rules in a file. New families stand at the end:
 /// the numbers of messages and people follow this order.
-const FAMILIES: &[&[Pattern]] = &[controlled::PATTERNS, billing::PATTERNS, first_visit::PATTERNS, repeat::PATTERNS, innocent::PATTERNS];
+const FAMILIES: &[&[Pattern]] = &[
+    controlled::PATTERNS,
+    billing::PATTERNS,
+    first_visit::PATTERNS,
+    repeat::PATTERNS,
+    innocent::PATTERNS,
+    services::PATTERNS,
+    scope::PATTERNS,
+    registry::PATTERNS,
+    licences::PATTERNS,
+    prices::PATTERNS,
+];
 
 pub(super) fn patterns() -> impl Iterator<Item = &'static Pattern> {
     FAMILIES.iter().flat_map(|family| family.iter())
@@ -120,6 +137,12 @@ pub(super) fn concludes_from_absence(rule: &str) -> bool {
     rule == "online-first"
 }
 
+/// Whether cases of a rule tell amounts that differ from quantity times price.
+#[cfg(test)]
+pub(super) fn tells_other_amounts(rule: &str) -> bool {
+    rule == "amount-mismatch"
+}
+
 /// Acts out every pattern as often as the settings say.
 pub(super) fn plant<'c>(mut stage: Stage<'c>, times: impl Fn(&Pattern) -> u32) -> Stage<'c> {
     for pattern in patterns() {
@@ -139,6 +162,7 @@ pub(super) fn plant<'c>(mut stage: Stage<'c>, times: impl Fn(&Pattern) -> u32) -
 /// Names of the patterns that `city` lacks something for: a drug, an item or an
 /// institution. They are left out of the feed.
 pub fn patterns_left_out(city: &City) -> Vec<&'static str> {
-    let stage = plant(Stage::new(city, 0, 0, 400, 430), |_| 1);
+    // A month and the year before it, on the days that the city's tables tell of.
+    let stage = plant(Stage::new(city, 0, city.on - 365, city.on, city.on + 30), |_| 1);
     patterns().map(|pattern| pattern.name).filter(|name| !stage.truths.iter().any(|truth| truth.pattern == *name)).collect()
 }
