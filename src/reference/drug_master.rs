@@ -3,27 +3,41 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::diagnostic::Diagnostic;
 use crate::reference::code;
 use crate::reference::sheet::Sheet;
+use crate::reference::tables::Key;
+use crate::reference::tables::Kind;
+use crate::reference::tables::Table;
+use crate::reference::tables::VALID_FROM;
+use crate::reference::tables::VALID_TO;
+use crate::reference::tables::col;
 use crate::reference::validity::Dated;
-use crate::reference::validity::Keys;
 
-pub const COLUMNS: &[&str] = &[
-    "med_list_codg",
-    "generic_name",
-    "dosage_form",
-    "form_group",
-    "spec",
-    "min_prepunt",
-    "min_pacunt",
-    "min_pac_cnt",
-    "convrat",
-    "each_dos",
-    "substance",
-    "valid_from",
-    "valid_to",
-];
+pub static TABLE: Table = Table {
+    name: "drug_master",
+    zh: "西药中成药目录",
+    en: "Names, packs, units and ingredients of drugs, as transaction 1301 gives them. Days of supply of a drug without a row are not computed.",
+    columns: &[
+        col("med_list_codg", Kind::Drug, "医疗目录编码", "drug").asked(),
+        col("generic_name", Kind::Text, "通用名", "generic name"),
+        col("dosage_form", Kind::Text, "剂型", "dosage form in words").may_be_empty(),
+        col("form_group", Kind::Word(&FORM_GROUP_WORDS), "剂型组", "form as far as limits tell it apart; empty: by the code")
+            .may_be_empty(),
+        col("spec", Kind::Text, "规格", "pack text, for people").may_be_empty(),
+        col("min_prepunt", Kind::Text, "最小制剂单位", "smallest unit that is dosed: 片, 粒, 支, ml").may_be_empty(),
+        col("min_pacunt", Kind::Text, "最小包装单位", "smallest unit that is packed: 盒, 瓶").may_be_empty(),
+        col("min_pac_cnt", COUNT, "最小包装数量", "dose units in one smallest pack").may_be_empty(),
+        col("convrat", COUNT, "转换比", "the catalogue's ratio of both units").may_be_empty(),
+        col("each_dos", COUNT, "每次用量", "greatest usual single dose").may_be_empty(),
+        col("substance", Kind::Text, "成分", "active ingredient; empty: the ingredient part of the code").may_be_empty(),
+        VALID_FROM,
+        VALID_TO,
+    ],
+    key: Key::Cells(&["med_list_codg"]),
+    example: "XC08CAA001A001010199901,苯磺酸氨氯地平片,片剂,other,5mg×14片,片,盒,14,14,2,氨氯地平,2005-01-01,",
+};
+
+const COUNT: Kind = Kind::Number { places: PLACES, unit: "最小制剂单位 (dose units)" };
 
 /// Forms as far as legal limits on quantity tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,25 +104,13 @@ pub struct DrugMaster {
 }
 
 impl DrugMaster {
-    pub fn build(sheets: &[Sheet], diagnostics: &mut Vec<Diagnostic>) -> Self {
+    pub fn build(sheets: &[Sheet]) -> Self {
         let mut built = Self::default();
-        let mut keys = Keys::default();
         for row in sheets.iter().flat_map(Sheet::rows) {
-            let validity = row.validity(diagnostics);
-            let code = row.text("med_list_codg");
-            let known = code::kind_of(code, code::DRUG_KINDS).is_some();
-            if !known {
-                let help = "Write the national code: X and 22 characters, or Z and 19.";
-                row.report("med_list_codg", format!("`{code}` is no drug code"), help, diagnostics);
-            }
-            let name = row.required("generic_name", diagnostics);
-            let before = diagnostics.len();
-            let form_group = row.optional("form_group").and_then(|_| row.choice("form_group", FORM_GROUP_WORDS, diagnostics));
-            let [min_pac_cnt, convrat, each_dos] =
-                ["min_pac_cnt", "convrat", "each_dos"].map(|column| row.decimal(column, PLACES, diagnostics));
-            let sound = known && diagnostics.len() == before;
-            let (Some(validity), Some(name), true) = (validity, name, sound) else { continue };
-            keys.add(code.to_owned(), validity, row.place("med_list_codg"));
+            let (Some(validity), Some(code), Some(name)) = (row.validity(), row.sound("med_list_codg"), row.sound("generic_name")) else {
+                continue;
+            };
+            let [min_pac_cnt, convrat, each_dos] = ["min_pac_cnt", "convrat", "each_dos"].map(|column| row.decimal(column));
             let text = |column: &str| row.text(column).to_owned();
             built.rows.entry(code.to_owned()).or_default().push(Dated::new(
                 validity,
@@ -116,7 +118,7 @@ impl DrugMaster {
                     med_list_codg: code.to_owned(),
                     generic_name: name.to_owned(),
                     dosage_form: text("dosage_form"),
-                    form_group,
+                    form_group: row.choice("form_group", FORM_GROUP_WORDS),
                     spec: text("spec"),
                     min_prepunt: text("min_prepunt"),
                     min_pacunt: text("min_pacunt"),
@@ -127,7 +129,6 @@ impl DrugMaster {
                 }),
             ));
         }
-        keys.report_overlaps(diagnostics);
         built
     }
 

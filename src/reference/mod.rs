@@ -5,6 +5,7 @@
 //! silent, and the caller counts the unknown code.
 
 pub mod agreements;
+pub mod bundle;
 pub mod code;
 pub mod departments;
 pub mod disease;
@@ -13,11 +14,14 @@ pub mod drug_name;
 pub mod folder;
 pub mod item;
 pub mod knowledge;
+pub mod lookup;
 pub mod manifest;
+pub mod page;
 pub mod prices;
 pub mod registry;
 pub mod sheet;
 pub mod snapshot;
 pub mod special_drug;
 pub mod staff;
+pub mod tables;
 pub mod validity;
