@@ -7,6 +7,11 @@ use std::path::Path;
 use std::process::Command;
 
 use claimsift::base::diagnostic::Diagnostic;
+use claimsift::base::time::Civil;
+use claimsift::engine::items::Items;
+use claimsift::engine::items::pack_of;
+use claimsift::evaluators::dosage::Told;
+use claimsift::evaluators::dosage::count;
 use claimsift::reference::folder::Folder;
 use claimsift::reference::snapshot::Snapshot;
 use claimsift::reference::tables::TABLES;
@@ -65,6 +70,10 @@ fn every_mistake_of_every_file_is_told_in_one_run_and_nothing_is_loaded() {
                       H99010100002,main,active,2026-01-01,2025-01-01,x\n\
                       H99010100003,main,paused,,2025-01-01,x\n\
                       9901,main,active,2026-01-01,,x\n";
+    let master = format!(
+        "med_list_codg,generic_name,dosage_form,form_group,spec,min_prepunt,min_pacunt,min_pac_cnt,convrat,each_dos,substance,valid_from,valid_to,content\n\
+         {CODE},x,,,,片,盒,10,,,,2015-01-01,2020-01-01,5片\n{CODE},x,,,,片,盒,min,,,,2020-01-01,,\n"
+    );
     let told: &[(&str, &[u8], &[(usize, &str)])] = &[
         ("ceilings", ceilings.as_bytes(), &[(3, "duplicate key `XA10BAE006A001010199901` with overlapping dates")]),
         (
@@ -89,6 +98,17 @@ fn every_mistake_of_every_file_is_told_in_one_run_and_nothing_is_loaded() {
                 (5, "`9901` is no institution code"),
             ],
         ),
+        (
+            "frequencies",
+            b"code,kind,times,cycle_days,name,valid_from,valid_to,source\n\
+              qd,regular,1,1,,2007-05-01,,x\nQD,regular,1,1,,2020-01-01,,x\nx,regular,,1,,2007-05-01,,x\nprn,as_needed,1,,,2007-05-01,,x\n",
+            &[
+                (3, "duplicate key `qd` with overlapping dates"),
+                (4, "a regular frequency without times"),
+                (5, "times of a frequency that is not regular"),
+            ],
+        ),
+        ("drug_master", master.as_bytes(), &[(2, "`5片` is no content"), (3, "`min` is not a number of this kind")]),
         ("staff", &gbk, &[(2, "not UTF-8")]),
         ("departments", b"fixmedins_code,dept_code,valid_from,valid_to,source\n", &[(1, "missing column `caty`")]),
         ("guide_prices", b"med_list_codg,area,level,nature,price,valid_from,valid_to,source,remark\n", &[(1, "unknown column `remark`")]),
@@ -191,6 +211,8 @@ fn show_tells_every_row_of_a_code_and_which_decides() {
     assert!(text.contains("by dr_code `D990101000001`") && !text.contains("disease_groups"), "{text}");
     let (_, text, _) = show("E11.900", "2026-03-10");
     assert!(text.contains("by icd_from to icd_to `E10` to `E14`") && text.contains("diabetes"), "{text}");
+    let (_, text, _) = show("BID", "2026-03-10");
+    assert!(text.contains("frequencies 2007-05-01 to open, by code `bid`") && text.contains("times 次数 = 2"), "{text}");
     let (_, text, _) = show("H99010100001", "1999-01-01");
     assert!(text.contains("no row is in force at 1999-01-01") && text.contains("not in force at 1999-01-01:"), "{text}");
     let (code, text, said) = show("XJ01CAA777E001010112345", "2026-03-10");
@@ -227,7 +249,7 @@ fn unmatched_lists_what_a_feed_tells_and_no_table_knows() {
         bill("ABCD", "H99010100001", &line(1, "301", "110101199003070011", "支架", "4")),
     ];
     let again = bills[0].clone();
-    let prescription = r#"{"hosp_rxno":"R1","fixmedins_code":"H99010100001","psn_no":"P1","prsc_time":"2026-03-15 10:00:00","med_type":"X1","dr_code":"D990101999999","prsc_dept_code":"999","rxdrugdetail":[{"med_list_codg":"XC08CAA001A001010199901","drug_genname":"苯磺酸氨氯地平片","drug_sumamt":5}]}"#;
+    let prescription = r#"{"hosp_rxno":"R1","fixmedins_code":"H99010100001","psn_no":"P1","prsc_time":"2026-03-15 10:00:00","med_type":"X1","dr_code":"D990101999999","prsc_dept_code":"999","rxdrugdetail":[{"med_list_codg":"XC08CAA001A001010199901","drug_genname":"苯磺酸氨氯地平片","drug_sumamt":5,"used_frqu_codg":"XYZ","drug_dosunt":"瓶","sin_dosunt":"张三"}]}"#;
     let folder = tempfile::tempdir().unwrap();
     let feed = bills.iter().chain([&again]).map(|text| format!("{text}\n")).collect::<String>();
     std::fs::write(folder.path().join("settlement.ndjson"), feed).unwrap();
@@ -254,10 +276,40 @@ fn unmatched_lists_what_a_feed_tells_and_no_table_knows() {
             "医师 doctor,\"=\"\"D990101999999\"\"\",,1,1,5.00,\"=\"\"2026-03-15\"\"\",\"=\"\"2026-03-15\"\"\"",
             "科室 department,\"=\"\"H99010100001/999\"\"\",,1,1,5.00,\"=\"\"2026-03-15\"\"\",\"=\"\"2026-03-15\"\"\"",
             "诊断 diagnosis,\"=\"\"(不是编码 no code)\"\"\",,4,7,23.57,\"=\"\"2026-03-11\"\"\",\"=\"\"2026-03-14\"\"\"",
+            "频次 frequency,\"=\"\"XYZ\"\"\",,1,1,5.00,\"=\"\"2026-03-15\"\"\",\"=\"\"2026-03-15\"\"\"",
+            "单位 unit,\"=\"\"(不是编码 no code)\"\"\",苯磺酸氨氯地平片,1,1,5.00,\"=\"\"2026-03-15\"\"\",\"=\"\"2026-03-15\"\"\"",
+            "单位 unit,\"=\"\"XC08CAA001A001010199901/瓶\"\"\",苯磺酸氨氯地平片,1,1,5.00,\"=\"\"2026-03-15\"\"\",\"=\"\"2026-03-15\"\"\"",
             "医疗类别 med_type,\"=\"\"X1\"\"\",,1,1,5.00,\"=\"\"2026-03-15\"\"\",\"=\"\"2026-03-15\"\"\"",
         ]
     );
     let (_, table, _) = claimsift(&[&["reference", "unmatched", "--settlement", &format!("{path}/settlement.ndjson")][..], &args].concat());
     assert!(table.contains("OWN-17") && !table.contains("张三") && !table.contains("110101199003070011"), "{table}");
     assert!(!table.contains("X1"), "{table}");
+}
+
+/// From the shipped tables to days: units, contents and frequencies together.
+#[test]
+fn days_of_a_prescription_come_of_the_masters_row_and_the_frequency() {
+    let folders: Vec<Folder> = feed::references().iter().map(|path| Folder::read(path).unwrap()).collect();
+    let snapshot = Snapshot::load(&folders).unwrap();
+    let day = Civil::parse("2026-03-10").unwrap().day();
+    let (insulin, morphine, amoxicillin) = ("XA10ABM037B002010199901", "XN02AAM059B002010199901", "XJ01CAA027E001010199901");
+    for (code, quantity, unit, dose, dose_unit, often, days) in [
+        (insulin, 2, "支", 20, "IU", "tid", Some(100_000)),
+        (insulin, 2, "支", 20, "单位", "qd", Some(300_000)),
+        (insulin, 2, "支", 20, "IU", "q72h", None),
+        (insulin, 2, "支", 20, "mg", "tid", None),
+        (morphine, 2, "支", 1, "支", "q12h", Some(10_000)),
+        // The shipped master does not say what an ampoule holds.
+        (morphine, 2, "支", 10, "mg", "q12h", None),
+        (amoxicillin, 1, "盒", 500, "mg", "TID", Some(40_000)),
+        (amoxicillin, 1, "盒", 500, "mg", "prn", None),
+    ] {
+        let mut items = Items::default();
+        let id = items.resolve(&snapshot, Some(code), None, None);
+        let pack = pack_of(&items.at(id, day)).expect(code);
+        let frequency = snapshot.frequency(often, day);
+        let told = Told { quantity: quantity * 10_000, unit, dose: Some(dose * 10_000), dose_unit, form: "", frequency };
+        assert_eq!(count(&pack, &told).days, days, "{code} {dose} {dose_unit} {often}");
+    }
 }

@@ -7,12 +7,14 @@ use crate::base::time::SECONDS_PER_DAY;
 use crate::engine::enrich::Batch;
 use crate::engine::facts;
 use crate::engine::items::Items;
+use crate::engine::items::pack_of;
 use crate::events::SETTLEMENT_INPUT;
 use crate::reference::code;
 use crate::reference::disease::category;
 use crate::reference::item::ItemFacts;
 use crate::reference::registry::Institution;
 use crate::reference::snapshot::Snapshot;
+use crate::reference::units::measure;
 
 pub const INSTITUTION: &str = "institution";
 /// A drug of which nothing tells the substance.
@@ -28,6 +30,10 @@ pub const DOCTOR: &str = "doctor";
 pub const DEPARTMENT: &str = "department";
 /// A western diagnosis that is no ICD-10 code.
 pub const DIAGNOSIS: &str = "diagnosis";
+/// A frequency code of an institution's own.
+pub const FREQUENCY: &str = "frequency";
+/// A unit that the drug master's row does not convert, under its drug.
+pub const UNIT: &str = "unit";
 pub const MED_TYPE: &str = "med_type";
 
 /// The kinds, as lists are ordered, and their names for people.
@@ -40,6 +46,8 @@ pub const KINDS: &[(&str, &str)] = &[
     (DOCTOR, "医师"),
     (DEPARTMENT, "科室"),
     (DIAGNOSIS, "诊断"),
+    (FREQUENCY, "频次"),
+    (UNIT, "单位"),
     (MED_TYPE, "医疗类别"),
 ];
 
@@ -73,6 +81,19 @@ pub fn is_code(text: &str) -> bool {
     let telephone = text.len() == 11 && text.starts_with('1') && digits(text);
     let coded = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'/');
     text.len() <= CODE_CHARS_MAX && text.bytes().all(coded) && !certificate && !telephone
+}
+
+/// Chinese words of frequencies are made of these.
+const FREQUENCY_WORDS: &str = "每日天周月年次晚早晨午中上下睡前后必要时隔一二三四五六七八九十两半小餐饭即刻分钟需";
+
+/// Whether what no table knows may be shown: codes, and words that cannot be
+/// anybody's name.
+pub fn may_be_shown(kind: &str, text: &str) -> bool {
+    match (kind, text.split_once('/')) {
+        (FREQUENCY, _) => is_code(text) || text.chars().all(|ch| ch.is_ascii_digit() || FREQUENCY_WORDS.contains(ch)) && text.len() < 40,
+        (UNIT, Some((drug, unit))) => is_code(drug) && (is_code(unit) || unit.chars().count() == 1 || measure(unit).is_some()),
+        _ => is_code(text),
+    }
 }
 
 /// Looks at a run after its enrichment.
@@ -109,6 +130,7 @@ impl<'a> Survey<'a> {
         });
         self.rows(told);
         self.items(told);
+        self.dosages(told);
     }
 
     fn day(&self, row: usize) -> i64 {
@@ -190,6 +212,29 @@ impl<'a> Survey<'a> {
             }
             if let Some(code) = departments.get(at).and_then(|code| self.no_department(code, institution, day)) {
                 told(of(DEPARTMENT, Some(Cow::Owned(code))));
+            }
+        }
+    }
+
+    /// Prescription lines: frequencies and units.
+    fn dosages(&self, told: &mut dyn FnMut(Unlisted<'a>)) {
+        if self.batch.input == SETTLEMENT_INPUT {
+            return;
+        }
+        let line = self.batch.line_table();
+        let (frequencies, codes, names) = (line.texts("used_frqu_codg"), line.texts("med_list_codg"), line.texts("drug_genname"));
+        let (quantity_units, dose_units) = (line.texts("drug_dosunt"), line.texts("sin_dosunt"));
+        for at in 0..self.batch.lines.len() {
+            let (header, day) = (self.batch.parents()[at] as usize, self.batch.lines[at].fact_time.div_euclid(SECONDS_PER_DAY));
+            let of = |kind, code| Unlisted { kind, code: Some(code), name: None, header, line: Some(at) };
+            if let Some(code) = frequencies.get(at).filter(|code| self.snapshot.frequency(code, day).is_none()) {
+                told(of(FREQUENCY, Cow::Borrowed(code)));
+            }
+            let Some(pack) = pack_of(&self.facts(at)) else { continue };
+            let strange = [quantity_units.get(at).filter(|unit| !pack.counts(unit)), dose_units.get(at).filter(|unit| !pack.doses(unit))];
+            for unit in strange.into_iter().flatten() {
+                let code = format!("{}/{unit}", codes.get(at).unwrap_or_default());
+                told(Unlisted { name: names.get(at), ..of(UNIT, Cow::Owned(code)) });
             }
         }
     }

@@ -7,5 +7,6 @@
 //! [`supply`] joins the halves that rules on supply judge.
 
 pub mod contact;
+pub mod dosage;
 pub mod overlap;
 pub mod supply;

@@ -26,7 +26,7 @@ use crate::engine::settings::EngineSettings;
 use crate::engine::unlisted::KINDS;
 use crate::engine::unlisted::Survey;
 use crate::engine::unlisted::Unlisted;
-use crate::engine::unlisted::is_code;
+use crate::engine::unlisted::may_be_shown;
 use crate::events::EVENT_TYPES;
 use crate::events::InputId;
 use crate::events::SETTLEMENT_INPUT;
@@ -147,7 +147,7 @@ impl Unmatched {
 /// What has no code goes by its name.
 fn key(kind: usize, unlisted: &Unlisted<'_>) -> (usize, String, String) {
     match unlisted.code.as_deref() {
-        Some(code) if is_code(code) => (kind, code.to_owned(), String::new()),
+        Some(code) if may_be_shown(unlisted.kind, code) => (kind, code.to_owned(), String::new()),
         Some(_) => (kind, NO_CODE.to_owned(), unlisted.name.unwrap_or_default().to_owned()),
         None => (kind, String::new(), unlisted.name.unwrap_or_default().to_owned()),
     }

@@ -11,6 +11,8 @@ use crate::reference::tables::Table;
 use crate::reference::tables::VALID_FROM;
 use crate::reference::tables::VALID_TO;
 use crate::reference::tables::col;
+use crate::reference::units::Content;
+use crate::reference::units::contents;
 use crate::reference::validity::Dated;
 
 pub static TABLE: Table = Table {
@@ -26,15 +28,23 @@ pub static TABLE: Table = Table {
         col("spec", Kind::Text, "规格", "pack text, for people").may_be_empty(),
         col("min_prepunt", Kind::Text, "最小制剂单位", "smallest unit that is dosed: 片, 粒, 支, ml").may_be_empty(),
         col("min_pacunt", Kind::Text, "最小包装单位", "smallest unit that is packed: 盒, 瓶").may_be_empty(),
-        col("min_pac_cnt", COUNT, "最小包装数量", "dose units in one smallest pack").may_be_empty(),
+        col("min_pac_cnt", COUNT, "最小包装数量", "dose units in one smallest pack; empty: the ratio").may_be_empty(),
         col("convrat", COUNT, "转换比", "the catalogue's ratio of both units").may_be_empty(),
         col("each_dos", COUNT, "每次用量", "greatest usual single dose").may_be_empty(),
-        col("substance", Kind::Text, "成分", "active ingredient; empty: the ingredient part of the code").may_be_empty(),
+        col("substance", Kind::Text, "成分", "active ingredient, several with `+` between; empty: the ingredient part of the code")
+            .may_be_empty(),
         VALID_FROM,
         VALID_TO,
+        col(
+            "content",
+            Kind::Content,
+            "单位含量",
+            "what one dose unit holds, for doses told in mg, ml or IU. An injection with IU is used dose by dose (a pen), any other up at once",
+        )
+        .may_be_missing(),
     ],
     key: Key::Cells(&["med_list_codg"]),
-    example: "XC08CAA001A001010199901,苯磺酸氨氯地平片,片剂,other,5mg×14片,片,盒,14,14,2,氨氯地平,2005-01-01,",
+    example: "XA10ABM037B002010199901,门冬胰岛素注射液,注射剂,injection,3ml:300单位,支,支,1,1,,门冬胰岛素,2005-01-01,,3ml;300IU",
 };
 
 const COUNT: Kind = Kind::Number { places: PLACES, unit: "最小制剂单位 (dose units)" };
@@ -95,7 +105,10 @@ pub struct DrugMasterRow {
     pub convrat: Option<i128>,
     /// Greatest usual single dose, in dose units.
     pub each_dos: Option<i128>,
+    /// Ingredients in the order of their text, `+` between.
     pub substance: Option<String>,
+    /// What one dose unit holds.
+    pub contents: Vec<Content>,
 }
 
 #[derive(Debug, Default)]
@@ -125,7 +138,8 @@ impl DrugMaster {
                     min_pac_cnt,
                     convrat,
                     each_dos,
-                    substance: row.optional("substance").map(str::to_owned),
+                    substance: row.optional("substance").and_then(ingredients),
+                    contents: row.sound("content").and_then(contents).unwrap_or_default(),
                 }),
             ));
         }
@@ -135,5 +149,31 @@ impl DrugMaster {
     /// All rows of a code, whatever day they hold on.
     pub fn rows(&self, code: &str) -> &[Dated<Arc<DrugMasterRow>>] {
         self.rows.get(code).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The ingredients of a drug as one key, whatever order they are told in.
+fn ingredients(text: &str) -> Option<String> {
+    let mut all: Vec<&str> = text.split(['+', '＋']).map(str::trim).filter(|part| !part.is_empty()).collect();
+    all.sort_unstable();
+    all.dedup();
+    (!all.is_empty()).then(|| all.join("+"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compound_is_the_set_of_its_ingredients() {
+        for (text, expect) in [
+            ("曲马多", Some("曲马多")),
+            ("对乙酰氨基酚+曲马多", Some("对乙酰氨基酚+曲马多")),
+            ("曲马多 ＋ 对乙酰氨基酚", Some("对乙酰氨基酚+曲马多")),
+            ("a+b+a", Some("a+b")),
+            ("+", None),
+        ] {
+            assert_eq!(ingredients(text).as_deref(), expect, "{text}");
+        }
     }
 }

@@ -86,6 +86,7 @@ fn in_words(table: &Table, column: &Column) -> (String, String) {
         Kind::AreaPrefix => ("area", "up to six digits".to_owned()),
         Kind::Level => ("code", "01 to 14".to_owned()),
         Kind::Category { .. } => ("ICD-10 category", "a letter and two digits".to_owned()),
+        Kind::Content => ("amounts", "like `5mg` or `3ml;300IU`: ng, μg, mg, g; μl, ml, l; IU, 万IU".to_owned()),
         Kind::Name => ("name", "lower-case letters, digits and `_`".to_owned()),
     };
     (kind.to_owned(), allowed)

@@ -11,6 +11,8 @@ use crate::reference::disease::DiseaseGroups;
 use crate::reference::drug_master::DrugMaster;
 use crate::reference::drug_name::form_of_text;
 use crate::reference::folder::Folder;
+use crate::reference::frequencies::Frequencies;
+use crate::reference::frequencies::Frequency;
 use crate::reference::item::Item;
 use crate::reference::knowledge::KnowledgePoints;
 use crate::reference::prices::Place;
@@ -37,6 +39,7 @@ pub struct Snapshot {
     agreements: Agreements,
     departments: Departments,
     staff: Staff,
+    frequencies: Frequencies,
 }
 
 impl Snapshot {
@@ -64,6 +67,7 @@ impl Snapshot {
             agreements: Agreements::build(table("agreements")),
             departments: Departments::build(table("departments")),
             staff: Staff::build(table("staff")),
+            frequencies: Frequencies::build(table("frequencies"), &mut diagnostics),
         };
         if diagnostics.is_empty() { Ok(snapshot) } else { Err(diagnostics) }
     }
@@ -137,6 +141,11 @@ impl Snapshot {
 
     pub fn institution(&self, code: &str, day: i64) -> Option<&Institution> {
         self.registry.institution(code, day)
+    }
+
+    /// What a frequency code means on a day; `None` for one of an institution's own.
+    pub fn frequency(&self, code: &str, day: i64) -> Option<Frequency> {
+        self.frequencies.frequency(code, day)
     }
 
     /// The disease groups of one diagnosis on a day.

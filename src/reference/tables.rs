@@ -9,6 +9,7 @@ use crate::reference::code::CodeKind;
 use crate::reference::departments;
 use crate::reference::disease;
 use crate::reference::drug_master;
+use crate::reference::frequencies;
 use crate::reference::knowledge;
 use crate::reference::prices;
 use crate::reference::registry;
@@ -16,6 +17,7 @@ use crate::reference::sheet::day_of;
 use crate::reference::sheet::scaled;
 use crate::reference::special_drug;
 use crate::reference::staff;
+use crate::reference::units::contents;
 
 /// Every table that a folder may bring.
 pub static TABLES: &[&Table] = &[
@@ -24,6 +26,7 @@ pub static TABLES: &[&Table] = &[
     &departments::TABLE,
     &staff::TABLE,
     &drug_master::TABLE,
+    &frequencies::TABLE,
     &special_drug::TABLE,
     &knowledge::TABLE,
     &disease::TABLE,
@@ -129,6 +132,8 @@ pub enum Kind {
     },
     /// Lower-case letters, digits and `_`.
     Name,
+    /// What one dose unit holds.
+    Content,
 }
 
 /// A column whose cells must be filled.
@@ -215,6 +220,10 @@ impl Column {
             Kind::Category { .. } => {
                 let known = text.len() == 3 && disease::category(text).is_some();
                 told(known, "is no category", "Write a letter and two digits such as E10.")
+            }
+            Kind::Content => {
+                let help = "Write amounts with their units and `;` between, like `5mg` or `3ml;300IU`.";
+                told(contents(text).is_some(), "is no content", help)
             }
             Kind::Name => {
                 let known = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
