@@ -49,7 +49,7 @@ impl Bundle {
                 // What an empty or impossible code shares with others is nobody's question.
                 let asked = cells.first().is_some_and(|cell| row.sound(cell).is_some());
                 if let Some(validity) = row.validity().filter(|_| asked) {
-                    keys.add(key, validity, row.place(cells.last().copied().unwrap_or_default()));
+                    keys.add(key, validity, row.place(cells.first().copied().unwrap_or_default()));
                 }
             }
             keys.report_overlaps(&mut diagnostics);
