@@ -27,6 +27,7 @@ const FILES: &[(&str, Generator)] = &[
     ("schemas/clue.schema.json", claimsift::clues::schema::clue_schema),
     ("docs/reference/columns.md", schema::columns_page),
     ("docs/reference/config.md", config::config_page),
+    ("docs/reference/tables.md", claimsift::reference::page::tables_page),
     ("docs/reference/rule-file.md", ruleset::page::rule_page),
     ("docs/reference/rule-checks.md", ruleset::lints::page),
 ];

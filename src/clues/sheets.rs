@@ -27,7 +27,7 @@ pub struct Sheet {
 
 /// A value, by how Excel has to take it.
 #[derive(Clone, Debug)]
-enum Cell {
+pub enum Cell {
     Empty,
     /// Always text, whatever it looks like.
     Code(String),
@@ -277,6 +277,10 @@ fn lines(clues: &[&Told]) -> Sheet {
 }
 
 impl Sheet {
+    pub fn new(name: &'static str, heads: &'static [&'static str], rows: Vec<Vec<Cell>>) -> Self {
+        Self { name, heads, rows }
+    }
+
     /// Rows, the heads included.
     pub fn len(&self) -> usize {
         self.rows.len() + 1

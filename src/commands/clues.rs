@@ -77,7 +77,8 @@ impl By {
     }
 }
 
-fn day(text: &str) -> Result<i64, String> {
+/// A day of an option.
+pub fn day(text: &str) -> Result<i64, String> {
     Civil::parse(text).filter(|_| text.len() == 10).map(Civil::day).ok_or_else(|| "not a day: write yyyy-MM-dd".to_owned())
 }
 
@@ -160,7 +161,7 @@ fn file_name(group: &str) -> String {
 }
 
 /// A file that is there is whole.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     let part = path.with_extension("part");
     let written = std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path));
     written.map_err(|error| Fault::stop(format!("write {}", path.display()), error))

@@ -5,6 +5,7 @@ pub mod demo;
 pub mod key;
 pub mod load;
 pub mod observe;
+pub mod reference;
 pub mod rejects;
 pub mod rules;
 pub mod run;
@@ -37,6 +38,8 @@ enum Command {
     Synth(synth::Synth),
     /// Check, test, lock and describe rule files.
     Rules(rules::Rules),
+    /// Check reference tables, show what they know, and list what they lack.
+    Reference(reference::Reference),
     /// Write clues as tables for people.
     Clues(clues::Clues),
     /// Create topics, read them, and state how far a feed has come.
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run.execute(),
         Command::Synth(synth) => synth.execute(),
         Command::Rules(rules) => rules.execute(),
+        Command::Reference(reference) => reference.execute(),
         Command::Clues(clues) => clues.execute(),
         Command::Topics(topics) => topics.execute(),
         Command::Key(key) => key.execute(),

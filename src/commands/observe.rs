@@ -13,6 +13,7 @@ use crate::engine::Engine;
 use crate::engine::effects::Counts;
 use crate::engine::effects::Effects;
 use crate::engine::effects::RuleTally;
+use crate::engine::unlisted::is_code;
 use crate::events::EVENT_TYPES;
 use crate::runtime::worker::Clock;
 use crate::runtime::worker::Observer;
@@ -63,13 +64,6 @@ pub struct Totals {
 
 /// Codes that a run lists; the others are counted all the same.
 const LISTED_MAX: usize = 1000;
-/// Characters of a code: what is longer, or no code at all, is not repeated.
-const CODE_CHARS_MAX: usize = 40;
-
-fn is_code(text: &str) -> bool {
-    text.len() <= CODE_CHARS_MAX && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
-}
-
 impl Totals {
     /// Lists what is new among codes that no table knows, and tells it.
     fn list(&mut self, unlisted: &BTreeSet<(&'static str, String)>) {

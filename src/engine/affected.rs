@@ -162,7 +162,7 @@ impl Shard {
         let of =
             |wanted: &dyn Fn(usize) -> bool| halves.iter().enumerate().filter(|(idx, _)| wanted(*idx)).map(|(_, half)| *half).collect();
         let is_touched = |half: &Half<'_>| halves.iter().zip(&touched).any(|(own, touched)| *touched && own.number == half.number);
-        let join = |halves: Vec<Half<'a>>| self.memory.supplies_joined(need.key, halves, &self.items, first_half);
+        let join = |halves: Vec<Half<'a>>| self.memory.supplies_joined(need.key, halves, &self.items, &self.engine.references, first_half);
         let mut rows: Vec<SupplyRow<'a>> = if need.several { join(halves.clone()) } else { join(of(&|idx| touched[idx])) };
         for row in &mut rows {
             row.asked = row.supply.halves.iter().any(is_touched);

@@ -1,6 +1,7 @@
 //! Adds to a decoded run what its fields say together and what the reference
 //! tables say about its codes at fact time.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::engine::facts::Table;
 use crate::engine::facts::Texts;
 use crate::engine::items::ItemId;
 use crate::engine::items::Items;
+use crate::engine::unlisted::Survey;
 use crate::events::InputId;
 use crate::events::SETTLEMENT_INPUT;
 use crate::events::derived;
@@ -261,6 +263,13 @@ fn header_facts(
         .collect()
 }
 
+/// By row: the institution as it is registered at the fact time.
+pub fn institutions<'a>(batch: &Batch, snapshot: &'a Snapshot) -> Vec<Option<&'a Institution>> {
+    let codes = batch.header().texts("fixmedins_code");
+    let day = |row: usize| batch.headers[row].fact_time.div_euclid(SECONDS_PER_DAY);
+    (0..batch.headers.len()).map(|row| codes.get(row).and_then(|code| snapshot.institution(code, day(row)))).collect()
+}
+
 /// Builds the derived and reference columns that are needed.
 struct Columns<'a> {
     snapshot: &'a Snapshot,
@@ -270,7 +279,7 @@ struct Columns<'a> {
 
 impl Columns<'_> {
     fn add(&self, batch: &mut Batch) {
-        let institutions = self.institutions(batch);
+        let institutions = institutions(batch, self.snapshot);
         for (facts, institution) in batch.headers.iter_mut().zip(&institutions) {
             facts.first_visit_usable = institution.is_none_or(|institution| institution.fstdiag_usable);
         }
@@ -290,31 +299,17 @@ impl Columns<'_> {
         batch.derived = derived;
     }
 
-    /// Institutions that are not registered, and drugs that the drug master
-    /// does not know and no name tells the substance of.
+    /// Counts and lists what no table knows.
     fn list_unknown(&self, batch: &mut Batch, institutions: &[Option<&Institution>]) {
-        let header = batch.header().texts("fixmedins_code");
-        let line = batch.line_table();
-        let (kinds, codes) = (line.texts("list_type"), line.texts("med_list_codg"));
-        let bill = batch.input == SETTLEMENT_INPUT;
-        let unregistered = (0..batch.headers.len()).filter(|row| institutions[*row].is_none()).map(|row| ("institution", header.get(row)));
-        let nameless = batch.lines.iter().enumerate().filter(|(row, line)| {
-            (!bill || kinds.is(*row, "101")) && self.items.at(line.item, line.fact_time.div_euclid(SECONDS_PER_DAY)).substance.is_none()
-        });
         let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
-        let mut listed: BTreeSet<(&'static str, &str)> = BTreeSet::new();
-        for (kind, code) in unregistered.chain(nameless.map(|(row, _)| ("drug", codes.get(row)))) {
-            *counts.entry(kind).or_default() += 1;
-            listed.extend(code.map(|code| (kind, code)));
-        }
-        let listed = listed.into_iter().map(|(kind, code)| (kind, code.to_owned())).collect();
+        let mut listed: BTreeSet<(&'static str, Cow<'_, str>)> = BTreeSet::new();
+        let survey = Survey { batch, snapshot: self.snapshot, items: self.items, institutions };
+        survey.counted(&mut |unlisted| {
+            *counts.entry(unlisted.kind).or_default() += 1;
+            listed.extend(unlisted.code.map(|code| (unlisted.kind, code)));
+        });
+        let listed = listed.into_iter().map(|(kind, code)| (kind, code.into_owned())).collect();
         (batch.unknown_codes, batch.unlisted) = (counts, listed);
-    }
-
-    fn institutions(&self, batch: &Batch) -> Vec<Option<&Institution>> {
-        let codes = batch.header().texts("fixmedins_code");
-        let day = |row: usize| batch.headers[row].fact_time.div_euclid(SECONDS_PER_DAY);
-        (0..batch.headers.len()).map(|row| codes.get(row).and_then(|code| self.snapshot.institution(code, day(row)))).collect()
     }
 
     fn header_column(&self, name: &str, batch: &Batch, institutions: &[Option<&Institution>]) -> Option<ArrayRef> {

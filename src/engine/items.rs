@@ -3,10 +3,12 @@
 
 use hashbrown::HashMap;
 
-use crate::evaluators::supply::Pack;
+use crate::evaluators::dosage::Pack;
+use crate::reference::drug_master::FormGroup;
 use crate::reference::item::Item;
 use crate::reference::item::ItemFacts;
 use crate::reference::snapshot::Snapshot;
+use crate::reference::units::Dimension;
 
 /// Number of an item within one shard; never output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +50,15 @@ impl Items {
 pub fn pack_of<'a>(facts: &ItemFacts<'a>) -> Option<Pack<'a>> {
     let row = facts.master?;
     // The master counts in ten-thousandths; a pack of half a tablet is none.
-    let count = row.min_pac_cnt.filter(|count| *count > 0 && count % 10_000 == 0)?;
-    Some(Pack { dose_unit: &row.min_prepunt, pack_unit: &row.min_pacunt, doses_per_pack: i64::try_from(count / 10_000).ok()? })
+    let count = row.min_pac_cnt.or(row.convrat).filter(|count| *count > 0 && count % 10_000 == 0)?;
+    let pen = row.contents.iter().any(|content| content.dimension == Dimension::Activity);
+    Some(Pack {
+        dose_unit: &row.min_prepunt,
+        pack_unit: &row.min_pacunt,
+        doses_per_pack: i64::try_from(count / 10_000).ok()?,
+        contents: &row.contents,
+        used_up: facts.form_group == Some(FormGroup::Injection) && !pen,
+    })
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub mod shard;
 pub mod supply_rows;
 pub mod supply_rules;
 pub mod tell;
+pub mod unlisted;
 pub mod words;
 
 pub use settings::Engine;

@@ -20,6 +20,7 @@ use crate::engine::enrich::texts;
 use crate::engine::items::ItemId;
 use crate::engine::items::Items;
 use crate::engine::remember::Memory;
+use crate::evaluators::supply::Known;
 use crate::evaluators::supply::Supply;
 use crate::evaluators::supply::Tables;
 use crate::evaluators::supply::join;
@@ -96,10 +97,18 @@ impl Memory {
 
     /// Supplies of one person and substance, joined of `halves`. `first_half`:
     /// number of the first half that is new.
-    pub fn supplies_joined<'a>(&'a self, key: SupplyKey, halves: Vec<Half<'a>>, items: &'a Items, first_half: usize) -> Vec<SupplyRow<'a>> {
+    pub fn supplies_joined<'a>(
+        &'a self,
+        key: SupplyKey,
+        halves: Vec<Half<'a>>,
+        items: &'a Items,
+        snapshot: &Snapshot,
+        first_half: usize,
+    ) -> Vec<SupplyRow<'a>> {
         let pack =
             |half: &Half<'_>| crate::engine::items::pack_of(&items.at(ItemId(half.profile.item), half.time.div_euclid(SECONDS_PER_DAY)));
-        let supplies = join(self.tables(), halves, &pack);
+        let known = Known { pack: &pack, frequency: &|code, day| snapshot.frequency(code, day) };
+        let supplies = join(self.tables(), halves, &known);
         let row = |supply: Supply<'a>| {
             let item = ItemId(supply.speaker().map_or(0, |half| half.profile.item));
             let facts = items.at(item, supply.time.div_euclid(SECONDS_PER_DAY));

@@ -4,8 +4,10 @@
 //! - [`contact`]: in-person care before an online consultation
 //! - [`overlap`]: supplies of one substance that overlap
 //!
-//! [`supply`] joins the halves that rules on supply judge.
+//! [`supply`] joins the halves that rules on supply judge; [`dosage`] counts
+//! their packs, doses and days.
 
 pub mod contact;
+pub mod dosage;
 pub mod overlap;
 pub mod supply;

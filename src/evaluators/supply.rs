@@ -10,26 +10,19 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use crate::base::decimal::divide_round;
+use crate::base::time::SECONDS_PER_DAY;
+use crate::evaluators::dosage::Pack;
+use crate::evaluators::dosage::Told;
+use crate::evaluators::dosage::count;
+use crate::reference::frequencies::Frequency;
 use crate::state::events::EventIdx;
 use crate::state::events::Events;
 use crate::state::intern::Arena;
 use crate::state::intern::Interner;
 use crate::state::supplies::Half;
-use crate::state::supplies::LineProfile;
 
 /// Ten-thousandths: the scale of quantities and days.
 const ONE: i128 = 10_000;
-
-/// What the drug master says about an item's smallest pack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pack<'a> {
-    /// Unit of one dose (片) and of one pack (盒).
-    pub dose_unit: &'a str,
-    pub pack_unit: &'a str,
-    /// Dose units in the smallest pack.
-    pub doses_per_pack: i64,
-}
 
 /// Identity of a supply: the prescribing institution and the prescription's
 /// number there, or for a line without prescription what it has instead.
@@ -98,6 +91,14 @@ impl<'a> Supply<'a> {
     }
 }
 
+/// What the reference tables say.
+pub struct Known<'f, 'a> {
+    /// The smallest pack of a half's item at its time.
+    pub pack: &'f dyn Fn(&Half<'a>) -> Option<Pack<'a>>,
+    /// What a frequency code means on a day.
+    pub frequency: &'f dyn Fn(&str, i64) -> Option<Frequency>,
+}
+
 /// What the join reads.
 #[derive(Clone, Copy)]
 pub struct Tables<'a> {
@@ -125,8 +126,8 @@ impl<'a> Tables<'a> {
 }
 
 /// Joins all halves of one person and substance into supplies, in the order
-/// of their time and anchor. `pack` answers for a half's item at its time.
-pub fn join<'a>(tables: Tables<'a>, mut sorted: Vec<Half<'a>>, pack: &dyn Fn(&Half<'a>) -> Option<Pack<'a>>) -> Vec<Supply<'a>> {
+/// of their time and anchor.
+pub fn join<'a>(tables: Tables<'a>, mut sorted: Vec<Half<'a>>, known: &Known<'_, 'a>) -> Vec<Supply<'a>> {
     sorted.sort_by(|a, b| tables.order(a, b));
     let prescribed: Vec<Half<'a>> = sorted.iter().copied().filter(|half| half.prescribed).collect();
     let mut anchored: Vec<(Anchor<'a>, Half<'a>)> = sorted
@@ -146,7 +147,7 @@ pub fn join<'a>(tables: Tables<'a>, mut sorted: Vec<Half<'a>>, pack: &dyn Fn(&Ha
     anchored.sort_by(|(a, _), (b, _)| a.cmp(b));
     let mut supplies: Vec<Supply<'a>> = anchored
         .chunk_by(|(a, _), (b, _)| a == b)
-        .filter_map(|group| supply(tables, group[0].0.clone(), group.iter().map(|(_, half)| *half).collect(), pack))
+        .filter_map(|group| supply(tables, group[0].0.clone(), group.iter().map(|(_, half)| *half).collect(), known))
         .collect();
     supplies.sort_by(|a, b| (a.time, &a.anchor).cmp(&(b.time, &b.anchor)));
     supplies
@@ -216,12 +217,8 @@ fn belongs(tables: Tables<'_>, line: &Half<'_>, prescribed: &Half<'_>) -> bool {
     same_institution && number == hosp_rxno && !visit.is_empty() && visit == tables.texts.get(prescription.mdtrt_id)
 }
 
-fn supply<'a>(
-    tables: Tables<'a>,
-    anchor: Anchor<'a>,
-    halves: Vec<Half<'a>>,
-    pack: &dyn Fn(&Half<'a>) -> Option<Pack<'a>>,
-) -> Option<Supply<'a>> {
+fn supply<'a>(tables: Tables<'a>, anchor: Anchor<'a>, halves: Vec<Half<'a>>, known: &Known<'_, 'a>) -> Option<Supply<'a>> {
+    let pack = known.pack;
     let speaker = halves.iter().find(|half| half.prescribed).or(halves.first())?;
     let (visit, time) = (speaker.event, speaker.time);
     let of = |prescribed: bool| halves.iter().copied().filter(move |half| half.prescribed == prescribed);
@@ -253,7 +250,11 @@ fn supply<'a>(
     if let Some(first) = of(true).next()
         && of(true).all(|half| dosing(half) == dosing(first))
     {
-        compute_days(tables, &mut joined, first.profile, total(|half| half.quantity), pack(&first));
+        if let Some((pack, quantity)) = pack(&first).zip(total(|half| half.quantity)) {
+            let counted = count(&pack, &told(tables, &first, quantity, known));
+            (joined.packs, joined.doses, joined.daily_dose) = (counted.packs, counted.doses, counted.daily_dose);
+            (joined.days_computed, joined.days_pack) = (counted.days, counted.days_pack);
+        }
     } else if !prescribed && halves.iter().all(|half| pack(half).is_some_and(|pack| pack.doses_per_pack == 1)) {
         // A bill tells no unit; where a pack is one dose unit it does not matter.
         joined.packs = total(|half| half.quantity);
@@ -274,60 +275,15 @@ fn supply<'a>(
     Some(joined)
 }
 
-/// Days = quantity in dose units over dose times doses a day. Unknown where
-/// a unit is not the drug master's, a frequency is not in the national list
-/// or means "when needed", or the form has no countable dose.
-fn compute_days(tables: Tables<'_>, joined: &mut Supply<'_>, line: &LineProfile, quantity: Option<i64>, pack: Option<Pack<'_>>) {
-    let Some(pack) = pack.filter(|pack| pack.doses_per_pack > 0) else { return };
-    let per_pack = i128::from(pack.doses_per_pack);
-    let unit = tables.text(line.unit);
-    let in_packs = unit == pack.pack_unit;
-    let Some(quantity) = quantity.map(i128::from).filter(|_| in_packs || unit == pack.dose_unit) else { return };
-    let doses = if in_packs { quantity * per_pack } else { quantity };
-    joined.packs = i64::try_from(divide_round(doses, per_pack)).ok();
-    joined.doses = i64::try_from(doses).ok();
-    if uncountable(tables.text(line.form)) || tables.text(line.dose_unit) != pack.dose_unit {
-        return;
+/// What a prescription line says, for counting.
+fn told<'a>(tables: Tables<'a>, half: &Half<'a>, quantity: i64, known: &Known<'_, 'a>) -> Told<'a> {
+    let line = half.profile;
+    Told {
+        quantity,
+        unit: tables.text(line.unit),
+        dose: line.dose,
+        dose_unit: tables.text(line.dose_unit),
+        form: tables.text(line.form),
+        frequency: (known.frequency)(tables.text(line.frequency), half.time.div_euclid(SECONDS_PER_DAY)),
     }
-    let Some(dose) = line.dose.map(i128::from).filter(|dose| *dose > 0) else { return };
-    if tables.text(line.frequency).eq_ignore_ascii_case("st") && doses <= dose {
-        // One dose, taken at once: a day, and no pack that lasts longer.
-        (joined.days_computed, joined.days_pack) = (Some(10_000), Some(10_000));
-        return;
-    }
-    let Some((times, cycle)) = times_per_cycle(tables.text(line.frequency)) else { return };
-    joined.daily_dose = i64::try_from(dose * times / cycle).ok();
-    let days = |doses: i128| i64::try_from(divide_round(doses * ONE * cycle, dose * times)).ok();
-    joined.days_computed = days(doses);
-    joined.days_pack = days(per_pack * ONE);
-}
-
-/// Forms whose dose cannot be counted in the pack's units.
-fn uncountable(form: &str) -> bool {
-    ["滴", "膏", "吸入", "喷", "凝胶", "洗", "搽"].iter().any(|part| form.contains(part))
-}
-
-/// Doses per cycle and the cycle's days, by the national frequency list
-/// (`used_frqu`). `None` for a code of the institution's own, for "when needed"
-/// and for `st`, which is one dose and says nothing of more than one.
-fn times_per_cycle(code: &str) -> Option<(i128, i128)> {
-    let known = match code.to_ascii_lowercase().as_str() {
-        "qd" | "qn" | "qm" => (1, 1),
-        "bid" | "q12h" => (2, 1),
-        "tid" | "q8h" => (3, 1),
-        "qid" | "q6h" => (4, 1),
-        "q5h" => (5, 1),
-        "q4h" => (6, 1),
-        "q3h" => (8, 1),
-        "q2h" => (12, 1),
-        "qh" => (24, 1),
-        "qod" => (1, 2),
-        "q3d" => (1, 3),
-        "qw" => (1, 7),
-        "biw" => (2, 7),
-        "tiw" => (3, 7),
-        "qow" => (1, 14),
-        _ => return None,
-    };
-    Some(known)
 }

@@ -1,4 +1,6 @@
-//! The engine without a log: rule cases, and why a rule spoke or kept silent.
+//! The engine without a log: rule cases, why a rule spoke or kept silent, and
+//! what of a feed no table knows.
 
 pub mod cases;
 pub mod explain;
+pub mod unmatched;

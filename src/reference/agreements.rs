@@ -3,14 +3,32 @@
 
 use std::collections::HashMap;
 
-use crate::base::diagnostic::Diagnostic;
-use crate::reference::registry::institution_code;
 use crate::reference::sheet::Sheet;
+use crate::reference::tables::Key;
+use crate::reference::tables::Kind;
+use crate::reference::tables::SOURCE;
+use crate::reference::tables::Table;
+use crate::reference::tables::VALID_FROM;
+use crate::reference::tables::VALID_TO;
+use crate::reference::tables::col;
 use crate::reference::validity::Dated;
-use crate::reference::validity::Keys;
 use crate::reference::validity::as_of;
 
-pub const COLUMNS: &[&str] = &["fixmedins_code", "kind", "state", "valid_from", "valid_to", "source"];
+pub static TABLE: Table = Table {
+    name: "agreements",
+    zh: "医保服务协议",
+    en: "Agreements of institutions and their states. An institution without a row is unknown.",
+    columns: &[
+        col("fixmedins_code", Kind::Institution, "机构编码", "institution").asked(),
+        col("kind", Kind::Word(&KIND_WORDS), "协议类别", "the main agreement, or the supplement for online care"),
+        col("state", Kind::Word(&STATE_WORDS), "协议状态", "state on these days"),
+        VALID_FROM,
+        VALID_TO,
+        SOURCE,
+    ],
+    key: Key::Cells(&["fixmedins_code", "kind"]),
+    example: "H99010100001,main,active,2020-01-01,,agreement of 2020",
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AgreementKind {
@@ -29,19 +47,14 @@ pub struct Agreements {
 }
 
 impl Agreements {
-    pub fn build(sheets: &[Sheet], diagnostics: &mut Vec<Diagnostic>) -> Self {
+    pub fn build(sheets: &[Sheet]) -> Self {
         let mut built = Self::default();
-        let mut keys = Keys::default();
         for row in sheets.iter().flat_map(Sheet::rows) {
-            let kind = row.choice("kind", KIND_WORDS, diagnostics);
-            let state = row.choice("state", STATE_WORDS, diagnostics);
-            let validity = row.validity(diagnostics);
-            let code = institution_code(row, "fixmedins_code", diagnostics);
+            let (kind, state) = (row.choice("kind", KIND_WORDS), row.choice("state", STATE_WORDS));
+            let (validity, code) = (row.validity(), row.sound("fixmedins_code"));
             let (Some(kind), Some(state), Some(validity), Some(code)) = (kind, state, validity, code) else { continue };
-            keys.add(format!("{code} {}", row.text("kind")), validity, row.place("fixmedins_code"));
             built.by_institution.entry((code.to_owned(), kind)).or_default().push(Dated::new(validity, state));
         }
-        keys.report_overlaps(diagnostics);
         built
     }
 

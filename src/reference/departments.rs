@@ -2,14 +2,32 @@
 
 use std::collections::HashMap;
 
-use crate::base::diagnostic::Diagnostic;
-use crate::reference::registry::institution_code;
 use crate::reference::sheet::Sheet;
+use crate::reference::tables::Key;
+use crate::reference::tables::Kind;
+use crate::reference::tables::SOURCE;
+use crate::reference::tables::Table;
+use crate::reference::tables::VALID_FROM;
+use crate::reference::tables::VALID_TO;
+use crate::reference::tables::col;
 use crate::reference::validity::Dated;
-use crate::reference::validity::Keys;
 use crate::reference::validity::as_of;
 
-pub const COLUMNS: &[&str] = &["fixmedins_code", "dept_code", "caty", "valid_from", "valid_to", "source"];
+pub static TABLE: Table = Table {
+    name: "departments",
+    zh: "机构诊疗科目",
+    en: "Departments that institutions are licensed for. List all of an institution: with one row it is known, and what is not listed is not licensed.",
+    columns: &[
+        col("fixmedins_code", Kind::Institution, "机构编码", "institution").asked(),
+        col("dept_code", Kind::Text, "科室编码", "the institution's own code of the department").asked(),
+        col("caty", Kind::Text, "国家科别", "national department (A03.04)").asked(),
+        VALID_FROM,
+        VALID_TO,
+        SOURCE,
+    ],
+    key: Key::Cells(&["fixmedins_code", "dept_code"]),
+    example: "H99010100001,101,A03.04,2015-01-01,,licence of 2015",
+};
 
 #[derive(Debug, Default)]
 pub struct Departments {
@@ -18,19 +36,15 @@ pub struct Departments {
 }
 
 impl Departments {
-    pub fn build(sheets: &[Sheet], diagnostics: &mut Vec<Diagnostic>) -> Self {
+    pub fn build(sheets: &[Sheet]) -> Self {
         let mut built = Self::default();
-        let mut keys = Keys::default();
         for row in sheets.iter().flat_map(Sheet::rows) {
-            let validity = row.validity(diagnostics);
-            let code = institution_code(row, "fixmedins_code", diagnostics);
-            let (department, caty) = (row.required("dept_code", diagnostics), row.required("caty", diagnostics));
+            let (validity, code) = (row.validity(), row.sound("fixmedins_code"));
+            let (department, caty) = (row.sound("dept_code"), row.sound("caty"));
             let (Some(validity), Some(code), Some(department), Some(caty)) = (validity, code, department, caty) else { continue };
-            keys.add(format!("{code} {department}"), validity, row.place("dept_code"));
             let own = built.by_institution.entry(code.to_owned()).or_default();
             own.entry(department.to_owned()).or_default().push(Dated::new(validity, caty.to_owned()));
         }
-        keys.report_overlaps(diagnostics);
         built
     }
 

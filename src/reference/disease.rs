@@ -4,10 +4,32 @@ use std::collections::HashMap;
 
 use crate::base::diagnostic::Diagnostic;
 use crate::reference::sheet::Sheet;
+use crate::reference::tables::Key;
+use crate::reference::tables::Kind;
+use crate::reference::tables::SOURCE;
+use crate::reference::tables::Table;
+use crate::reference::tables::VALID_FROM;
+use crate::reference::tables::VALID_TO;
+use crate::reference::tables::col;
 use crate::reference::validity::Dated;
 use crate::reference::validity::Keys;
 
-pub const COLUMNS: &[&str] = &["group", "icd_from", "icd_to", "zh", "valid_from", "valid_to", "source"];
+pub static TABLE: Table = Table {
+    name: "disease_groups",
+    zh: "疾病组",
+    en: "ICD-10 categories that count as one disease. The group `pain` widens the limits of narcotics.",
+    columns: &[
+        col("group", Kind::Name, "疾病组", "name of the group").asked(),
+        col("icd_from", Kind::Category { to: Some("icd_to") }, "起始类目", "first category").asked(),
+        col("icd_to", Kind::Category { to: None }, "终止类目", "last category"),
+        col("zh", Kind::Text, "中文名", "the group in Chinese").may_be_empty(),
+        VALID_FROM,
+        VALID_TO,
+        SOURCE,
+    ],
+    key: Key::Own("a group's category"),
+    example: "hypertension,I10,I13,高血压,2007-05-01,,ICD-10",
+};
 
 #[derive(Debug, Default)]
 pub struct DiseaseGroups {
@@ -28,21 +50,17 @@ impl DiseaseGroups {
         let mut built = Self::default();
         let mut keys = Keys::default();
         for row in sheets.iter().flat_map(Sheet::rows) {
-            let group = row.required("group", diagnostics);
-            let validity = row.validity(diagnostics);
-            let range = categories(row.text("icd_from"), row.text("icd_to"));
+            let (group, validity) = (row.sound("group"), row.validity());
+            let (Some(from), Some(to)) = (row.sound("icd_from"), row.sound("icd_to")) else { continue };
+            let range = categories(from, to);
             if range.is_none() {
-                let message = format!("`{}` to `{}` is no range of categories", row.text("icd_from"), row.text("icd_to"));
-                row.report("icd_from", message, "Write two categories such as E10 and E14, the lower one first.", diagnostics);
+                let help = "Write two categories such as E10 and E14, the lower one first.";
+                row.report("icd_from", format!("`{from}` to `{to}` is no range of categories"), help, diagnostics);
             }
-            let named = group.filter(|group| group.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'));
-            if let (Some(group), None) = (group, named) {
-                row.report("group", format!("`{group}` is no group name"), "Write lower-case letters, digits and `_`.", diagnostics);
-            }
-            let (Some(group), Some(validity), Some(range)) = (named, validity, range) else { continue };
+            let (Some(group), Some(validity), Some(range)) = (group, validity, range) else { continue };
             for category in range {
-                let label = format!("{group} {}", String::from_utf8_lossy(&category));
-                keys.add(label, validity, row.place("icd_from"));
+                let key = vec![group.to_owned(), String::from_utf8_lossy(&category).into_owned()];
+                keys.add(key, validity, row.place("icd_from"));
                 built.by_category.entry(category).or_default().push(Dated::new(validity, group.to_owned()));
             }
         }

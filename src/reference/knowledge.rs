@@ -8,14 +8,35 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 
 use crate::base::diagnostic::Diagnostic;
-use crate::reference::code;
 use crate::reference::sheet::Sheet;
+use crate::reference::tables::Key;
+use crate::reference::tables::Kind;
+use crate::reference::tables::SOURCE;
+use crate::reference::tables::Table;
+use crate::reference::tables::VALID_FROM;
+use crate::reference::tables::VALID_TO;
+use crate::reference::tables::col;
 use crate::reference::validity::Dated;
-use crate::reference::validity::Keys;
 use crate::reference::validity::Place;
 use crate::reference::validity::Validity;
 
-pub const COLUMNS: &[&str] = &["kind", "code", "value", "name", "valid_from", "valid_to", "source"];
+pub static TABLE: Table = Table {
+    name: "knowledge_points",
+    zh: "知识点",
+    en: "Published limits of single items. The lists are closed: an item that no row names is not limited.",
+    columns: &[
+        col("kind", Kind::Word(&KIND_WORDS), "知识点类别", "what is limited"),
+        col("code", Kind::ItemOrPrefix, "医疗目录编码", "item, or the start of a code and `*`; the more exact row wins").asked(),
+        col("value", Kind::WordOf { column: "kind", words: words_of }, "取值", "the limit: 1 men only, 2 women only; least level; ...")
+            .may_be_empty(),
+        col("name", Kind::Text, "名称", "the item's name, for people").may_be_empty(),
+        VALID_FROM,
+        VALID_TO,
+        SOURCE,
+    ],
+    key: Key::Cells(&["kind", "code"]),
+    example: "sex,00210103030*,2,子宫造影,2025-05-26,,国家医保局两库知识点第一批 2025-05",
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PointKind {
@@ -42,12 +63,12 @@ pub const AGES: [&str; 4] = ["none", "newborn", "infant", "child"];
 /// Insurances that drugs are published for; 0 stands for none.
 pub const INSURANCES: [&str; 3] = ["none", "work_injury", "maternity"];
 
-/// The kinds, and the words of their values.
-type Kind = (PointKind, &'static [(&'static str, u8)]);
+/// A kind, and the words of its values.
+type PointWords = (PointKind, &'static [(&'static str, u8)]);
 
 const LISTED: &[(&str, u8)] = &[("", 0)];
 
-const KIND_WORDS: &[(&str, Kind)] = &[
+const KIND_WORDS: &[(&str, PointWords)] = &[
     ("sex", (PointKind::Sex, &[("1", 1), ("2", 2)])),
     ("child", (PointKind::Child, LISTED)),
     ("delivery_fee", (PointKind::DeliveryFee, LISTED)),
@@ -57,6 +78,12 @@ const KIND_WORDS: &[(&str, Kind)] = &[
     ("level", (PointKind::Level, &[("2", 2), ("3", 3)])),
     ("insurance", (PointKind::Insurance, &[("work_injury", 1), ("maternity", 2)])),
 ];
+
+/// The values that a kind may have.
+fn words_of(kind: &str) -> Option<Vec<&'static str>> {
+    let (_, (_, words)) = KIND_WORDS.iter().find(|(word, _)| *word == kind)?;
+    Some(words.iter().map(|(word, _)| *word).filter(|word| !word.is_empty()).collect())
+}
 
 /// What the lists say about one code: the kind, the value (0 without one) and
 /// the days, the more exact entry of a kind first.
@@ -72,22 +99,16 @@ pub struct KnowledgePoints {
 impl KnowledgePoints {
     pub fn build(sheets: &[Sheet], diagnostics: &mut Vec<Diagnostic>) -> Self {
         let mut built = Self::default();
-        let mut keys = Keys::default();
         let mut prefix_rows = BTreeMap::<(PointKind, String), Vec<(Validity, u8, Place)>>::new();
         for row in sheets.iter().flat_map(Sheet::rows) {
-            let kind = row.choice("kind", KIND_WORDS, diagnostics);
-            let validity = row.validity(diagnostics);
-            let value = kind.and_then(|(_, words)| row.choice("value", words, diagnostics));
-            let kind = kind.map(|(kind, _)| kind);
-            let text = row.text("code");
-            let (code, prefix) = text.strip_suffix('*').map_or((text, false), |prefix| (prefix, true));
-            let known = if prefix { code::is_prefix(code, code::ITEM_KINDS) } else { code::kind_of(code, code::ITEM_KINDS).is_some() };
-            if !known {
-                let help = "Write a whole national code (X 23, Z 20, C 20 characters, services 15 digits) or the start of one and `*`.";
-                row.report("code", format!("`{text}` is no national code"), help, diagnostics);
+            let (validity, text) = (row.validity(), row.sound("code"));
+            let Some((kind, words)) = row.choice("kind", KIND_WORDS) else { continue };
+            let value = words.iter().find(|(word, _)| *word == row.text("value")).map(|(_, value)| *value);
+            if value.is_none() && row.text("value").is_empty() {
+                row.report("value", "`value` is empty", format!("A row of `{}` needs it.", row.text("kind")), diagnostics);
             }
-            let (Some(kind), Some(validity), Some(value), true) = (kind, validity, value, known) else { continue };
-            keys.add(format!("{} {text}", row.text("kind")), validity, row.place("code"));
+            let (Some(validity), Some(value), Some(text)) = (validity, value, text) else { continue };
+            let (code, prefix) = text.strip_suffix('*').map_or((text, false), |prefix| (prefix, true));
             let point = (kind, Dated::new(validity, value));
             if prefix {
                 built.longest_prefix = built.longest_prefix.max(code.len());
@@ -97,7 +118,6 @@ impl KnowledgePoints {
                 built.exact.entry(code.to_owned()).or_default().push(point);
             }
         }
-        keys.report_overlaps(diagnostics);
         report_shadowing(&prefix_rows, diagnostics);
         built
     }

@@ -2,21 +2,56 @@
 
 use std::collections::HashMap;
 
-use crate::base::diagnostic::Diagnostic;
-use crate::reference::code;
 use crate::reference::registry::NATURE_WORDS;
-use crate::reference::sheet::Row;
 use crate::reference::sheet::Sheet;
-use crate::reference::validity::Keys;
+use crate::reference::tables::Key;
+use crate::reference::tables::Kind;
+use crate::reference::tables::SOURCE;
+use crate::reference::tables::Table;
+use crate::reference::tables::VALID_FROM;
+use crate::reference::tables::VALID_TO;
+use crate::reference::tables::col;
 use crate::reference::validity::Validity;
-
-/// Columns of `ceilings`.
-pub const CEILINGS: &[&str] = &["med_list_codg", "area", "level", "ceiling", "valid_from", "valid_to", "source"];
-/// Columns of `guide_prices`.
-pub const GUIDE_PRICES: &[&str] = &["med_list_codg", "area", "level", "nature", "price", "valid_from", "valid_to", "source"];
 
 /// Places of a price: 元 times 10^6.
 pub const PLACES: u32 = 6;
+
+const PRICE: Kind = Kind::Number { places: PLACES, unit: "元" };
+
+pub static CEILINGS: Table = Table {
+    name: "ceilings",
+    zh: "医保支付标准（最高限价）",
+    en: "The most that the insurance pays for one unit of an item. The most exact row wins.",
+    columns: &[
+        col("med_list_codg", Kind::Item, "医疗目录编码", "item").asked(),
+        col("area", Kind::AreaPrefix, "行政区划前缀", "area of the institution; empty: everywhere").may_be_empty(),
+        col("level", Kind::Level, "医院等级", "level of the institution; empty: all").may_be_empty(),
+        col("ceiling", PRICE, "支付上限", "price of one unit; 999999 means none"),
+        VALID_FROM,
+        VALID_TO,
+        SOURCE,
+    ],
+    key: Key::Cells(&["med_list_codg", "area", "level"]),
+    example: "XC08CAX032A010010199901,990101,05,24.500000,2025-01-01,,list of 2025",
+};
+
+pub static GUIDE_PRICES: Table = Table {
+    name: "guide_prices",
+    zh: "政府指导价",
+    en: "Guide prices of services. The most exact row wins.",
+    columns: &[
+        col("med_list_codg", Kind::Item, "医疗目录编码", "item").asked(),
+        col("area", Kind::AreaPrefix, "行政区划前缀", "area of the institution; empty: everywhere").may_be_empty(),
+        col("level", Kind::Level, "医院等级", "level of the institution; empty: all").may_be_empty(),
+        col("nature", Kind::Word(&NATURE_WORDS), "机构性质", "ownership; empty: all").may_be_empty(),
+        col("price", PRICE, "指导价", "price of one unit; 999999 says that the market sets it"),
+        VALID_FROM,
+        VALID_TO,
+        SOURCE,
+    ],
+    key: Key::Cells(&["med_list_codg", "area", "level", "nature"]),
+    example: "001102000010000,,02,public,25.000000,2025-01-01,,price list of 2025",
+};
 
 /// Whom a price is asked for. What is not known fits only rows that ask for none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,51 +77,28 @@ struct Entry {
 }
 
 impl Prices {
-    pub fn ceilings(sheets: &[Sheet], diagnostics: &mut Vec<Diagnostic>) -> Self {
-        Self::build(sheets, "ceiling", &|_, _| Some(None), diagnostics)
+    pub fn ceilings(sheets: &[Sheet]) -> Self {
+        Self::build(sheets, "ceiling", false)
     }
 
-    pub fn guide_prices(sheets: &[Sheet], diagnostics: &mut Vec<Diagnostic>) -> Self {
-        let nature = |row: Row<'_>, diagnostics: &mut Vec<Diagnostic>| match row.optional("nature") {
-            None => Some(None),
-            Some(_) => row.choice("nature", NATURE_WORDS, diagnostics).map(Some),
-        };
-        Self::build(sheets, "price", &nature, diagnostics)
+    pub fn guide_prices(sheets: &[Sheet]) -> Self {
+        Self::build(sheets, "price", true)
     }
 
-    /// `nature`: the nature that a row asks for; outer `None` where it is none.
-    fn build(
-        sheets: &[Sheet],
-        value: &str,
-        nature: &dyn Fn(Row<'_>, &mut Vec<Diagnostic>) -> Option<Option<&'static str>>,
-        diagnostics: &mut Vec<Diagnostic>,
-    ) -> Self {
+    /// `by_nature`: whether rows may ask for a nature.
+    fn build(sheets: &[Sheet], value: &str, by_nature: bool) -> Self {
         let mut built = Self::default();
-        let mut keys = Keys::default();
         for row in sheets.iter().flat_map(Sheet::rows) {
-            let validity = row.validity(diagnostics);
-            row.required(value, diagnostics);
-            let price = row.decimal(value, PLACES, diagnostics);
-            let nature = nature(row, diagnostics);
-            let (code, area) = (row.text("med_list_codg"), row.text("area"));
-            let known = code::kind_of(code, code::ITEM_KINDS).is_some();
-            if !known {
-                row.report("med_list_codg", format!("`{code}` is no national code"), "Write the whole code.", diagnostics);
-            }
-            let area_sound = area.len() <= 6 && area.bytes().all(|byte| byte.is_ascii_digit());
-            if !area_sound {
-                row.report("area", format!("`{area}` is no area"), "Write up to six digits; empty means everywhere.", diagnostics);
-            }
-            let (Some(validity), Some(price), Some(nature), true, true) = (validity, price, nature, known, area_sound) else { continue };
-            let level = row.optional("level").map(str::to_owned);
-            let asked = [level.as_deref().unwrap_or("-"), nature.unwrap_or_default()].join(" ");
-            keys.add(format!("{code} {area} {}", asked.trim_end()), validity, row.place("med_list_codg"));
+            let (validity, price, code) = (row.validity(), row.decimal(value), row.sound("med_list_codg"));
+            let nature = by_nature.then(|| row.choice("nature", NATURE_WORDS)).flatten();
+            let (Some(validity), Some(price), Some(code)) = (validity, price, code) else { continue };
+            let area = row.text("area");
+            let level = row.sound("level").map(str::to_owned);
             built.by_code.entry(code.to_owned()).or_default().push(Entry { area: area.to_owned(), level, nature, price, validity });
         }
         for entries in built.by_code.values_mut() {
             entries.sort_by_key(|entry| std::cmp::Reverse((entry.area.len(), entry.level.is_some(), entry.nature.is_some())));
         }
-        keys.report_overlaps(diagnostics);
         built
     }
 

@@ -2,29 +2,37 @@
 
 use std::collections::HashMap;
 
-use crate::base::diagnostic::Diagnostic;
-use crate::reference::code;
-use crate::reference::code::CodeKind;
-use crate::reference::sheet::Row;
 use crate::reference::sheet::Sheet;
+use crate::reference::tables::Key;
+use crate::reference::tables::Kind;
+use crate::reference::tables::Table;
+use crate::reference::tables::VALID_FROM;
+use crate::reference::tables::VALID_TO;
+use crate::reference::tables::col;
 use crate::reference::validity::Dated;
-use crate::reference::validity::Keys;
 use crate::reference::validity::as_of;
 
-pub const COLUMNS: &[&str] = &[
-    "fixmedins_code",
-    "name",
-    "kind",
-    "level",
-    "area",
-    "nature",
-    "host_code",
-    "fstdiag_usable",
-    "authno_fed",
-    "online_licence",
-    "valid_from",
-    "valid_to",
-];
+pub static TABLE: Table = Table {
+    name: "institutions",
+    zh: "定点医药机构",
+    en: "The registry of institutions. One without a row is unknown.",
+    columns: &[
+        col("fixmedins_code", Kind::Institution, "机构编码", "institution").asked(),
+        col("name", Kind::Text, "机构名称", "name").may_be_empty(),
+        col("kind", Kind::Word(&KIND_WORDS), "机构类别", "hospital, pharmacy, or an online body with a code of its own"),
+        col("level", Kind::Level, "医院等级", "level by the national code (hosp_lv)"),
+        col("area", Kind::Area, "行政区划", "area of the institution"),
+        col("nature", Kind::Word(&NATURE_WORDS), "机构性质", "ownership"),
+        col("host_code", Kind::Institution, "实体机构编码", "the physical institution behind an online body").may_be_empty().asked(),
+        col("fstdiag_usable", Kind::Flag, "初诊标志可用", "0: its first-visit flag means nothing and is read as NULL"),
+        col("authno_fed", Kind::Flag, "核验号已接入", "0: its feed does not carry the number of the online identity check"),
+        col("online_licence", Kind::Word(&LICENCE_WORDS), "互联网诊疗许可", "licensed for online care; empty: not known").may_be_empty(),
+        VALID_FROM,
+        VALID_TO,
+    ],
+    key: Key::Cells(&["fixmedins_code"]),
+    example: "H99010100091,云川市第一人民医院互联网医院,online,02,990101,public,H99010100001,1,1,1,2020-01-01,",
+};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Institution {
@@ -51,16 +59,7 @@ pub struct Institution {
 const KIND_WORDS: &[(&str, &str)] = &[("hospital", "hospital"), ("pharmacy", "pharmacy"), ("online", "online")];
 pub const NATURE_WORDS: &[(&str, &str)] = &[("public", "public"), ("nonprofit", "nonprofit"), ("private", "private")];
 
-/// A cell that holds the code of an institution.
-pub fn institution_code<'a>(row: Row<'a>, column: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<&'a str> {
-    let code = row.text(column);
-    let known = code::kind_of(code, &[CodeKind::Institution]).is_some();
-    if !known {
-        let help = "Write H or P, the six digits of the area and five of the institution.";
-        row.report(column, format!("`{code}` is no institution code"), help, diagnostics);
-    }
-    known.then_some(code)
-}
+const LICENCE_WORDS: &[(&str, bool)] = &[("1", true), ("0", false)];
 
 #[derive(Debug, Default)]
 pub struct Registry {
@@ -68,36 +67,15 @@ pub struct Registry {
 }
 
 impl Registry {
-    pub fn build(sheets: &[Sheet], diagnostics: &mut Vec<Diagnostic>) -> Self {
+    pub fn build(sheets: &[Sheet]) -> Self {
         let mut built = Self::default();
-        let mut keys = Keys::default();
         for row in sheets.iter().flat_map(Sheet::rows) {
-            let kind = row.choice("kind", KIND_WORDS, diagnostics);
-            let nature = row.choice("nature", NATURE_WORDS, diagnostics);
-            let validity = row.validity(diagnostics);
-            let usable = row.flag("fstdiag_usable", diagnostics);
-            let fed = row.flag("authno_fed", diagnostics);
-            let licence = row.choice("online_licence", &[("", None), ("1", Some(true)), ("0", Some(false))], diagnostics);
-            let code = row.text("fixmedins_code");
-            let host = row.optional("host_code");
-            let mut sound = institution_code(row, "fixmedins_code", diagnostics).is_some();
-            sound &= host.is_none() || institution_code(row, "host_code", diagnostics).is_some();
-            let digits = |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
-            let (area, level) = (row.text("area"), row.text("level"));
-            if !digits(area, 6) {
-                row.report("area", format!("`{area}` is no area"), "Write six digits.", diagnostics);
-                sound = false;
-            }
-            if !digits(level, 2) || !("01"..="14").contains(&level) {
-                row.report("level", format!("`{level}` is no level"), "Write 01 to 14; 11 is without a level.", diagnostics);
-                sound = false;
-            }
-            let (Some(kind), Some(nature), Some(validity), Some(fstdiag_usable), Some(authno_fed), Some(online_licence), true) =
-                (kind, nature, validity, usable, fed, licence, sound)
-            else {
-                continue;
-            };
-            keys.add(code.to_owned(), validity, row.place("fixmedins_code"));
+            let (kind, nature) = (row.choice("kind", KIND_WORDS), row.choice("nature", NATURE_WORDS));
+            let (validity, code) = (row.validity(), row.sound("fixmedins_code"));
+            let (usable, fed) = (row.flag("fstdiag_usable"), row.flag("authno_fed"));
+            let (area, level) = (row.sound("area"), row.sound("level"));
+            let (Some(kind), Some(nature), Some(validity), Some(code)) = (kind, nature, validity, code) else { continue };
+            let (Some(fstdiag_usable), Some(authno_fed), Some(area), Some(level)) = (usable, fed, area, level) else { continue };
             built.institutions.entry(code.to_owned()).or_default().push(Dated::new(
                 validity,
                 Institution {
@@ -107,14 +85,13 @@ impl Registry {
                     level: level.to_owned(),
                     area: area.to_owned(),
                     nature,
-                    host_code: host.map(str::to_owned),
+                    host_code: row.sound("host_code").map(str::to_owned),
                     fstdiag_usable,
                     authno_fed,
-                    online_licence,
+                    online_licence: row.choice("online_licence", LICENCE_WORDS),
                 },
             ));
         }
-        keys.report_overlaps(diagnostics);
         built
     }
 

@@ -18,6 +18,11 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::diagnostic::SourceText;
 use crate::base::time::Civil;
+use crate::reference::tables::Column;
+use crate::reference::tables::FLAG_WORDS;
+use crate::reference::tables::Kind;
+use crate::reference::tables::Need;
+use crate::reference::tables::Table;
 use crate::reference::validity::Place;
 use crate::reference::validity::Validity;
 
@@ -25,9 +30,9 @@ use crate::reference::validity::Validity;
 #[derive(Debug)]
 pub struct Sheet {
     source: Arc<SourceText>,
-    columns: &'static [&'static str],
-    /// Place of each of `columns` in the file.
-    order: Vec<usize>,
+    table: &'static Table,
+    /// Place of each of the table's columns in the file; `None` if the file has none.
+    order: Vec<Option<usize>>,
     rows: Vec<Record>,
 }
 
@@ -47,9 +52,10 @@ pub struct Row<'a> {
 }
 
 impl Sheet {
-    /// Reads `bytes` as a table of exactly `columns`, in any order.
-    /// `None` if the file is no such table; then there is a diagnostic.
-    pub fn read(name: &str, bytes: &[u8], columns: &'static [&'static str], diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
+    /// Reads `bytes` as `table`, its columns in any order. Every cell that is not
+    /// what its column says is told. `None` if the file is no such table; then
+    /// there is a diagnostic.
+    pub fn read(name: &str, bytes: &[u8], table: &'static Table, diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
         let bytes = if name.ends_with(".parquet") { csv_of_parquet(name, bytes, diagnostics)? } else { bytes.to_vec() };
         let text = match String::from_utf8(bytes) {
             Ok(text) => text,
@@ -65,10 +71,10 @@ impl Sheet {
             }
         };
         let source = Arc::new(SourceText { name: name.to_owned(), text });
-        Self::parse(source, columns, diagnostics)
+        Self::parse(source, table, diagnostics)
     }
 
-    fn parse(source: Arc<SourceText>, columns: &'static [&'static str], diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
+    fn parse(source: Arc<SourceText>, table: &'static Table, diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
         // Spreadsheets put a byte order mark before the header.
         let skip = if source.text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         let body = source.text.get(skip..).unwrap_or_default();
@@ -91,11 +97,11 @@ impl Sheet {
         }
         let mut records = records.into_iter();
         let Some(header) = records.next() else {
-            let help = format!("Start the file with a header row: {}.", columns.join(","));
+            let help = format!("Start the file with a header row: {}.", heads(table));
             diagnostics.push(Diagnostic::new(&source, 0..0, "no header row").help(help));
             return None;
         };
-        let order = column_order(&source, &header, columns, diagnostics)?;
+        let order = column_order(&source, &header, table, diagnostics)?;
         let width = header.cells.len();
         let mut rows = Vec::new();
         for row in records {
@@ -105,9 +111,17 @@ impl Sheet {
                 diagnostics.push(Diagnostic::new(&source, span, message).help("Quote cells that hold commas, and keep empty cells."));
                 continue;
             }
-            rows.push(Record { cells: order.iter().filter_map(|at| row.cells.get(*at).cloned()).collect(), ..row });
+            let cell = |at: &Option<usize>| at.and_then(|at| row.cells.get(at).cloned()).unwrap_or_default();
+            rows.push(Record { cells: order.iter().map(cell).collect(), ..row });
         }
-        Some(Self { source, columns, order, rows })
+        let sheet = Self { source, table, order, rows };
+        sheet.rows().for_each(|row| row.check(diagnostics));
+        Some(sheet)
+    }
+
+    /// The file's name, as diagnostics show it.
+    pub fn name(&self) -> &str {
+        &self.source.name
     }
 
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
@@ -115,28 +129,32 @@ impl Sheet {
     }
 }
 
+fn heads(table: &Table) -> String {
+    table.columns.iter().map(|column| column.name).collect::<Vec<_>>().join(",")
+}
+
 fn column_order(
     source: &Arc<SourceText>,
     header: &Record,
-    columns: &'static [&'static str],
+    table: &'static Table,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Vec<usize>> {
+) -> Option<Vec<Option<usize>>> {
     let before = diagnostics.len();
-    let help = || format!("The columns of this table are {}.", columns.join(","));
+    let help = || format!("The columns of this table are {}.", heads(table));
     for (at, name) in header.cells.iter().enumerate() {
         let span = cell_span(&source.text, header.start, at);
-        if !columns.contains(&name.as_str()) {
+        if !table.columns.iter().any(|column| column.name == name) {
             diagnostics.push(Diagnostic::new(source, span, format!("unknown column `{name}`")).help(help()));
         } else if header.cells.iter().take(at).any(|earlier| earlier == name) {
             diagnostics.push(Diagnostic::new(source, span, format!("column `{name}` twice")).help("Keep one of the two."));
         }
     }
-    let place = |column: &&str| header.cells.iter().position(|cell| cell == column);
-    for column in columns.iter().filter(|column| place(column).is_none()) {
+    let place = |column: &Column| header.cells.iter().position(|cell| cell == column.name);
+    for column in table.columns.iter().filter(|column| column.need != Need::MayBeMissing && place(column).is_none()) {
         let span = header.start..trimmed_end(&source.text, header.start, header.end);
-        diagnostics.push(Diagnostic::new(source, span, format!("missing column `{column}`")).help(help()));
+        diagnostics.push(Diagnostic::new(source, span, format!("missing column `{}`", column.name)).help(help()));
     }
-    (diagnostics.len() == before).then(|| columns.iter().filter_map(place).collect())
+    (diagnostics.len() == before).then(|| table.columns.iter().map(place).collect())
 }
 
 impl<'a> Row<'a> {
@@ -151,12 +169,24 @@ impl<'a> Row<'a> {
         Some(self.text(column)).filter(|text| !text.is_empty())
     }
 
+    /// The row's first line in its file, from 1.
+    pub fn line(self) -> usize {
+        self.place(self.sheet.table.columns[0].name).line()
+    }
+
+    /// The file's name, as diagnostics show it.
+    pub fn file(self) -> &'a str {
+        self.sheet.name()
+    }
+
+    /// Cells in the order of the table's columns.
     pub fn cells(self) -> &'a [String] {
         &self.record.cells
     }
 
+    /// Where a cell stands; a column that the file has not has the row's first cell.
     pub fn place(self, column: &str) -> Place {
-        let at = self.sheet.order.get(self.column(column)).copied().unwrap_or_default();
+        let at = self.sheet.order.get(self.column(column)).copied().flatten().unwrap_or_default();
         Place { source: Arc::clone(&self.sheet.source), span: cell_span(&self.sheet.source.text, self.record.start, at) }
     }
 
@@ -165,89 +195,81 @@ impl<'a> Row<'a> {
         diagnostics.push(Diagnostic::new(&place.source, place.span, message).help(help));
     }
 
-    /// A cell that must not be empty.
-    pub fn required(self, column: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<&'a str> {
-        let text = self.optional(column);
-        if text.is_none() {
-            self.report(column, format!("`{column}` is empty"), "Every row needs it.", diagnostics);
+    /// Tells what is wrong with single cells.
+    fn check(self, diagnostics: &mut Vec<Diagnostic>) {
+        for column in self.sheet.table.columns {
+            let text = self.text(column.name);
+            if !text.is_empty() {
+                if let Some((message, help)) = column.fault(text, &|other| self.text(other)) {
+                    self.report(column.name, message, help, diagnostics);
+                }
+            } else if column.need == Need::Filled {
+                self.report(column.name, format!("`{}` is empty", column.name), "Every row needs it.", diagnostics);
+            }
         }
-        text
     }
 
-    /// The meaning of one of `words`.
-    pub fn choice<T: Copy>(self, column: &str, words: &[(&str, T)], diagnostics: &mut Vec<Diagnostic>) -> Option<T> {
-        let text = self.text(column);
-        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
-        if found.is_none() {
-            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            self.report(column, format!("unknown {column} `{text}`"), format!("Write one of {}.", known.join(", ")), diagnostics);
+    /// The cell's text if it is what its column says; `None` if it is not, which
+    /// was told, or empty.
+    pub fn sound(self, column: &str) -> Option<&'a str> {
+        let declared = &self.sheet.table.columns[self.column(column)];
+        self.optional(column).filter(|text| declared.fault(text, &|other| self.text(other)).is_none())
+    }
+
+    /// The meaning of the cell's word. `words` must be those that the table declares.
+    pub fn choice<T: Copy>(self, column: &str, words: &[(&'static str, T)]) -> Option<T> {
+        if let Kind::Word(declared) = self.sheet.table.columns[self.column(column)].kind {
+            assert!(words.iter().map(|(word, _)| *word).eq(declared.words()), "{column} is read by other words than it declares");
         }
-        found
+        let text = self.sound(column)?;
+        words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
     }
 
-    pub fn flag(self, column: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<bool> {
-        self.choice(column, &[("1", true), ("0", false), ("true", true), ("false", false)], diagnostics)
+    pub fn flag(self, column: &str) -> Option<bool> {
+        let text = self.sound(column)?;
+        FLAG_WORDS.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
     }
 
-    /// A number of at most `places` decimals, times 10^`places`. `None` and no
-    /// diagnostic if the cell is empty.
-    pub fn decimal(self, column: &str, places: u32, diagnostics: &mut Vec<Diagnostic>) -> Option<i128> {
-        let text = self.optional(column)?;
-        let value = scaled(text, places);
-        if value.is_none() {
-            let help = format!("Write digits with at most {places} decimals and no unit.");
-            self.report(column, format!("`{text}` is not a number of this kind"), help, diagnostics);
-        }
-        value
+    /// A number times 10 to the power of the places that its column declares.
+    pub fn decimal(self, column: &str) -> Option<i128> {
+        let kind = self.sheet.table.columns[self.column(column)].kind;
+        let places = if let Kind::Number { places, .. } = kind { Some(places) } else { None };
+        assert!(places.is_some(), "{column} is no column of numbers");
+        scaled(self.sound(column)?, places?)
     }
 
-    /// `valid_from` and `valid_to` as days.
-    pub fn validity(self, diagnostics: &mut Vec<Diagnostic>) -> Option<Validity> {
-        self.days("valid_from", "valid_to", diagnostics)
+    /// `valid_from` and `valid_to` as days; `None` if one of them is not sound.
+    pub fn validity(self) -> Option<Validity> {
+        self.period("valid_from", "valid_to").flatten()
     }
 
-    /// Two columns as days; inner `None` if both are empty.
-    pub fn period(self, from: &str, to: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Option<Validity>> {
-        if self.optional(from).is_none() && self.optional(to).is_none() {
-            return Some(None);
-        }
-        self.days(from, to, diagnostics).map(Some)
-    }
-
-    /// From the day of one column to before that of another; without it, open.
-    fn days(self, from_column: &str, to_column: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Validity> {
-        let from = self.day(from_column, diagnostics);
-        let to = match self.optional(to_column) {
-            None => Some(Validity::OPEN),
-            Some(_) => self.day(to_column, diagnostics),
+    /// From the day of one column to before that of another, or open; inner
+    /// `None` if both are empty.
+    pub fn period(self, from: &str, to: &str) -> Option<Option<Validity>> {
+        let Some(until) = self.optional(to) else {
+            return match self.optional(from) {
+                None => Some(None),
+                Some(text) => day_of(text).map(|from| Some(Validity { from, to: Validity::OPEN })),
+            };
         };
-        let (from, to) = (from?, to?);
-        if to <= from {
-            let help = "The first day of validity must come before the day on which it no longer holds.";
-            self.report(to_column, format!("{to_column} is not after {from_column}"), help, diagnostics);
-            return None;
-        }
-        Some(Validity { from, to })
-    }
-
-    fn day(self, column: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<i64> {
-        let text = self.text(column);
-        let time = Civil::parse(text).filter(|_| text.len() == "yyyy-MM-dd".len());
-        if time.is_none() {
-            self.report(column, format!("`{text}` is not a day"), "Write yyyy-MM-dd.", diagnostics);
-        }
-        Some(time?.day())
+        let (from, to) = (day_of(self.text(from))?, day_of(until)?);
+        (from < to).then_some(Some(Validity { from, to }))
     }
 
     fn column(self, name: &str) -> usize {
-        let at = self.sheet.columns.iter().position(|column| *column == name);
+        let at = self.sheet.table.columns.iter().position(|column| column.name == name);
         assert!(at.is_some(), "{name} is no column of this table");
         at.unwrap_or_default()
     }
 }
 
+/// A day as tables write it, since 1970-01-01.
+pub fn day_of(text: &str) -> Option<i64> {
+    Civil::parse(text).filter(|_| text.len() == "yyyy-MM-dd".len()).map(Civil::day)
+}
+
 /// `12.5` with two places as 1250.
-fn scaled(text: &str, places: u32) -> Option<i128> {
+pub fn scaled(text: &str, places: u32) -> Option<i128> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let fraction = fraction.trim_end_matches('0');
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,61 +1,29 @@
 //! One immutable set of reference tables, named by a digest of its content.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use crate::base::diagnostic::Diagnostic;
-use crate::base::diagnostic::SourceText;
 use crate::base::ids::Digest;
-use crate::reference::agreements;
 use crate::reference::agreements::AgreementKind;
 use crate::reference::agreements::Agreements;
-use crate::reference::departments;
+use crate::reference::bundle::Bundle;
+use crate::reference::bundle::FolderVersion;
 use crate::reference::departments::Departments;
-use crate::reference::disease;
 use crate::reference::disease::DiseaseGroups;
-use crate::reference::drug_master;
 use crate::reference::drug_master::DrugMaster;
 use crate::reference::drug_name::form_of_text;
 use crate::reference::folder::Folder;
-use crate::reference::folder::MANIFEST;
+use crate::reference::frequencies::Frequencies;
+use crate::reference::frequencies::Frequency;
 use crate::reference::item::Item;
-use crate::reference::knowledge;
 use crate::reference::knowledge::KnowledgePoints;
-use crate::reference::manifest;
-use crate::reference::prices;
 use crate::reference::prices::Place;
 use crate::reference::prices::Prices;
-use crate::reference::registry;
 use crate::reference::registry::Institution;
 use crate::reference::registry::Registry;
-use crate::reference::sheet::Row;
-use crate::reference::sheet::Sheet;
-use crate::reference::special_drug;
+use crate::reference::special_drug::Match;
+use crate::reference::special_drug::SpecialClass;
 use crate::reference::special_drug::SpecialDrugs;
-use crate::reference::staff;
 use crate::reference::staff::DoctorFacts;
 use crate::reference::staff::Staff;
-
-/// Every table that a folder may bring, with its columns.
-const TABLES: &[(&str, &[&str])] = &[
-    ("institutions", registry::COLUMNS),
-    ("special_drug", special_drug::COLUMNS),
-    ("drug_master", drug_master::COLUMNS),
-    ("disease_groups", disease::COLUMNS),
-    ("knowledge_points", knowledge::COLUMNS),
-    ("ceilings", prices::CEILINGS),
-    ("guide_prices", prices::GUIDE_PRICES),
-    ("agreements", agreements::COLUMNS),
-    ("departments", departments::COLUMNS),
-    ("staff", staff::COLUMNS),
-];
-
-/// Name and version of a folder that went into a snapshot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FolderVersion {
-    pub name: String,
-    pub version: String,
-}
 
 #[derive(Debug)]
 pub struct Snapshot {
@@ -71,32 +39,35 @@ pub struct Snapshot {
     agreements: Agreements,
     departments: Departments,
     staff: Staff,
+    frequencies: Frequencies,
 }
 
 impl Snapshot {
     /// Loads `folders`; tables of the same name are one table. With any
     /// mistake nothing is loaded and all mistakes are told.
     pub fn load(folders: &[Folder]) -> Result<Self, Vec<Diagnostic>> {
-        let mut diagnostics = Vec::new();
-        let mut versions = Vec::new();
-        let mut sheets = BTreeMap::<&str, Vec<Sheet>>::new();
-        for folder in folders {
-            versions.extend(read_folder(folder, &mut sheets, &mut diagnostics));
-        }
-        let table = |name: &str| sheets.get(name).map_or(&[][..], Vec::as_slice);
+        let (bundle, diagnostics) = Bundle::read(folders);
+        Self::of(&bundle, diagnostics)
+    }
+
+    /// Makes a snapshot of a bundle unless there is a mistake in it;
+    /// `diagnostics` are those that its reading found.
+    pub fn of(bundle: &Bundle, mut diagnostics: Vec<Diagnostic>) -> Result<Self, Vec<Diagnostic>> {
+        let table = |name: &str| bundle.sheets(name);
         let snapshot = Self {
-            digest: digest(&sheets),
-            folders: versions,
-            registry: Registry::build(table("institutions"), &mut diagnostics),
+            digest: bundle.digest(),
+            folders: bundle.folders.clone(),
+            registry: Registry::build(table("institutions")),
             special: SpecialDrugs::build(table("special_drug"), &mut diagnostics),
-            master: DrugMaster::build(table("drug_master"), &mut diagnostics),
+            master: DrugMaster::build(table("drug_master")),
             diseases: DiseaseGroups::build(table("disease_groups"), &mut diagnostics),
             knowledge: KnowledgePoints::build(table("knowledge_points"), &mut diagnostics),
-            ceilings: Prices::ceilings(table("ceilings"), &mut diagnostics),
-            guide_prices: Prices::guide_prices(table("guide_prices"), &mut diagnostics),
-            agreements: Agreements::build(table("agreements"), &mut diagnostics),
-            departments: Departments::build(table("departments"), &mut diagnostics),
-            staff: Staff::build(table("staff"), &mut diagnostics),
+            ceilings: Prices::ceilings(table("ceilings")),
+            guide_prices: Prices::guide_prices(table("guide_prices")),
+            agreements: Agreements::build(table("agreements")),
+            departments: Departments::build(table("departments")),
+            staff: Staff::build(table("staff")),
+            frequencies: Frequencies::build(table("frequencies"), &mut diagnostics),
         };
         if diagnostics.is_empty() { Ok(snapshot) } else { Err(diagnostics) }
     }
@@ -116,18 +87,29 @@ impl Snapshot {
     /// event has one, else the institution's own; the drug master's name for
     /// the code takes its place, because that is what the code means.
     pub fn resolve_item(&self, code: Option<&str>, name: Option<&str>, form: Option<&str>) -> Item {
-        let master = code.map_or(&[][..], |code| self.master.rows(code));
-        let (name, form) = match master.last() {
-            Some(row) => (Some(row.value.generic_name.as_str()), Some(row.value.dosage_form.as_str())),
-            None => (name, form),
-        };
+        let (name, form) = self.meant(code, name, form);
         let (classes, otherwise) = self.special.resolve(code, name, form.and_then(form_of_text));
         Item {
             code: code.map(str::to_owned),
             classes,
             otherwise,
             points: code.map(|code| self.knowledge.resolve(code)).unwrap_or_default(),
-            master: master.to_vec(),
+            master: code.map_or(&[][..], |code| self.master.rows(code)).to_vec(),
+        }
+    }
+
+    /// How the class of a code comes about: the entries that may answer, first
+    /// match first, and the class where none is in force.
+    pub fn special_matches(&self, code: &str) -> (Vec<Match>, Option<SpecialClass>) {
+        let (name, form) = self.meant(Some(code), None, None);
+        self.special.matches(Some(code), name, form.and_then(form_of_text))
+    }
+
+    /// Name and form as the drug master has them for the code, else as told.
+    fn meant<'a>(&'a self, code: Option<&str>, name: Option<&'a str>, form: Option<&'a str>) -> (Option<&'a str>, Option<&'a str>) {
+        match code.and_then(|code| self.master.rows(code).last()) {
+            Some(row) => (Some(row.value.generic_name.as_str()), Some(row.value.dosage_form.as_str())),
+            None => (name, form),
         }
     }
 
@@ -161,54 +143,15 @@ impl Snapshot {
         self.registry.institution(code, day)
     }
 
+    /// What a frequency code means on a day; `None` for one of an institution's own.
+    pub fn frequency(&self, code: &str, day: i64) -> Option<Frequency> {
+        self.frequencies.frequency(code, day)
+    }
+
     /// The disease groups of one diagnosis on a day.
     pub fn disease_groups(&self, icd: &str, day: i64) -> impl Iterator<Item = &str> {
         self.diseases.groups(icd, day)
     }
-}
-
-fn read_folder(folder: &Folder, sheets: &mut BTreeMap<&str, Vec<Sheet>>, diagnostics: &mut Vec<Diagnostic>) -> Option<FolderVersion> {
-    let source = |text: String| Arc::new(SourceText { name: folder.display(MANIFEST), text });
-    let Some(bytes) = folder.file(MANIFEST) else {
-        let help = "A reference folder says in `manifest.yaml` which file holds which table.";
-        diagnostics.push(Diagnostic::new(&source(String::new()), 0..0, "no manifest").help(help));
-        return None;
-    };
-    let source = source(String::from_utf8_lossy(bytes).into_owned());
-    let manifest = manifest::read(&source, diagnostics);
-    for entry in &manifest.tables {
-        let Some((table, columns)) = TABLES.iter().find(|(table, _)| *table == entry.table) else {
-            let known: Vec<&str> = TABLES.iter().map(|(table, _)| *table).collect();
-            diagnostics.push(
-                Diagnostic::new(&source, entry.span.clone(), format!("unknown table `{}`", entry.table))
-                    .help(format!("The tables are {}.", known.join(", "))),
-            );
-            continue;
-        };
-        let Some(bytes) = folder.file(&entry.file) else {
-            let message = format!("file `{}` is not in the folder", entry.file);
-            diagnostics.push(
-                Diagnostic::new(&source, entry.span.clone(), message).help("Only .csv and .parquet files of the folder itself are read."),
-            );
-            continue;
-        };
-        if let Some(sheet) = Sheet::read(&folder.display(&entry.file), bytes, columns, diagnostics) {
-            sheets.entry(table).or_default().push(sheet);
-        }
-    }
-    Some(FolderVersion { name: manifest.name, version: manifest.version })
-}
-
-fn digest(sheets: &BTreeMap<&str, Vec<Sheet>>) -> Digest {
-    let mut parts: Vec<Vec<u8>> = Vec::new();
-    for (table, sheets) in sheets {
-        let cells = |row: Row<'_>| Digest::of(row.cells().iter().map(String::as_bytes)).0.to_vec();
-        let mut rows: Vec<Vec<u8>> = sheets.iter().flat_map(Sheet::rows).map(cells).collect();
-        rows.sort();
-        parts.push(table.as_bytes().to_vec());
-        parts.extend(rows);
-    }
-    Digest::of(parts.iter().map(Vec::as_slice))
 }
 
 #[cfg(test)]
@@ -220,7 +163,8 @@ pub(in crate::reference) mod tests {
     use crate::base::diagnostic::render;
     use crate::base::time::Civil;
     use crate::reference::drug_master::FormGroup;
-    use crate::reference::special_drug::SpecialClass;
+    use crate::reference::folder::MANIFEST;
+    use crate::reference::prices;
 
     /// The tables of this repository: the product's and the demo city's.
     pub fn shipped() -> &'static Snapshot {
@@ -270,7 +214,7 @@ pub(in crate::reference) mod tests {
         ceilings(&format!("{CODE},,,1.5,2026-01-01,2026-01-01,x\n"), &[(2, "valid_to is not after valid_from")]);
         ceilings(
             &format!("{CODE},,,1.5,2026-01-01,2026-03-01,x\n{CODE},,,2,2026-02-28,,x\n"),
-            &[(3, "duplicate key `XA10BAE006A001010199901  -` with overlapping dates")],
+            &[(3, "duplicate key `XA10BAE006A001010199901` with overlapping dates")],
         );
         ceilings(&format!("{CODE},,,1.5,2026-01-01,2026-03-01,x\n{CODE},,,2,2026-03-01,,x\n"), &[]);
         ceilings("XA10,,,1.5,2026-01-01,,x\n", &[(2, "`XA10` is no national code")]);
@@ -299,7 +243,7 @@ pub(in crate::reference) mod tests {
         // 盐酸吗啡 is 吗啡.
         special(
             ",吗啡,,NARC,single,,2013-11-11,,x,0\n,盐酸吗啡,,NARC,single,,2015-01-01,,x,0\n",
-            &[(3, "duplicate key `吗啡 ` with overlapping dates")],
+            &[(3, "duplicate key `吗啡` with overlapping dates")],
         );
         check(
             "knowledge_points",
@@ -347,9 +291,10 @@ pub(in crate::reference) mod tests {
         use parquet::arrow::ArrowWriter;
 
         let columns: Vec<(&str, ArrayRef)> = prices::CEILINGS
+            .columns
             .iter()
             .zip([Some(CODE), None, None, Some("1.5"), Some("2026-01-01"), None, Some("a \"b\", c")])
-            .map(|(name, cell)| (*name, Arc::new(StringArray::from(vec![cell])) as ArrayRef))
+            .map(|(column, cell)| (column.name, Arc::new(StringArray::from(vec![cell])) as ArrayRef))
             .collect();
         let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap();
         let mut bytes = Vec::new();

@@ -17,23 +17,45 @@ use crate::reference::drug_name::DrugName;
 use crate::reference::drug_name::form_of_code;
 use crate::reference::sheet::Row;
 use crate::reference::sheet::Sheet;
+use crate::reference::tables::Column;
+use crate::reference::tables::Key;
+use crate::reference::tables::Kind;
+use crate::reference::tables::Need;
+use crate::reference::tables::SOURCE;
+use crate::reference::tables::Table;
+use crate::reference::tables::VALID_FROM;
+use crate::reference::tables::VALID_TO;
+use crate::reference::tables::col;
 use crate::reference::validity::Dated;
 use crate::reference::validity::Keys;
-use crate::reference::validity::Place;
 use crate::reference::validity::Validity;
 
-pub const COLUMNS: &[&str] = &[
-    "code_prefix",
-    "generic_name",
-    "dosage_form",
-    "class",
-    "single_or_compound",
-    "strength_max_mg",
-    "valid_from",
-    "valid_to",
-    "source",
-    "verified",
-];
+pub static TABLE: Table = Table {
+    name: "special_drug",
+    zh: "特殊管理药品",
+    en: "Classes of controlled drugs. A row has a code prefix or a generic name; `NONE` says that a look-alike is not controlled.",
+    columns: &[
+        col("code_prefix", Kind::DrugPrefix, "编码前缀", "start of the drug's code; the longest prefix in force wins")
+            .may_be_empty()
+            .asked(),
+        col("generic_name", Kind::Text, "通用名", "generic name; salts and spellings are folded").may_be_empty(),
+        col("dosage_form", Kind::Word(&DOSAGE_FORM_WORDS), "剂型", "narrows a name to one form").may_be_empty(),
+        col("class", Kind::Word(&CLASS_WORDS), "管理类别", "class of special management"),
+        col("single_or_compound", Kind::Word(&MAKE_WORDS), "单方或复方", "for people"),
+        col("strength_max_mg", Kind::Number { places: 3, unit: "mg" }, "规格上限", "strength up to which the list says so, for people")
+            .may_be_empty(),
+        VALID_FROM,
+        VALID_TO,
+        Column { need: Need::Filled, ..SOURCE },
+        col("verified", Kind::Flag, "已核对", "1: the wording of the listing document itself was seen"),
+        col("narrows", Kind::DrugPrefix, "例外于", "the shorter prefix of another class that this row is meant to take drugs out of")
+            .may_be_missing(),
+    ],
+    key: Key::Own("the code prefix, or the folded name and dosage form"),
+    example: "XN02AXD131V,,,PSY2,single,,2013-11-11,,麻醉药品和精神药品品种目录（2013年版）,0,XN02AXD131",
+};
+
+const MAKE_WORDS: &[(&str, ())] = &[("single", ()), ("compound", ())];
 
 /// Class of special management. `NotSpecial` is a statement, not a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,26 +110,21 @@ impl SpecialDrugs {
         let mut built = Self::default();
         let mut keys = Keys::default();
         let mut listed = BTreeSet::new();
-        let mut prefix_rows = BTreeMap::<String, Vec<(Validity, SpecialClass, Place)>>::new();
+        let mut prefix_rows = PrefixRows::new();
         for row in sheets.iter().flat_map(Sheet::rows) {
-            let class = row.choice("class", CLASS_WORDS, diagnostics);
-            row.choice("single_or_compound", &[("single", ()), ("compound", ())], diagnostics);
-            row.decimal("strength_max_mg", 3, diagnostics);
-            row.flag("verified", diagnostics);
-            row.required("source", diagnostics);
-            let validity = row.validity(diagnostics);
+            let (class, validity) = (row.choice("class", CLASS_WORDS), row.validity());
             let Some((key, form)) = entry_key(row, diagnostics) else { continue };
             let (Some(class), Some(validity)) = (class, validity) else { continue };
             match key {
                 EntryKey::Prefix(prefix) => {
-                    keys.add(prefix.to_owned(), validity, row.place("code_prefix"));
-                    prefix_rows.entry(prefix.to_owned()).or_default().push((validity, class, row.place("code_prefix")));
+                    keys.add(vec![prefix.to_owned()], validity, row.place("code_prefix"));
+                    prefix_rows.entry(prefix).or_default().push((validity, class, row));
                     built.longest_prefix = built.longest_prefix.max(prefix.len());
                     built.prefixes.entry(prefix.to_owned()).or_default().push(Dated::new(validity, class));
                 }
                 EntryKey::Name(name) => {
                     let name = DrugName::new(name).whole;
-                    keys.add(format!("{name} {}", row.text("dosage_form")), validity, row.place("generic_name"));
+                    keys.add(vec![name.clone(), row.text("dosage_form").to_owned()], validity, row.place("generic_name"));
                     let finished = !matches!(form, Some(DosageForm::RawMaterial | DosageForm::Herb));
                     if class != SpecialClass::NotSpecial && finished && name.chars().count() > 1 {
                         listed.insert(name.clone());
@@ -125,23 +142,71 @@ impl SpecialDrugs {
     /// Everything the tables say about an item, first match first. Where no
     /// entry is in force the second value holds: `None` unclassified.
     pub fn resolve(&self, code: Option<&str>, name: Option<&str>, form: Option<DosageForm>) -> (Classes, Option<SpecialClass>) {
-        let mut classes = Classes::new();
+        let (matches, otherwise) = self.matches(code, name, form);
+        (matches.into_iter().map(|found| Dated::new(found.validity, found.class)).collect(), otherwise)
+    }
+
+    /// The same, with how each entry was found.
+    pub fn matches(&self, code: Option<&str>, name: Option<&str>, form: Option<DosageForm>) -> (Vec<Match>, Option<SpecialClass>) {
+        let mut matches = Vec::new();
         for length in (1..=code.map_or(0, str::len).min(self.longest_prefix)).rev() {
-            let rows = code.and_then(|code| code.get(..length)).and_then(|prefix| self.prefixes.get(prefix));
-            classes.extend(rows.into_iter().flatten().map(|row| Dated::new(row.validity, Some(row.value))));
+            let Some(prefix) = code.and_then(|code| code.get(..length)) else { continue };
+            let rows = self.prefixes.get(prefix).into_iter().flatten();
+            let found =
+                |row: &Dated<SpecialClass>| Match { how: How::Prefix(prefix.to_owned()), validity: row.validity, class: Some(row.value) };
+            matches.extend(rows.map(found));
         }
         if code.is_some_and(|code| code::kind_of(code, code::ITEM_KINDS).is_some_and(|kind| !code::DRUG_KINDS.contains(&kind))) {
             // A service or a consumable, whatever drug its name speaks of.
-            return (classes, Some(SpecialClass::NotSpecial));
+            return (matches, Some(SpecialClass::NotSpecial));
         }
-        let Some(name) = name else { return (classes, None) };
+        let Some(name) = name else { return (matches, None) };
         let name = DrugName::new(name);
         let form = form.or(name.form).or_else(|| code.and_then(code::dosage_form).and_then(form_of_code));
-        if let Some(entries) = self.names.get(&name.whole).or_else(|| self.names.get(&name.stem)) {
-            classes.extend(by_form(entries, form));
+        let entries = [&name.whole, &name.stem].into_iter().find_map(|spelling| Some((spelling, self.names.get(spelling)?)));
+        if let Some((spelling, entries)) = entries {
+            let found = |(entry, class): (NameEntry, Option<SpecialClass>)| Match {
+                how: How::Name { spelling: spelling.clone(), form: entry.form },
+                validity: entry.validity,
+                class,
+            };
+            matches.extend(by_form(entries, form).into_iter().map(found));
         }
         let contains_listed = self.listed.iter().any(|listed| name.whole.contains(listed.as_str()));
-        (classes, (!contains_listed).then_some(SpecialClass::NotSpecial))
+        (matches, (!contains_listed).then_some(SpecialClass::NotSpecial))
+    }
+}
+
+/// An entry that may answer for an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match {
+    pub how: How,
+    pub validity: Validity,
+    /// `None`: the entry only makes the item unclassified.
+    pub class: Option<SpecialClass>,
+}
+
+/// By what an entry was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum How {
+    Prefix(String),
+    /// The folded name, and the form that the entry asks for.
+    Name {
+        spelling: String,
+        form: Option<DosageForm>,
+    },
+}
+
+impl How {
+    /// Whether a row of the table is the entry, its days aside.
+    pub fn is_row(&self, row: Row<'_>) -> bool {
+        match self {
+            Self::Prefix(prefix) => row.text("code_prefix") == prefix,
+            Self::Name { spelling, form } => {
+                row.optional("generic_name").is_some_and(|name| DrugName::new(name).whole == *spelling)
+                    && row.choice("dosage_form", DOSAGE_FORM_WORDS) == *form
+            }
+        }
     }
 }
 
@@ -151,22 +216,17 @@ enum EntryKey<'a> {
 }
 
 fn entry_key<'a>(row: Row<'a>, diagnostics: &mut Vec<Diagnostic>) -> Option<(EntryKey<'a>, Option<DosageForm>)> {
-    let form = match row.optional("dosage_form") {
-        None => None,
-        Some(_) => Some(row.choice("dosage_form", DOSAGE_FORM_WORDS, diagnostics)?),
-    };
+    let form = row.choice("dosage_form", DOSAGE_FORM_WORDS);
+    if form.is_none() && row.optional("dosage_form").is_some() {
+        return None;
+    }
     match (row.optional("code_prefix"), row.optional("generic_name")) {
-        (Some(prefix), None) if !code::is_prefix(prefix, code::DRUG_KINDS) => {
-            let help = "A prefix starts like `XN02ABF027` (western drugs) or `ZA04CAE0023` (patent medicines).";
-            row.report("code_prefix", format!("`{prefix}` starts no drug code"), help, diagnostics);
-            None
-        }
         (Some(_), None) if form.is_some() => {
             let help = "A code already tells the form: lengthen the prefix instead.";
             row.report("dosage_form", "a dosage form beside a code prefix", help, diagnostics);
             None
         }
-        (Some(prefix), None) => Some((EntryKey::Prefix(prefix), None)),
+        (Some(_), None) => Some((EntryKey::Prefix(row.sound("code_prefix")?), None)),
         (None, Some(name)) => Some((EntryKey::Name(name), form)),
         _ => {
             row.report("code_prefix", "neither or both of code_prefix and generic_name", "Fill in exactly one of the two.", diagnostics);
@@ -178,38 +238,52 @@ fn entry_key<'a>(row: Row<'a>, diagnostics: &mut Vec<Diagnostic>) -> Option<(Ent
 /// Entries that may answer for a name in `form`, the more exact first. With an
 /// unknown form an entry for one form that says otherwise than the entry for
 /// all forms makes the item unclassified while it is in force.
-fn by_form(entries: &[NameEntry], form: Option<DosageForm>) -> Classes {
+fn by_form(entries: &[NameEntry], form: Option<DosageForm>) -> Vec<(NameEntry, Option<SpecialClass>)> {
     let general: Vec<&NameEntry> = entries.iter().filter(|entry| entry.form.is_none()).collect();
-    let mut classes: Classes = match form {
-        Some(form) => {
-            entries.iter().filter(|entry| entry.form == Some(form)).map(|entry| Dated::new(entry.validity, Some(entry.class))).collect()
-        }
+    let mut found: Vec<(NameEntry, Option<SpecialClass>)> = match form {
+        Some(form) => entries.iter().filter(|entry| entry.form == Some(form)).map(|entry| (*entry, Some(entry.class))).collect(),
         None => entries
             .iter()
             .filter_map(|entry| match entry.form? {
                 // A crude herb is sold under its bare name.
-                DosageForm::Herb => Some(Dated::new(entry.validity, Some(entry.class))),
+                DosageForm::Herb => Some((*entry, Some(entry.class))),
                 _ if general.iter().any(|all| all.class == entry.class && all.validity.covers(entry.validity)) => None,
-                _ => Some(Dated::new(entry.validity, None)),
+                _ => Some((*entry, None)),
             })
             .collect(),
     };
-    classes.extend(general.iter().map(|entry| Dated::new(entry.validity, Some(entry.class))));
-    classes
+    found.extend(general.iter().map(|entry| (**entry, Some(entry.class))));
+    found
 }
 
-/// A longer prefix that says what a shorter one already says is a mistake or
-/// a leftover.
-fn report_shadowing(rows: &BTreeMap<String, Vec<(Validity, SpecialClass, Place)>>, diagnostics: &mut Vec<Diagnostic>) {
+type PrefixRows<'a> = BTreeMap<&'a str, Vec<(Validity, SpecialClass, Row<'a>)>>;
+
+/// A longer prefix that says what a shorter one already says is a mistake or a
+/// leftover. One that says something else takes drugs out of a list, so it must
+/// name the shorter prefix: nobody shall do that by a slip.
+fn report_shadowing(rows: &PrefixRows<'_>, diagnostics: &mut Vec<Diagnostic>) {
     for (prefix, own) in rows {
-        for (validity, class, place) in own {
-            let shorter = (1..prefix.len()).rev().find_map(|length| Some((prefix.get(..length)?, rows.get(prefix.get(..length)?)?)));
-            let Some((short, others)) = shorter else { continue };
-            if others.iter().any(|(other, same, _)| same == class && other.overlaps(*validity)) {
-                diagnostics.push(
-                    Diagnostic::new(&place.source, place.span.clone(), format!("prefix `{prefix}` says the same as `{short}`"))
-                        .help("Remove it, or date it so that it differs from the shorter prefix."),
-                );
+        for (validity, class, row) in own {
+            let others = |short: &str| rows.get(short).into_iter().flatten().filter(|(other, ..)| other.overlaps(*validity));
+            let shorter = (1..prefix.len()).rev().filter_map(|length| prefix.get(..length)).find(|short| others(short).next().is_some());
+            let narrows = row.sound("narrows");
+            let Some(short) = shorter else {
+                if let Some(narrows) = narrows {
+                    let help = "Name the next shorter prefix that holds on the same days, or leave the cell empty.";
+                    row.report("narrows", format!("no row of `{narrows}` holds on these days"), help, diagnostics);
+                }
+                continue;
+            };
+            if others(short).any(|(_, other, _)| other == class) {
+                let help = "Remove it, or date it so that it differs from the shorter prefix.";
+                row.report("code_prefix", format!("prefix `{prefix}` says the same as `{short}`"), help, diagnostics);
+            } else if narrows != Some(short)
+                && let Some((_, other, _)) = others(short).next()
+            {
+                let message = format!("prefix `{prefix}` shadows `{short}`, which says {}", other.word());
+                let help =
+                    format!("Write `{short}` into `narrows` if the drugs of `{prefix}` are meant to be an exception, else remove the row.");
+                row.report("code_prefix", message, help, diagnostics);
             }
         }
     }

@@ -4,28 +4,40 @@
 use std::collections::HashMap;
 use std::collections::HashSet;
 
-use crate::base::diagnostic::Diagnostic;
-use crate::reference::registry::institution_code;
 use crate::reference::sheet::Sheet;
-use crate::reference::validity::Keys;
+use crate::reference::tables::Key;
+use crate::reference::tables::Kind;
+use crate::reference::tables::SOURCE;
+use crate::reference::tables::Table;
+use crate::reference::tables::VALID_FROM;
+use crate::reference::tables::VALID_TO;
+use crate::reference::tables::col;
 use crate::reference::validity::Validity;
 
-pub const COLUMNS: &[&str] = &[
-    "dr_code",
-    "fixmedins_code",
-    "filing",
-    "narcotic_right",
-    "psychotropic_right",
-    "suspended_from",
-    "suspended_to",
-    "valid_from",
-    "valid_to",
-    "source",
-];
+pub static TABLE: Table = Table {
+    name: "staff",
+    zh: "医师备案",
+    en: "Doctors and the institutions where they are registered or filed. List all places of a doctor: one without a row is unknown, one with rows is known. An online body's host counts as its own place.",
+    columns: &[
+        col("dr_code", Kind::Text, "医师编码", "doctor").asked(),
+        col("fixmedins_code", Kind::Institution, "机构编码", "institution").asked(),
+        col("filing", Kind::Word(&FILING_WORDS), "备案类别", "registered there (主执业机构), or filed beside (多机构备案)"),
+        col("narcotic_right", Kind::Word(&RIGHT_WORDS), "麻醉药品处方权", "may prescribe narcotics there; empty: not known").may_be_empty(),
+        col("psychotropic_right", Kind::Word(&RIGHT_WORDS), "精神药品处方权", "may prescribe psychotropics there; empty: not known")
+            .may_be_empty(),
+        col("suspended_from", Kind::Day, "暂停支付起", "first day on which the insurance does not pay for the doctor").may_be_empty(),
+        col("suspended_to", Kind::DayAfter("suspended_from"), "暂停支付止", "first day on which it pays again; empty: open").may_be_empty(),
+        VALID_FROM,
+        VALID_TO,
+        SOURCE,
+    ],
+    key: Key::Cells(&["dr_code", "fixmedins_code"]),
+    example: "D990101000001,H99010100001,registered,1,1,2026-05-01,2026-08-01,2018-01-01,,register of doctors",
+};
 
 /// 主执业机构 and 多机构备案.
 const FILING_WORDS: &[(&str, ())] = &[("registered", ()), ("filed", ())];
-const RIGHT_WORDS: &[(&str, Option<bool>)] = &[("", None), ("1", Some(true)), ("0", Some(false))];
+const RIGHT_WORDS: &[(&str, bool)] = &[("1", true), ("0", false)];
 
 #[derive(Debug)]
 struct Post {
@@ -56,28 +68,22 @@ pub struct DoctorFacts {
 }
 
 impl Staff {
-    pub fn build(sheets: &[Sheet], diagnostics: &mut Vec<Diagnostic>) -> Self {
+    pub fn build(sheets: &[Sheet]) -> Self {
         let mut built = Self::default();
-        let mut keys = Keys::default();
         for row in sheets.iter().flat_map(Sheet::rows) {
-            let validity = row.validity(diagnostics);
-            let institution = institution_code(row, "fixmedins_code", diagnostics);
-            let doctor = row.required("dr_code", diagnostics);
-            let filing = row.choice("filing", FILING_WORDS, diagnostics);
-            let narcotic = row.choice("narcotic_right", RIGHT_WORDS, diagnostics);
-            let psychotropic = row.choice("psychotropic_right", RIGHT_WORDS, diagnostics);
-            let suspended = row.period("suspended_from", "suspended_to", diagnostics);
-            let (Some(validity), Some(institution), Some(doctor), Some(()), Some(narcotic), Some(psychotropic), Some(suspended)) =
-                (validity, institution, doctor, filing, narcotic, psychotropic, suspended)
+            let (validity, institution, doctor) = (row.validity(), row.sound("fixmedins_code"), row.sound("dr_code"));
+            let [narcotic, psychotropic] = ["narcotic_right", "psychotropic_right"].map(|column| row.choice(column, RIGHT_WORDS));
+            let suspended = row.period("suspended_from", "suspended_to");
+            let filing = row.choice("filing", FILING_WORDS);
+            let (Some(validity), Some(institution), Some(doctor), Some(()), Some(suspended)) =
+                (validity, institution, doctor, filing, suspended)
             else {
                 continue;
             };
-            keys.add(format!("{doctor} {institution}"), validity, row.place("dr_code"));
             let institution = institution.to_owned();
             built.institutions.insert(institution.clone());
             built.by_doctor.entry(doctor.to_owned()).or_default().push(Post { institution, validity, narcotic, psychotropic, suspended });
         }
-        keys.report_overlaps(diagnostics);
         built
     }
 

@@ -58,7 +58,8 @@ pub struct Place {
 }
 
 impl Place {
-    fn line(&self) -> usize {
+    /// Line of the file, from 1.
+    pub fn line(&self) -> usize {
         Diagnostic::new(&self.source, self.span.clone(), "").line()
     }
 }
@@ -66,17 +67,19 @@ impl Place {
 /// Collects the keys of a table and finds those that are answered twice.
 #[derive(Debug, Default)]
 pub struct Keys {
-    seen: BTreeMap<String, Vec<(Validity, Place)>>,
+    seen: BTreeMap<Vec<String>, Vec<(Validity, Place)>>,
 }
 
 impl Keys {
-    pub fn add(&mut self, key: String, validity: Validity, place: Place) {
+    /// `key`: the parts that two rows may not share on one day.
+    pub fn add(&mut self, key: Vec<String>, validity: Validity, place: Place) {
         self.seen.entry(key).or_default().push((validity, place));
     }
 
     /// One diagnostic for each row that overlaps one before it.
     pub fn report_overlaps(self, diagnostics: &mut Vec<Diagnostic>) {
         for (key, rows) in self.seen {
+            let key = key.iter().map(String::as_str).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
             for (at, (validity, place)) in rows.iter().enumerate() {
                 if let Some((_, first)) = rows.iter().take(at).find(|(other, _)| other.overlaps(*validity)) {
                     diagnostics.push(
