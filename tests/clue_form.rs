@@ -130,6 +130,10 @@ fn clues_have_the_form_that_the_schema_promises() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
 /// Numbers as they are written, which a parsed value no longer tells.
 fn money_as_written(json: &[u8], faults: &mut Vec<String>) {
     let text = std::str::from_utf8(json).unwrap();
@@ -198,9 +202,19 @@ fn check_clue(rule: &RuleDoc, set: &RuleSet, record: &Record) -> Vec<String> {
     // Routing.
     let header = |name: &str| record.headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str());
     let subject = &finding["subject"];
-    let area = if rule.party == Party::Person { &subject["area_of_insurance"] } else { &subject["area_of_care"] };
+    // A claim that the person brought to the counter is no fault of the institution.
+    let at_counter =
+        finding["exemptions"].as_array().unwrap().iter().any(|tested| tested["id"] == "manual_claim" && tested["holds"] == true);
+    let party = if at_counter { Party::Person } else { rule.party };
+    want(finding["party"] == party.name(), "party");
+    let area = if party == Party::Person { &subject["area_of_insurance"] } else { &subject["area_of_care"] };
     want(area.is_string() && finding["area"] == *area && header("area") == area.as_str(), "area");
-    want(rule.party != Party::Person || subject["area_of_insurance"].is_string(), "a person's fault names the place of insurance");
+    want(party != Party::Person || subject["area_of_insurance"].is_string(), "a person's fault names the place of insurance");
+    want(subject["doctor"].is_null() == subject["doctor_role"].is_null(), "a doctor has a role");
+    let prefecture = |area: &Value| area.as_str().and_then(|area| area.get(..4)).map(str::to_owned);
+    let elsewhere =
+        prefecture(&subject["area_of_care"]).zip(prefecture(&subject["area_of_insurance"])).is_some_and(|(care, home)| care != home);
+    want(matches!(text(&finding["scene"]), "互联网" | "购药") || (finding["scene"] == "异地") == elsewhere, "scene");
     want(text(&finding["lead"]) == rule.department.lead && header("dept") == finding["lead"].as_str(), "dept");
     want(finding["copy_to"] == serde_json::json!(rule.department.copy_to), "copy_to");
     want(header("rule") == Some(rule.id.as_str()) && header("grade") == finding["result"].as_str(), "rule and grade");
@@ -218,13 +232,16 @@ fn every_firing_case_of_every_rule_gives_clues_of_the_national_form() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders: Vec<PathBuf> = ["rules/reference", "demo/reference"].iter().map(|folder| root.join(folder)).collect();
     let loaded = load::load(&root.join("rules"), &folders).map_err(|failure| format!("{failure:?}")).unwrap();
-    let mut faults = Vec::new();
+    let (mut faults, mut at_counter) = (Vec::new(), 0);
     for rule in &loaded.rules.rules {
         let mut clues = 0;
         for case in rule.doc.cases.iter().filter(|case| case.expect == Expect::Clue) {
             let records = cases::steps(case, &loaded.rules, &loaded.references).into_iter().flat_map(|effects| effects.records);
             for record in records.filter(|record| record.headers.contains(&("rule", rule.doc.id.clone()))) {
                 clues += 1;
+                at_counter += u32::from(
+                    record.value.as_deref().is_some_and(|bytes| contains(bytes, br#""party":"person""#) && rule.doc.party != Party::Person),
+                );
                 let found = check_clue(&rule.doc, &loaded.rules, &record);
                 faults.extend(found.into_iter().map(|fault| format!("{} / {}: {fault}", rule.doc.id, case.name)));
             }
@@ -233,6 +250,7 @@ fn every_firing_case_of_every_rule_gives_clues_of_the_national_form() {
             faults.push(format!("{} gave no clue", rule.doc.id));
         }
     }
+    assert!(at_counter > 5, "{at_counter} clues of claims at the counter");
     let count = faults.len();
     faults.truncate(8);
     assert!(faults.is_empty(), "{count}:\n{}", faults.join("\n"));

@@ -30,6 +30,7 @@ use crate::ruleset::doc::ParamValue;
 use crate::ruleset::doc::RuleDoc;
 use crate::ruleset::doc::Template;
 use crate::ruleset::words::Grade;
+use crate::ruleset::words::Party;
 use crate::ruleset::words::Status;
 
 /// Build of the program, on every clue.
@@ -41,6 +42,9 @@ pub struct Found {
     pub clear: bool,
     /// What makes two findings the same case, beside the rule.
     pub anchor: Vec<String>,
+    /// Whom it is about, if not whom the rule says.
+    pub party: Option<Party>,
+    pub hi_paymtd: Option<String>,
     pub subject: Subject,
     pub scene: &'static str,
     pub event_time: Civil,
@@ -99,20 +103,22 @@ pub fn finding(set: &RuleSet, doc: &RuleDoc, mut found: Found, references: &str)
     let carried: Vec<&str> = doc.clue.evidence.iter().map(|sql| sql.text.as_str()).collect();
     let values = found.values.iter().filter(|(name, _)| carried.contains(&name.as_str()));
     let routing = Routing::of(&set.departments, &doc.department, found.event_time.day());
+    let party = found.party.unwrap_or(doc.party);
     let mut finding = Finding {
         clue_id: id.to_string(),
         rule: RuleRef { id: doc.id.clone(), version: doc.version, title: Text::from(&doc.title) },
         result: result.name(),
         severity: doc.severity.name().to_owned(),
         problem_type: doc.problem_type.clone(),
-        party: doc.party.name().to_owned(),
+        party: party.name().to_owned(),
         focus: doc.focus.clone(),
         scene: found.scene,
         stage: "事后",
         lead: routing.lead,
         copy_to: routing.copy_to,
         refer_if_confirmed: routing.refer_if_confirmed,
-        area: competent_area(doc.party, &found.subject),
+        area: competent_area(party, &found.subject),
+        hi_paymtd: found.hi_paymtd,
         event_time: found.event_time.to_string(),
         fact_time: found.fact_time.to_string(),
         vola_cont: Text {

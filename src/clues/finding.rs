@@ -73,6 +73,8 @@ pub struct Subject {
     pub fixmedins_name: Option<String>,
     pub department: Option<String>,
     pub doctor: Option<String>,
+    /// In what capacity: 处方医师 who prescribed, 开单医师 who ordered, 主诊医师 in charge.
+    pub doctor_role: Option<&'static str>,
     /// Keyed pseudonym; the key's id stands in the provenance.
     pub person: String,
     pub area_of_care: Option<String>,
@@ -158,6 +160,8 @@ pub struct Finding {
     pub refer_if_confirmed: Vec<String>,
     /// Whose supervisors are competent: 6 digits.
     pub area: Option<String>,
+    /// How the insurance pays the bill, as the bill says.
+    pub hi_paymtd: Option<String>,
     pub subject: Subject,
     pub event_time: String,
     pub fact_time: String,
@@ -208,9 +212,15 @@ pub struct Provenance {
 }
 
 /// A scene in the words that inspectors use.
-pub fn scene(online: Option<bool>, setting: Option<&str>) -> &'static str {
+pub fn scene(online: Option<bool>, setting: Option<&str>, subject: &Subject) -> &'static str {
     if online == Some(true) {
         return "互联网";
+    }
+    // The first four digits of an area are its prefecture, across which the funds settle.
+    let prefecture = |area: &Option<String>| area.as_deref().and_then(|area| area.get(..4)).map(str::to_owned);
+    let elsewhere = prefecture(&subject.area_of_care).zip(prefecture(&subject.area_of_insurance)).is_some_and(|(care, home)| care != home);
+    if elsewhere {
+        return "异地";
     }
     match setting {
         Some("inpatient" | "day_surgery" | "maternity_inpatient") => "住院",

@@ -151,11 +151,14 @@ impl Shard {
         let value = |name: &str, value: Option<String>| (name.to_owned(), value.map_or(Scalar::Null, Scalar::Text));
         let flag = consultation.first_visit.map(|first| if first { "1" } else { "0" }.to_owned());
         let time = consultation.time.to_string();
+        let subject = self.subject(main, person);
         Found {
             clear,
             anchor: vec![self.persons.key(person).to_string(), consultation.anchor.0.clone(), consultation.anchor.1.clone()],
-            subject: self.subject(main, person),
-            scene: scene(Some(true), None),
+            party: None,
+            hi_paymtd: consultation.events.iter().find_map(|event| sym(events.row(*event).hi_paymtd)),
+            scene: scene(Some(true), None, &subject),
+            subject,
             event_time: Civil(consultation.events.iter().map(|event| events.row(*event).event_time).min().unwrap_or_default()),
             fact_time: consultation.time,
             values: vec![
@@ -188,6 +191,7 @@ impl Shard {
             fixmedins_name: sym(row.institution_name),
             department: sym(row.department),
             doctor: sym(row.doctor),
+            doctor_role: (!row.doctor.is_none()).then_some("处方医师"),
             person: self.persons.key(person).to_string(),
             area_of_care: sym(row.area),
             area_of_insurance: sym(row.insured_area),

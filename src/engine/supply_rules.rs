@@ -251,8 +251,10 @@ impl Shard {
         Found {
             clear: hit.clear,
             anchor: supply_anchor(self, &row.key, &row.supply.anchor),
+            party: None,
+            hi_paymtd: self.hi_paymtd(&row.supply),
+            scene: scene(visit.online, self.memory.symbols.text(visit.setting), &subject),
             subject,
-            scene: scene(visit.online, self.memory.symbols.text(visit.setting)),
             event_time: Civil(visit.event_time),
             fact_time: Civil(row.supply.time),
             values: hit.values.clone(),
@@ -272,9 +274,14 @@ impl Shard {
             return Money::unbilled(amount);
         }
         let rows = || bills.iter().map(|bill| self.memory.events.row(*bill));
-        let by_item = rows().all(|row| paid_by_item(None, self.memory.symbols.text(row.setting)));
+        let sym = |sym| self.memory.symbols.text(sym);
+        let by_item = rows().all(|row| paid_by_item(sym(row.hi_paymtd), sym(row.setting)));
         let (fund_pay, within_scope) = (rows().map(|row| row.fund_pay.get()).sum(), rows().map(|row| row.within_scope.get()).sum());
         Money::of(amount, fund_pay, within_scope, Split::of(by_item, false))
+    }
+
+    fn hi_paymtd(&self, supply: &Supply<'_>) -> Option<String> {
+        supply.halves.iter().find_map(|half| self.memory.symbols.text(self.memory.events.row(half.event).hi_paymtd)).map(str::to_owned)
     }
 
     /// The clue's amount lies on the lines of bills; on those of the
@@ -399,7 +406,9 @@ impl Shard {
         Found {
             clear: false,
             anchor,
-            subject: Subject { department: None, doctor: None, ..self.subject(last.supply.visit, last.key.person) },
+            party: None,
+            hi_paymtd: self.hi_paymtd(&last.supply),
+            subject: Subject { department: None, doctor: None, doctor_role: None, ..self.subject(last.supply.visit, last.key.person) },
             scene: "购药",
             event_time: Civil(event_time),
             fact_time: Civil(last.supply.time),

@@ -29,6 +29,7 @@ use crate::events::SETTLEMENT_INPUT;
 use crate::io::log::Record;
 use crate::ruleset::compile::Rule;
 use crate::ruleset::doc::RuleDoc;
+use crate::ruleset::words::Party;
 use crate::ruleset::words::Status;
 
 /// What every record of a step shares.
@@ -103,10 +104,28 @@ impl Teller<'_> {
         } else {
             Amounts { cnt: number("drug_cnt", 4), pric: number("drug_pric", 6), amount: number("drug_sumamt", 2), vola_amt: money.vola_amt }
         };
+        let orderer = of_line("bilg_dr_codg");
+        let (doctor, doctor_role) = match (orderer, text("dr_code")) {
+            (Some(orderer), _) => (Some(orderer), Some("开单医师")),
+            (None, Some(prescriber)) => (Some(prescriber), Some("处方医师")),
+            (None, None) => (text("chfpdr_code"), text("chfpdr_code").map(|_| "主诊医师")),
+        };
+        let subject = Subject {
+            fixmedins_code: text("fixmedins_code"),
+            fixmedins_name: text("fixmedins_name"),
+            department: of_line("bilg_dept_codg").or_else(|| text("prsc_dept_code")),
+            doctor,
+            doctor_role,
+            person: person.to_string(),
+            area_of_care: text(if bill { "fix_blng_admdvs" } else { "mdtrtarea_no" }),
+            area_of_insurance: text(if bill { "insu_admdvs" } else { "insu_plc_no" }),
+        };
         Found {
             clear: hit.clear,
             anchor,
-            scene: scene(facts.online, facts.setting),
+            party: party(rule, &hit.excuses),
+            hi_paymtd: text("hi_paymtd"),
+            scene: scene(facts.online, facts.setting, &subject),
             event_time: Civil(facts.event_time),
             fact_time,
             values: hit.values.clone(),
@@ -128,15 +147,7 @@ impl Teller<'_> {
                 vola_item_type: 1,
                 amounts,
             }],
-            subject: Subject {
-                fixmedins_code: text("fixmedins_code"),
-                fixmedins_name: text("fixmedins_name"),
-                department: of_line("bilg_dept_codg").or_else(|| text("prsc_dept_code")),
-                doctor: of_line("bilg_dr_codg").or_else(|| text("dr_code")),
-                person: person.to_string(),
-                area_of_care: text(if bill { "fix_blng_admdvs" } else { "mdtrtarea_no" }),
-                area_of_insurance: text(if bill { "insu_admdvs" } else { "insu_plc_no" }),
-            },
+            subject,
         }
     }
 
@@ -154,6 +165,13 @@ impl Teller<'_> {
         let split = Split::of(by_item, lines == 1 || split_known);
         Money::of(hit.money, amount("fund_pay_sumamt"), amount("inscp_scp_amt"), split)
     }
+}
+
+/// Whom a clue is about by a gate that holds: a claim that the person brought
+/// to the counter is no fault of the institution.
+fn party(rule: &Rule, excuses: &[Option<bool>]) -> Option<Party> {
+    let list = rule.row.as_ref().map(|row| row.excuses.as_slice()).unwrap_or_default();
+    list.iter().zip(excuses).filter(|(_, holds)| **holds == Some(true)).find_map(|(excuse, _)| excuse.party)
 }
 
 /// The gates and exemptions of a rule as they came out.

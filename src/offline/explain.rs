@@ -189,7 +189,16 @@ impl Explainer<'_> {
             let own = format!("part_{}", gates.len());
             labels.insert(own.clone(), (id.to_owned(), title.clone(), excuses));
             let sql = Sql { text, ..when.clone() };
-            gates.push(GateDoc { origin: rule.origin.clone(), id: own, title, event: rule.event, grain, when: sql, quiet: false });
+            gates.push(GateDoc {
+                origin: rule.origin.clone(),
+                id: own,
+                title,
+                event: rule.event,
+                grain,
+                when: sql,
+                quiet: false,
+                party: None,
+            });
         };
         for part in outline::parts(&when.text) {
             let title = Bilingual { zh: part.clone(), en: part.clone() };

@@ -33,6 +33,7 @@ use crate::ruleset::doc::RuleBook;
 use crate::ruleset::doc::RuleDoc;
 use crate::ruleset::doc::Sql;
 use crate::ruleset::words::Grain;
+use crate::ruleset::words::Party;
 use crate::ruleset::words::RuleEvent;
 use crate::ruleset::words::Status;
 
@@ -124,6 +125,8 @@ pub struct Excuse {
     pub output: OutputId,
     /// Whether it quiets the row; if not it is only told.
     pub quiet: bool,
+    /// Whom the clue is about where it holds.
+    pub party: Option<Party>,
 }
 
 /// Places in the details program.
@@ -190,7 +193,7 @@ pub const EVALUATED: &[Status] = &[Status::Live, Status::Shadow];
 const SETTLEMENT_KEPT: &[(&str, &str)] = &[
     (
         "header",
-        "setl_id mdtrt_id psn_no refd_setl_flag vali_flag brdy insu_admdvs fixmedins_code fixmedins_name fix_blng_admdvs med_type biz_type_code fstdiag_flag setl_time begntime medfee_sumamt inscp_scp_amt fund_pay_sumamt hi_paymtd dise_codg hosp_lv manl_reim_rea",
+        "setl_id mdtrt_id psn_no refd_setl_flag vali_flag brdy insu_admdvs fixmedins_code fixmedins_name fix_blng_admdvs med_type biz_type_code fstdiag_flag setl_time begntime medfee_sumamt inscp_scp_amt fund_pay_sumamt hi_paymtd dise_codg hosp_lv manl_reim_rea chfpdr_code",
     ),
     (
         "feedetl",
@@ -312,12 +315,12 @@ impl<'a> Compiler<'a> {
         for id in &doc.gates {
             let Some(gate) = self.book.gate(id, doc.event, doc.grain) else { continue };
             if let Some(output) = self.mask(&gate.when, Want::Boolean, &scope) {
-                excuses.push(Excuse { id: id.clone(), title: gate.title.clone(), output, quiet: gate.quiet });
+                excuses.push(Excuse { id: id.clone(), title: gate.title.clone(), output, quiet: gate.quiet, party: gate.party });
             }
         }
         for exempt in &doc.exempt {
             if let Some(output) = self.mask(&exempt.when, Want::Boolean, &scope) {
-                excuses.push(Excuse { id: exempt.id.clone(), title: exempt.title.clone(), output, quiet: true });
+                excuses.push(Excuse { id: exempt.id.clone(), title: exempt.title.clone(), output, quiet: true, party: None });
             }
         }
         let clear_when = doc.clear_when.as_ref().and_then(|sql| self.mask(sql, Want::Boolean, &scope));

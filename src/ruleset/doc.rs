@@ -65,8 +65,10 @@ pub struct GateDoc {
     pub grain: Grain,
     pub when: Sql,
     /// Whether the gate quiets a row whose condition holds; if not it only
-    /// tells something about the clue (party, concern).
+    /// tells something about the clue.
     pub quiet: bool,
+    /// Whom the clue is about where the gate holds.
+    pub party: Option<Party>,
 }
 
 /// A rule.

@@ -220,6 +220,7 @@ fn read_gates(source: &Arc<SourceText>, node: &Node, gates: &mut Vec<GateDoc>, d
             grain: view.choice("grain"),
             when: view.sql("when"),
             quiet: view.bool("quiet"),
+            party: view.maybe_choice("party"),
             origin,
         });
     }

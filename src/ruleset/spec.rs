@@ -240,6 +240,7 @@ pub static GATE: Object = Object {
         required("grain", Shape::Choice(Grain::CHOICES), "粒度", "what one row is"),
         required("when", Shape::Sql, "条件", "true for the rows that it tells about"),
         optional("quiet", Shape::Bool, "免于提示", "whether it quiets a rule; if not it only informs").or("true"),
+        optional("party", Shape::Choice(Party::CHOICES), "责任主体", "whom a clue is about where the gate holds, whatever the rule says"),
     ],
 };
 

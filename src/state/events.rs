@@ -41,6 +41,7 @@ pub struct EventRow {
     pub dise_codg: Sym,
     pub doctor: Sym,
     pub department: Sym,
+    pub hi_paymtd: Sym,
     /// Place of the diagnoses in [`Events::diagnoses`].
     pub diagnoses: (u32, u16),
     /// Days since 1970-01-01.
