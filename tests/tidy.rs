@@ -47,10 +47,7 @@ const HOMES: &[(&str, &str)] = &[
 
 const LINES_MAX: usize = 600;
 /// Longer files, each with the reason why it stays one.
-const LONG_FILES: &[(&str, &str)] = &[
-    ("tests/support/oracle.rs", "one straight computation of every rule, read top to bottom beside the rule files"),
-    ("tests/end_to_end.rs", "all its tests share one broker and its helpers"),
-];
+const LONG_FILES: &[(&str, &str)] = &[("tests/end_to_end.rs", "all its tests share one broker and its helpers")];
 
 /// The one folder that may name rules: what the generator plants for each.
 const RULE_NAMES_HOME: &str = "src/synth/plants/";

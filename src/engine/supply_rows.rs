@@ -205,7 +205,8 @@ impl Memory {
     }
 }
 
+/// Nobody is younger than born: a day of birth after the supply is a mistake.
 fn age(birth_day: Option<i32>, at: i64) -> Option<i32> {
     let date = |day: i64| chrono::DateTime::from_timestamp(day * SECONDS_PER_DAY, 0).map(|time| time.date_naive());
-    Some(age_years(date(i64::from(birth_day?))?, date(Civil(at).day())?))
+    Some(age_years(date(i64::from(birth_day?))?, date(Civil(at).day())?)).filter(|years| *years >= 0)
 }

@@ -438,12 +438,13 @@ fn raised(earlier: &Supply<'_>, later: &Supply<'_>) -> Option<bool> {
     if let Some((later, earlier)) = later.daily_dose.zip(earlier.daily_dose) {
         return Some(later > earlier);
     }
-    let item = |supply: &Supply<'_>| supply.halves.first().map(|half| half.profile.item);
+    let same_item =
+        || later.halves.first().zip(earlier.halves.first()).is_some_and(|(later, earlier)| later.profile.is_same_item(earlier.profile));
     // Lines tell no unit. A price says whether both count packs, or both doses.
     let price = |supply: &Supply<'_>| supply.halves.iter().find_map(|half| half.profile.price).map(i128::from);
     price(later).zip(price(earlier)).filter(|(later, earlier)| later * 2 < earlier * 3 && earlier * 2 < later * 3)?;
     let rate = |supply: &Supply<'_>| Some((i128::from(supply.quantity?), i128::from(supply.days_declared.filter(|days| *days > 0)?)));
-    let ((later_cnt, later_days), (earlier_cnt, earlier_days)) = rate(later).zip(rate(earlier)).filter(|_| item(later) == item(earlier))?;
+    let ((later_cnt, later_days), (earlier_cnt, earlier_days)) = rate(later).zip(rate(earlier)).filter(|_| same_item())?;
     Some(later_cnt * earlier_days > earlier_cnt * later_days)
 }
 

@@ -260,7 +260,7 @@ fn supply<'a>(tables: Tables<'a>, anchor: Anchor<'a>, halves: Vec<Half<'a>>, kno
         joined.packs = total(|half| half.quantity);
         joined.doses = joined.packs;
     }
-    let of_one_item = halves.iter().all(|half| half.profile.item == halves[0].profile.item);
+    let of_one_item = halves.iter().all(|half| half.profile.is_same_item(halves[0].profile));
     joined.quantity = total(|half| half.quantity).filter(|_| of_one_item);
     joined.one_pack = match joined.packs {
         Some(packs) => Some(i128::from(packs) == ONE),

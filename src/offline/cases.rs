@@ -193,11 +193,18 @@ impl Messages for Texts {
     }
 }
 
+/// A case's events as messages, in its order: input and text.
+pub fn events(case: &CaseDoc) -> impl Iterator<Item = (InputId, Vec<u8>)> {
+    case.events.iter().enumerate().filter_map(|(idx, event)| {
+        let input = EVENT_TYPES.iter().position(|kind| kind.name == event.event_type)?;
+        Some((input, message(event, input, idx).into_bytes()))
+    })
+}
+
 fn messages(case: &CaseDoc, input: InputId, engine: &Engine) -> Texts {
-    let own = case.events.iter().enumerate().filter(|(_, event)| event.event_type == EVENT_TYPES[input].name);
+    let own = events(case).filter(|(of, _)| *of == input);
     let rows = own
-        .map(|(idx, event)| {
-            let value = message(event, input, idx).into_bytes();
+        .map(|(_, value)| {
             let time = peek_event_time(EVENT_TYPES[input], &value);
             let timestamp_ms = time.map_or(0, |time| engine.settings.zone.utc_ms(time));
             (value, timestamp_ms)

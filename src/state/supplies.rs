@@ -39,6 +39,14 @@ pub struct LineProfile {
     pub price: Option<i64>,
 }
 
+impl LineProfile {
+    /// Whether both lines are of one product. Institutions name it as they
+    /// like: its code says it, where both have one.
+    pub fn is_same_item(&self, other: &Self) -> bool {
+        if self.code.is_none() || other.code.is_none() { self.item == other.item } else { self.code == other.code }
+    }
+}
+
 /// What one drug line of either event says for itself. Quantities are in
 /// ten-thousandths, amounts in 分; `None` where the event does not say.
 #[derive(Clone, Copy, Debug)]
