@@ -3,6 +3,7 @@
 
 mod billing;
 mod controlled;
+mod days;
 mod edits;
 mod first_visit;
 mod injections;
@@ -122,6 +123,7 @@ const FAMILIES: &[&[Pattern]] = &[
     prices::PATTERNS,
     injections::PATTERNS,
     narcotics::PATTERNS,
+    days::PATTERNS,
 ];
 
 pub(super) fn patterns() -> impl Iterator<Item = &'static Pattern> {
