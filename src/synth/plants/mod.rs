@@ -10,6 +10,8 @@ mod injections;
 mod innocent;
 mod licences;
 mod narcotics;
+mod online;
+mod online_bills;
 mod orders;
 mod prices;
 mod registry;
@@ -124,6 +126,8 @@ const FAMILIES: &[&[Pattern]] = &[
     injections::PATTERNS,
     narcotics::PATTERNS,
     days::PATTERNS,
+    online::PATTERNS,
+    online_bills::PATTERNS,
 ];
 
 pub(super) fn patterns() -> impl Iterator<Item = &'static Pattern> {
