@@ -1,6 +1,9 @@
 //! A live month with planted violations through the engine on the embedded
 //! log: everything planted is found with its grade, nothing else is raised,
 //! rejects are kept byte for byte, and traps change no clue.
+//!
+//! What each rule found stands in a table; `UPDATE=1 cargo test --test
+//! planted_month` writes it anew.
 
 #[path = "support/effective.rs"]
 mod effective;
@@ -9,10 +12,13 @@ mod feed;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use claimsift::codecs::RejectClass;
 use claimsift::engine::journal::JournalEntry;
 use claimsift::io::log::Record;
+use claimsift::synth;
+use claimsift::synth::Planted;
 use claimsift::synth::SynthSettings;
 use claimsift::synth::TrapKind;
 use claimsift::synth::Truth;
@@ -32,8 +38,13 @@ use feed::run_generated;
 /// together: the clue of a withdrawn first visit is told before its bill comes.
 const CUT: Cut = Cut { partitions: 4, workers: 2, run_messages_max: 8, epoch_messages_max: 4096 };
 
+/// Violations of each kind in the month that the table is about.
+const VIOLATIONS: u32 = 50;
+/// What each rule found in that month.
+const TABLE: &str = "tests/golden/planted_month.txt";
+
 fn settings(seed: u64) -> SynthSettings {
-    SynthSettings { seed, settlements: 27_000, prescriptions: 3_000, persons: 5_400, ..SynthSettings::default() }
+    SynthSettings { seed, settlements: 30_000, prescriptions: 6_000, persons: 5_400, ..SynthSettings::default() }
 }
 
 /// A reject as it must be kept: class, key and payload.
@@ -83,6 +94,43 @@ fn mistakes(truths: &[Truth], words: &[Word]) -> Vec<String> {
     found
 }
 
+/// What was planted for each rule and what became of it. A false clue of a
+/// live rule names nothing that was planted for it; rules on trial tell of
+/// ordinary life too, and only what they say of quiet cases is false.
+fn table(world: &World, truths: &[Truth], words: &[Word]) -> String {
+    let effective = effective(words);
+    let mut out = format!(
+        "{:<20} {:<6} {:>5} {:>7} {:>5} {:>6} {:>11} {:>9} {:>5}\n",
+        "rule", "status", "kinds", "planted", "found", "missed", "near misses", "innocents", "false"
+    );
+    for rule in &world.loaded.rules.rules {
+        let id = rule.doc.id.as_str();
+        let own: Vec<&Truth> = truths.iter().filter(|truth| truth.rule == id).collect();
+        let clues: Vec<&Word> = effective.values().filter(|clue| clue.rule == id).collect();
+        let of = |wanted: fn(TruthKind) -> bool| own.iter().copied().filter(move |truth| wanted(truth.kind));
+        let violations = || of(|kind| matches!(kind, TruthKind::Violation { .. }));
+        let quiet = || of(|kind| matches!(kind, TruthKind::NearMiss | TruthKind::Innocent));
+        let told = |truth: &&Truth| clues.iter().any(|clue| clue.names.contains(&name_of(&truth.key)));
+        let kinds: BTreeSet<&str> = violations().map(|truth| truth.pattern).collect();
+        let planted: BTreeSet<String> = violations().map(|truth| name_of(&truth.key)).collect();
+        let unplanted = clues.iter().filter(|clue| clue.names.is_disjoint(&planted)).count();
+        let wrong = if rule.shadow { quiet().filter(told).count() } else { unplanted };
+        writeln!(
+            out,
+            "{id:<20} {:<6} {:>5} {:>7} {:>5} {:>6} {:>11} {:>9} {wrong:>5}",
+            if rule.shadow { "shadow" } else { "live" },
+            kinds.len(),
+            violations().count(),
+            violations().filter(told).count(),
+            of(|kind| matches!(kind, TruthKind::Missed { .. })).count(),
+            of(|kind| kind == TruthKind::NearMiss).count(),
+            of(|kind| kind == TruthKind::Innocent).count(),
+        )
+        .unwrap();
+    }
+    out
+}
+
 fn check_journal(run: &Run, fed: u64, statements: u64, duplicates: u64) {
     let (mut n_in, mut duplicate) = (0, 0);
     for record in &run.journal {
@@ -98,10 +146,10 @@ fn check_journal(run: &Run, fed: u64, statements: u64, duplicates: u64) {
     assert_eq!(duplicate, duplicates, "every repeat is counted as one");
 }
 
-fn check(seed: u64) {
-    let world = World::read();
-    let clean_settings = settings(seed);
-    let (clean, truths, _) = run_generated(&world, &clean_settings, &CUT, |_| {});
+/// Runs a month without and with traps; returns the table of the first.
+fn check(world: &World, clean_settings: SynthSettings) -> (Vec<Truth>, String) {
+    let seed = clean_settings.seed;
+    let (clean, truths, _) = run_generated(world, &clean_settings, &CUT, |_| {});
     let clean_words = words(&clean.clues);
     let found = mistakes(&truths, &clean_words);
     assert!(found.is_empty(), "seed {seed}:\n{}", found.join("\n"));
@@ -111,7 +159,7 @@ fn check(seed: u64) {
     let mixed_settings = SynthSettings { traps: 0.01, rejects: 0.01, duplicates: 0.01, ..clean_settings };
     let (mut expected, mut fed, mut traps, mut duplicates) = (Vec::new(), 0_u64, 0_u64, 0_u64);
     let (mut classes, mut kinds) = (BTreeSet::new(), BTreeSet::new());
-    let (mixed, _, statements) = run_generated(&world, &mixed_settings, &CUT, |message| {
+    let (mixed, _, statements) = run_generated(world, &mixed_settings, &CUT, |message| {
         fed += 1;
         traps += u64::from(message.trap.is_some());
         duplicates += u64::from(message.duplicate);
@@ -136,14 +184,38 @@ fn check(seed: u64) {
     assert_eq!(rejects.len(), expected.len());
     check_journal(&mixed, fed, statements, duplicates);
     assert!(mixed.totals.counts.field_faults.is_empty(), "{:?}", mixed.totals.counts.field_faults);
+    let table = table(world, &truths, &clean_words);
+    (truths, table)
 }
 
 #[test]
 fn what_is_planted_is_found_and_nothing_else() {
-    check(1);
+    check(&World::read(), settings(1));
 }
 
 #[test]
-fn what_is_planted_is_found_at_another_seed() {
-    check(20_260_301);
+#[expect(clippy::disallowed_methods, reason = "whoever runs the test says whether it writes")]
+fn every_kind_of_violation_is_found_many_times() {
+    let world = World::read();
+    let planted = Planted { violations: VIOLATIONS, ..SynthSettings::default().planted };
+    let (truths, table) = check(&world, SynthSettings { planted, prescriptions: 12_000, ..settings(20_260_301) });
+    let mut kinds: BTreeMap<&str, u32> = BTreeMap::new();
+    for truth in truths.iter().filter(|truth| matches!(truth.kind, TruthKind::Violation { .. }) && !truth.beside) {
+        *kinds.entry(truth.pattern).or_default() += 1;
+    }
+    let few: Vec<_> = kinds.iter().filter(|(_, count)| **count < VIOLATIONS).collect();
+    assert!(few.is_empty(), "planted too seldom: {few:?}");
+
+    let with_cases: BTreeSet<&str> = synth::rules().into_iter().collect();
+    let book: BTreeSet<&str> = world.loaded.rules.rules.iter().map(|rule| rule.doc.id.as_str()).collect();
+    assert_eq!(with_cases, book, "every rule of the book has planted cases, and no other");
+    assert_eq!(table.lines().count(), book.len() + 1, "every rule has its row");
+
+    let path = feed::path(TABLE);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &table).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == table, "{TABLE} is stale; run `UPDATE=1 cargo test --release --test planted_month`. Now it is:\n{table}");
 }

@@ -39,6 +39,11 @@ pub struct Institution {
     pub first_visit_usable: bool,
     /// Whether its feed carries the identity check of online visits.
     pub authorization_fed: bool,
+    /// The day from which it does, since 1970-01-01, where it does not yet.
+    pub authorization_from: Option<i64>,
+    /// In another city than the first of the table: nobody of the feed lives
+    /// there, and it stands for planted cases alone.
+    pub away: bool,
     /// Doctors who may practise here, at any time within a year of the day
     /// that the city was read for.
     pub doctors: Vec<String>,
@@ -163,6 +168,14 @@ impl City {
             let span = Validity { from: city.on - YEAR, to: city.on + YEAR };
             city.institutions[idx as usize].doctors = city.registry.doctors(&at, span);
         }
+        let ever = rows_of(tables, "institutions", None)?;
+        let home = city.institutions.first().map(|row| row.area / 100);
+        for row in &mut city.institutions {
+            row.away = Some(row.area / 100) != home;
+            let fed = |other: &&Row| cell(other, "fixmedins_code") == row.code && cell(other, "authno_fed") != "0";
+            let from = ever.iter().filter(fed).filter_map(|other| cell(other, "valid_from").parse().ok()).filter(|from| *from > on).min();
+            row.authorization_from = from.filter(|_| !row.authorization_fed).map(day);
+        }
         for kind in [InstitutionKind::Hospital, InstitutionKind::Pharmacy] {
             if city.of_kind(kind).next().is_none() {
                 return Err(CityError(format!("institutions: no row of kind {kind:?}")));
@@ -198,6 +211,19 @@ impl City {
     /// content on all of the days: those of ordinary life.
     pub(super) fn in_order(&self, kind: InstitutionKind, span: Validity) -> Vec<u32> {
         self.of_kind(kind).filter(|idx| self.registry.in_order(*idx, kind == InstitutionKind::Online, span)).collect()
+    }
+
+    /// Places of the institutions that `wanted` holds for, in order or not.
+    pub(super) fn institutions_where(&self, wanted: impl Fn(&Institution) -> bool) -> Vec<u32> {
+        (0u32..).zip(&self.institutions).filter(|(_, row)| wanted(row)).map(|(idx, _)| idx).collect()
+    }
+
+    /// The city's own areas, in order.
+    pub(super) fn areas(&self) -> Vec<u32> {
+        let mut areas: Vec<u32> = self.institutions.iter().filter(|row| !row.away).map(|row| row.area).collect();
+        areas.sort_unstable();
+        areas.dedup();
+        areas
     }
 
     /// Places of the drugs that `wanted` holds for.
@@ -266,6 +292,8 @@ fn institution(row: &Row) -> Result<Institution, CityError> {
         nature: cell(row, "nature").to_owned(),
         first_visit_usable: cell(row, "fstdiag_usable") != "0",
         authorization_fed: cell(row, "authno_fed") != "0",
+        authorization_from: None,
+        away: false,
         doctors: Vec::new(),
     })
 }
@@ -374,6 +402,9 @@ mod tests {
         assert_eq!(find("硝苯地平控释片").ceiling, None);
         assert!(find("硝苯地平控释片").price < 2000);
         assert!(!city.delivery.is_empty() && !city.online.is_empty());
+        assert_eq!(city.areas(), [990_101, 990_102, 990_103]);
+        assert!(city.institutions.iter().any(|row| row.away));
+        assert!(city.institutions.iter().any(|row| row.authorization_from.is_some_and(|from| from > city.on)));
     }
 
     #[test]

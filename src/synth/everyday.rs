@@ -156,9 +156,6 @@ impl<'c> Everyday<'c> {
             drug.countable() && drug.pack_count <= 60
         };
         let span = Validity { from: first_day, to: last.day() + 1 };
-        let mut areas: Vec<u32> = city.institutions.iter().map(|row| row.area).collect();
-        areas.sort_unstable();
-        areas.dedup();
         Self {
             city,
             seed,
@@ -166,7 +163,7 @@ impl<'c> Everyday<'c> {
             hospitals: city.in_order(InstitutionKind::Hospital, span),
             pharmacies: city.in_order(InstitutionKind::Pharmacy, span),
             online: city.in_order(InstitutionKind::Online, span),
-            areas,
+            areas: city.areas(),
             injections: city.drugs_where(|drug| {
                 let usual = drug.dose_unit != "支" || drug.code.starts_with("XJ01DD");
                 drug.ordinary() && drug.form_group == "injection" && usual

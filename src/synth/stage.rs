@@ -28,6 +28,7 @@ use super::model::TESTS;
 use super::plants::Pattern;
 use super::plants::Truth;
 use super::plants::TruthKey;
+use super::plants::TruthKind;
 use super::random::Dice;
 
 /// First number of planted messages and people; everyday ones stay below.
@@ -60,6 +61,8 @@ pub(super) struct Stage<'c> {
     live: (i64, i64),
     next: u64,
     acts: u64,
+    /// Further clues that the case at hand rightly raises: rule, kind and key.
+    beside: Vec<(&'static str, TruthKind, TruthKey)>,
     pub scripted: Vec<Scripted>,
     pub truths: Vec<Truth>,
 }
@@ -76,9 +79,6 @@ impl Scripted {
 impl<'c> Stage<'c> {
     pub(super) fn new(city: &'c City, seed: u64, feed_start: i64, live_first: i64, live_last: i64) -> Self {
         let span = Validity { from: feed_start, to: live_last + 1 };
-        let mut areas: Vec<u32> = city.institutions.iter().map(|row| row.area).collect();
-        areas.sort_unstable();
-        areas.dedup();
         Self {
             city,
             seed,
@@ -86,11 +86,12 @@ impl<'c> Stage<'c> {
             hospitals: city.in_order(InstitutionKind::Hospital, span),
             pharmacies: city.in_order(InstitutionKind::Pharmacy, span),
             online: city.in_order(InstitutionKind::Online, span),
-            areas,
+            areas: city.areas(),
             feed_start,
             live: (live_first, live_last),
             next: PLANTED,
             acts: 0,
+            beside: Vec::new(),
             scripted: Vec::new(),
             truths: Vec::new(),
         }
@@ -99,10 +100,16 @@ impl<'c> Stage<'c> {
     /// Starts a case with dice of its own, however many throws the last one took.
     pub(super) fn begin(&mut self) {
         self.acts += 1;
+        self.beside.clear();
         self.dice = Dice::new(self.seed ^ 0x57A6E, self.acts);
     }
 
-    /// Records the case; its anchor is the message put last.
+    /// Says that the case at hand rightly raises a clue of another rule too.
+    pub(super) fn beside(&mut self, rule: &'static str, kind: TruthKind, key: TruthKey) {
+        self.beside.push((rule, kind, key));
+    }
+
+    /// Records the case and what it raises beside; its anchor is the message put last.
     pub(super) fn tell(&mut self, pattern: &Pattern, key: TruthKey) {
         let truth = Some(self.truths.len());
         if let Some(last) = self.scripted.last_mut() {
@@ -112,15 +119,17 @@ impl<'c> Stage<'c> {
                 Doc::Prescription(rx) => rx.person,
             };
             let time = last.time();
-            self.truths.push(Truth {
-                rule: pattern.rule,
-                kind: pattern.kind,
+            let told = std::iter::once((pattern.rule, pattern.kind, key)).chain(self.beside.drain(..)).enumerate();
+            self.truths.extend(told.map(|(place, (rule, kind, key))| Truth {
+                rule,
+                kind,
                 pattern: pattern.name,
                 title: pattern.title,
                 key,
                 person: person.id().to_string(),
                 time,
-            });
+                beside: place > 0,
+            }));
         }
     }
 
@@ -189,6 +198,12 @@ impl<'c> Stage<'c> {
     /// A hospital of ordinary life that `wanted` holds for.
     pub(super) fn hospital_where(&mut self, wanted: impl Fn(&Institution) -> bool) -> Option<u32> {
         let found: Vec<u32> = self.hospitals.iter().copied().filter(|idx| wanted(self.institution_row(*idx))).collect();
+        self.dice.pick_or(&found)
+    }
+
+    /// An institution that `wanted` holds for, of ordinary life or not.
+    pub(super) fn institution(&mut self, wanted: impl Fn(&Institution) -> bool) -> Option<u32> {
+        let found = self.city.institutions_where(wanted);
         self.dice.pick_or(&found)
     }
 

@@ -164,9 +164,12 @@ fn money_adds_up_on_every_settlement() {
             }
             split &= told(item, &["inscp_scp_amt"]);
             assert!(!told(item, &["inscp_scp_amt"]) || amount == PARTS.iter().map(|part| fen(item, part)).sum::<i64>());
-            let fact = Civil::parse(text(item, "fee_ocur_time")).unwrap();
-            assert!(fact <= message.event_time && fact.plus_days(40) > message.event_time, "{}", String::from_utf8_lossy(&message.json));
-            assert!(lines.insert((text(header, "mdtrt_id").to_owned(), text(item, "feedetl_sn").to_owned())));
+            // Few planted messages do not tell when a thing was done, or the visit.
+            let fact = item.get("fee_ocur_time").map(|time| Civil::parse(time.as_str().unwrap()).unwrap());
+            let near = |fact: Civil| fact <= message.event_time && fact.plus_days(40) > message.event_time;
+            assert!(fact.is_none_or(near), "{}", String::from_utf8_lossy(&message.json));
+            let visit = [text(header, "mdtrt_id"), text(header, "setl_id")].into_iter().find(|id| !id.is_empty()).unwrap();
+            assert!(lines.insert((visit.to_owned(), text(item, "feedetl_sn").to_owned())));
         }
         let sum = |column: &str| items.iter().map(|item| fen(item, column)).sum::<i64>();
         let total = fen(header, "medfee_sumamt");
@@ -193,7 +196,7 @@ fn every_pattern_is_there_as_often_as_ordered_and_anchored() {
     let feed: Vec<Generated> = generator.by_ref().collect();
     let truths = generator.truths();
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
-    for truth in truths {
+    for truth in truths.iter().filter(|truth| !truth.beside) {
         *counts.entry(truth.pattern).or_default() += 1;
     }
     for pattern in plants::patterns() {
@@ -226,7 +229,7 @@ fn every_pattern_is_there_as_often_as_ordered_and_anchored() {
             }
         }
     }
-    assert_eq!(anchored.len(), truths.len());
+    assert_eq!(anchored.len(), truths.iter().filter(|truth| !truth.beside).count());
     let table = expected(truths);
     assert!(rules().iter().all(|rule| table[rule].clear + table[rule].suspected > 0), "{table:?}");
     assert_eq!(table.values().map(|rule| rule.withdrawn).sum::<u64>(), 1);
@@ -316,14 +319,14 @@ fn bills_dispense_what_was_prescribed() {
     for (_, row) in feed.iter().filter(|(input, _)| *input == SETTLEMENT_INPUT) {
         for line in &row.lists[0] {
             let number = text(line, "rx_drord_no").to_owned();
-            if numbers.contains(&number) {
+            if numbers.contains(&number) && !line.contains_key("init_feedetl_sn") {
                 joined += 1;
                 assert_eq!(
                     prescribed.get(&(number.clone(), text(line, "med_list_codg").to_owned())),
                     line["cnt"].as_i64().as_ref(),
                     "{number}"
                 );
-            } else {
+            } else if !numbers.contains(&number) {
                 assert_ne!(text(line, "rx_circ_flag"), "1", "a circulated prescription is always known");
             }
         }

@@ -244,7 +244,7 @@ pub(super) fn scores(month: &Month<'_>) -> String {
             html::count(tally.map_or(0, |tally| tally.evaluated)),
         ];
         cells.extend(numbers.iter().enumerate().map(|(place, number)| {
-            // Nothing is planted for rules on trial: what they tell is to be read, not false.
+            // Rules on trial tell more than was planted: it is to be read, not false.
             let allowed = if place == MISSED { known } else { 0 };
             let bad = *number > allowed && rule.status == Status::Live && (place == MISSED || place == WRONG);
             if bad { format!("<span class=\"bad\">{}</span>", html::count(*number)) } else { html::count(*number) }

@@ -68,21 +68,22 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("psy2-7d", INNOCENT, "class_two_one_whole_pack", "第二类精神药品仅一个最小包装", psy2_one_pack),
 ];
 
-const INSOMNIA: Diagnosis = ("G47.000", "失眠");
-const ANXIETY: Diagnosis = ("F41.900", "焦虑障碍");
-const FRACTURE: Diagnosis = ("S52.500", "桡骨远端骨折");
-const LUNG_CANCER: Diagnosis = ("C34.900", "肺恶性肿瘤");
-const NEURALGIA: Diagnosis = ("G50.000", "三叉神经痛");
-const ADHD: Diagnosis = ("F90.000", "注意缺陷多动障碍");
-const COLD: Diagnosis = ("J06.900", "急性上呼吸道感染");
+pub(super) const INSOMNIA: Diagnosis = ("G47.000", "失眠");
+pub(super) const ANXIETY: Diagnosis = ("F41.900", "焦虑障碍");
+pub(super) const FRACTURE: Diagnosis = ("S52.500", "桡骨远端骨折");
+pub(super) const LUNG_CANCER: Diagnosis = ("C34.900", "肺恶性肿瘤");
+pub(super) const NEURALGIA: Diagnosis = ("G50.000", "三叉神经痛");
+pub(super) const ADHD: Diagnosis = ("F90.000", "注意缺陷多动障碍");
+pub(super) const COLD: Diagnosis = ("J06.900", "急性上呼吸道感染");
 const MYOPIA: Diagnosis = ("H52.100", "近视");
 
-fn psy2(drug: &Drug) -> bool {
+pub(super) fn psy2(drug: &Drug) -> bool {
     drug.class == "PSY2" && drug.form_group == "other" && drug.countable() && drug.pack_count <= 30 && !drug.child_only
 }
 
+/// Not such as have limits of their own.
 fn narcotic(drug: &Drug) -> bool {
-    drug.class == "NARC" && drug.form_group == "other" && drug.countable()
+    drug.class == "NARC" && drug.form_group == "other" && drug.countable() && drug.dosage_form != "舌下片"
 }
 
 fn psy1(drug: &Drug) -> bool {

@@ -3,10 +3,16 @@
 
 mod billing;
 mod controlled;
+mod days;
 mod edits;
 mod first_visit;
+mod injections;
 mod innocent;
 mod licences;
+mod narcotics;
+mod online;
+mod online_bills;
+mod orders;
 mod prices;
 mod registry;
 mod repeat;
@@ -67,8 +73,10 @@ pub struct Truth {
     pub key: TruthKey,
     /// The raw person number.
     pub person: String,
-    /// Event time of the message that the clue is anchored to.
+    /// Event time of the message that the case is anchored to.
     pub time: Civil,
+    /// A further clue that the case before it rightly raises, under another rule.
+    pub beside: bool,
 }
 
 /// A pattern and the function that acts it out.
@@ -115,6 +123,11 @@ const FAMILIES: &[&[Pattern]] = &[
     registry::PATTERNS,
     licences::PATTERNS,
     prices::PATTERNS,
+    injections::PATTERNS,
+    narcotics::PATTERNS,
+    days::PATTERNS,
+    online::PATTERNS,
+    online_bills::PATTERNS,
 ];
 
 pub(super) fn patterns() -> impl Iterator<Item = &'static Pattern> {
