@@ -1,8 +1,6 @@
 //! What several fields of an event say together: online or not, the setting
 //! of care, the net quantity of a line.
 
-use std::collections::HashMap;
-
 use arrow::array::Array as _;
 use arrow::array::ArrayRef;
 use arrow::array::Date32Array;
@@ -10,6 +8,7 @@ use arrow::array::Decimal128Array;
 use arrow::array::StringArray;
 use arrow::array::TimestampSecondArray;
 use arrow::record_batch::RecordBatch;
+use hashbrown::HashMap;
 
 /// Columns of one decoded table, by name; absent ones read as NULL.
 pub struct Table<'a> {

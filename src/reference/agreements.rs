@@ -1,7 +1,7 @@
 //! Agreements between institutions and the insurance agency: the main one and
 //! the supplement for online care, with their states.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use crate::reference::sheet::Sheet;
 use crate::reference::tables::Key;

@@ -1,6 +1,6 @@
 //! Departments that institutions are licensed for.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use crate::reference::sheet::Sheet;
 use crate::reference::tables::Key;

@@ -1,6 +1,6 @@
 //! Disease groups: which diagnoses count as the same disease.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use crate::base::diagnostic::Diagnostic;
 use crate::reference::sheet::Sheet;

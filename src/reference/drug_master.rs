@@ -1,7 +1,8 @@
 //! The drug master: names, packs, units and ingredients by catalogue code.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 use crate::reference::code;
 use crate::reference::sheet::Sheet;

@@ -3,7 +3,7 @@
 //! Only codes of the table have a meaning: one of an institution's own stays
 //! unknown.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use crate::base::diagnostic::Diagnostic;
 use crate::reference::sheet::Sheet;

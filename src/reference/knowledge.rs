@@ -5,7 +5,8 @@
 //! limited. An item without a code is unknown.
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
+
+use hashbrown::HashMap;
 
 use crate::base::diagnostic::Diagnostic;
 use crate::reference::sheet::Sheet;

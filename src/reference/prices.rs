@@ -1,6 +1,6 @@
 //! Prices by code, area and institution: payment ceilings and guide prices.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use crate::reference::registry::NATURE_WORDS;
 use crate::reference::sheet::Sheet;

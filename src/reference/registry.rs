@@ -1,6 +1,6 @@
 //! The registry of institutions: kind, level, area and nature on a day.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use crate::reference::sheet::Sheet;
 use crate::reference::tables::Key;

@@ -7,7 +7,8 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::collections::HashMap;
+
+use hashbrown::HashMap;
 
 use crate::base::diagnostic::Diagnostic;
 use crate::reference::code;
