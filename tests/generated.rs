@@ -1,5 +1,5 @@
 //! Generated files are up to date. `UPDATE=1 cargo test --test generated`
-//! writes them anew.
+//! writes them anew. What is written by hand about the demo's feed agrees with it.
 
 use std::env;
 use std::fs;
@@ -12,6 +12,7 @@ use claimsift::events::schema;
 use claimsift::events::settlement::SETTLEMENT;
 use claimsift::report::catalogue;
 use claimsift::ruleset;
+use claimsift::synth::SynthSettings;
 
 type Generator = fn() -> String;
 
@@ -74,4 +75,20 @@ fn generated_files_are_up_to_date() {
         }
     }
     assert!(stale.is_empty(), "stale: {stale:?}; run `UPDATE=1 cargo test --release --test generated`");
+}
+
+/// A feed that is called whole from before its first day accuses the innocent.
+#[test]
+fn the_demo_configuration_and_the_readme_tell_the_months_of_the_feed() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let settings = SynthSettings::default();
+    let (first, live, last) = (settings.first_day(), settings.live_first(), settings.end().pred_opt().unwrap());
+    let config = fs::read_to_string(root.join("deploy/demo.yaml")).unwrap();
+    assert_eq!(config.matches("complete_from:").count(), 2);
+    assert_eq!(config.matches(&format!("complete_from: {first} ")).count(), 2, "the feed begins on {first}");
+    assert!(config.contains(&format!("\nclues_from: {live} ")), "the live month begins on {live}");
+    for page in ["README.md", "docs/guide/export.md"] {
+        let text = fs::read_to_string(root.join(page)).unwrap();
+        assert!(text.contains(&format!("--from {live} --to {last}")), "{page}: the live month is {live} to {last}");
+    }
 }

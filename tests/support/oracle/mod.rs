@@ -4,7 +4,7 @@
 //!
 //! Written from the meaning of the rules. Where a message says too little to
 //! decide, nothing is found.
-#![allow(dead_code, reason = "every test binary uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "every test binary uses a part of it")]
 
 mod bills;
 mod clue;
@@ -30,7 +30,6 @@ use serde_json::Value;
 
 pub use clue::Clue;
 pub use clue::Effective;
-#[allow(unused_imports, reason = "as above")]
 pub use clue::check_equal;
 pub use tables::Tables;
 use told::Fields;
