@@ -126,23 +126,27 @@ impl Shard {
         let mut entered = 0;
         let mut needs = Vec::new();
         for key in &changed.supplies {
-            let told = self.told(rules.all(), key);
-            let (mut concerns, mut several) = (told, false);
+            // Of an operation in the visit no line tells.
+            let mut concerns = changed.whole.contains(key) || self.told(rules.all(), key);
+            let mut several = false;
             let mut institution = None;
             for half in self.memory.supplies.of(*key) {
+                let fresh = half.number >= changed.first_half;
+                if !fresh && (several || (concerns && rules.overlap.is_empty())) {
+                    break;
+                }
                 let event = self.memory.events.row(half.event);
                 several |=
                     !rules.overlap.is_empty() && (half.circulated || *institution.get_or_insert(event.institution) != event.institution);
-                if half.number >= changed.first_half {
+                if fresh {
                     entered += u64::from(clues_from.is_none_or(|from| event.event_time >= from.0));
+                }
+                // An old line may speak for the supply that a new one belongs to.
+                if let Some(table) = table.filter(|_| fresh || !concerns) {
                     let facts = self.items.at(ItemId(half.profile.item), half.time.div_euclid(SECONDS_PER_DAY));
                     let case = case_of(half.profile.item, key.substance, &facts);
-                    if let Some(table) = table {
-                        let kind = self.concerns.find(engine, table, &self.memory, case, &half);
-                        concerns |= !self.concerns.judged(kind).rules.is_empty();
-                    }
-                } else if several || (concerns && rules.overlap.is_empty()) {
-                    break;
+                    let kind = self.concerns.find(engine, table, &self.memory, case, &half);
+                    concerns |= !self.concerns.judged(kind).rules.is_empty();
                 }
             }
             if concerns || several {

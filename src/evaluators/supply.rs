@@ -173,7 +173,9 @@ pub fn related(tables: Tables<'_>, halves: &[Half<'_>], first: &dyn Fn(&Half<'_>
 fn tied(tables: Tables<'_>, one: &Half<'_>, other: &Half<'_>) -> bool {
     let text = |text| tables.texts.get(text);
     if one.rx_no.is_empty() || other.rx_no.is_empty() {
-        return one.rx_no.is_empty() && other.rx_no.is_empty() && text(one.line) == text(other.line);
+        // As anchors have it: the line stands behind a mark that a number may begin with as well.
+        let marked = |half: &Half<'_>| if half.rx_no.is_empty() { Some(text(half.line)) } else { text(half.rx_no).strip_prefix('#') };
+        return marked(one).is_some_and(|one| marked(other) == Some(one));
     }
     let numbers = |half: &Half<'_>| {
         let national = if half.prescribed { text(tables.events.row(half.event).hi_rxno) } else { "" };
