@@ -11,7 +11,6 @@ use crate::engine::effects::RuleTally;
 use crate::engine::items::ItemId;
 use crate::engine::remember::Changed;
 use crate::engine::remember::Memory;
-use crate::engine::rows::Judged;
 use crate::engine::shard::Shard;
 use crate::engine::supply_rows::ItemCase;
 use crate::engine::supply_rows::SupplyRow;
@@ -48,28 +47,25 @@ pub(super) type Kind = usize;
 #[derive(Debug, Default)]
 pub struct Concerns {
     by_case: HashMap<ItemCase, Kind>,
-    kinds: Vec<Judged>,
+    kinds: Vec<Vec<usize>>,
 }
 
 impl Concerns {
-    fn find(&mut self, engine: &Engine, table: &TablePrograms, memory: &Memory, case: ItemCase, half: &Half<'_>) -> Kind {
+    fn find(&mut self, table: &TablePrograms, memory: &Memory, case: ItemCase, half: &Half<'_>) -> Kind {
         if let Some(kind) = self.by_case.get(&case) {
             return *kind;
         }
         let rules = memory.may_concern(table, case, half.profile);
-        let kind = self.kind(engine, table, rules);
+        let kind = self.kinds.iter().position(|known| *known == rules).unwrap_or_else(|| {
+            self.kinds.push(rules);
+            self.kinds.len() - 1
+        });
         self.by_case.insert(case, kind);
         kind
     }
 
-    fn kind(&mut self, engine: &Engine, table: &TablePrograms, rules: Vec<usize>) -> Kind {
-        self.kinds.iter().position(|known| known.rules == rules).unwrap_or_else(|| {
-            self.kinds.push(Judged::new(&engine.rules, table, rules));
-            self.kinds.len() - 1
-        })
-    }
-
-    pub(super) fn judged(&self, kind: Kind) -> &Judged {
+    /// Places in [`RuleSet::rules`](crate::ruleset::compile::RuleSet::rules).
+    pub(super) fn rules(&self, kind: Kind) -> &[usize] {
         &self.kinds[kind]
     }
 
@@ -145,8 +141,8 @@ impl Shard {
                 if let Some(table) = table.filter(|_| fresh || !concerns) {
                     let facts = self.items.at(ItemId(half.profile.item), half.time.div_euclid(SECONDS_PER_DAY));
                     let case = case_of(half.profile.item, key.substance, &facts);
-                    let kind = self.concerns.find(engine, table, &self.memory, case, &half);
-                    concerns |= !self.concerns.judged(kind).rules.is_empty();
+                    let kind = self.concerns.find(table, &self.memory, case, &half);
+                    concerns |= !self.concerns.rules(kind).is_empty();
                 }
             }
             if concerns || several {

@@ -7,18 +7,19 @@ use arrow::array::Array as _;
 use arrow::array::ArrayRef;
 use arrow::array::BooleanArray;
 use arrow::array::UInt32Array;
+use arrow::array::new_null_array;
 
 use crate::base::decimal::Decimal;
 use crate::clues::finding::Scalar;
 use crate::engine::effects::RuleTally;
 use crate::engine::meter::Laps;
 use crate::engine::scalars::scalar_at;
-use crate::expr::ColumnDef;
 use crate::expr::Grain;
 use crate::expr::Input;
 use crate::expr::OutputId;
 use crate::expr::Program;
 use crate::expr::Run;
+use crate::expr::Source;
 use crate::ruleset::compile::RowRule;
 use crate::ruleset::compile::RuleSet;
 use crate::ruleset::compile::TablePrograms;
@@ -76,11 +77,11 @@ impl RowHit {
 /// Whether any gate or exemption of a rule excuses each row: NULL where one is
 /// unknown and none holds.
 pub fn excused(rule: &RowRule, table: &TablePrograms, rows: &Rows<'_>) -> BooleanArray {
-    let outputs = || rule.excuses.iter().filter(|excuse| excuse.quiet).map(|excuse| excuse.output);
-    let columns = columns_for(&table.masks, &table.masks.columns_under(outputs()), rows.column, rows);
+    let columns = Columns { program: &table.masks, rows };
     let input = Input { columns: &columns, header_rows: rows.header_rows, parents: rows.parents };
     let mut run = table.masks.run(&input);
-    let masks: Vec<ArrayRef> = outputs().map(|output| run.output(output)).collect();
+    let quiets = rule.excuses.iter().filter(|excuse| excuse.quiet);
+    let masks: Vec<ArrayRef> = quiets.map(|excuse| run.output(excuse.output)).collect();
     let outcome = |row: usize| {
         let outcomes = || masks.iter().map(|mask| at(as_mask(mask), row));
         if outcomes().any(|holds| holds == Some(true)) {
@@ -91,38 +92,22 @@ pub fn excused(rule: &RowRule, table: &TablePrograms, rows: &Rows<'_>) -> Boolea
     (0..rows.header_rows).map(outcome).collect()
 }
 
-/// Some rules of a table, and the columns that their conditions are made of.
-#[derive(Debug, Default)]
-pub struct Judged {
-    /// Places in [`RuleSet::rules`].
-    pub rules: Vec<usize>,
-    columns: Vec<bool>,
-}
-
-impl Judged {
-    pub fn new(set: &RuleSet, table: &TablePrograms, rules: Vec<usize>) -> Self {
-        let outputs = rules.iter().filter_map(|place| set.rules[*place].row.as_ref()).flat_map(RowRule::mask_outputs);
-        let columns = table.masks.columns_under(outputs);
-        Self { rules, columns }
-    }
-}
-
-/// Judges all rows by some rules, and counts how those that enter came out;
+/// Judges all rows by some rules (places in [`RuleSet::rules`]), and counts how those that enter came out;
 /// hits come in the order of rules, then rows.
 pub fn judge(
     set: &RuleSet,
     table: &TablePrograms,
-    by: &Judged,
+    by: &[usize],
     rows: &Rows<'_>,
     laps: &mut Laps,
     tallies: &mut BTreeMap<String, RuleTally>,
 ) -> Vec<RowHit> {
-    let columns = columns_for(&table.masks, &by.columns, rows.column, rows);
+    let columns = Columns { program: &table.masks, rows };
     let input = Input { columns: &columns, header_rows: rows.header_rows, parents: rows.parents };
     let mut masks = table.masks.run(&input);
     laps.shared(set, &table.mask_shares, tallies);
     let mut hits = Vec::new();
-    for place in &by.rules {
+    for place in by {
         let rule = &set.rules[*place];
         if let Some(row_rule) = &rule.row {
             let tally = tallies.entry(rule.doc.id.clone()).or_default();
@@ -144,17 +129,39 @@ fn as_mask(array: &ArrayRef) -> &BooleanArray {
     array.as_any().downcast_ref().unwrap_or_else(|| panic!("a condition is not of {}", array.data_type()))
 }
 
-/// The columns that are needed; the others are empty.
-fn columns_for(program: &Program, needed: &[bool], column: &dyn Fn(&str) -> Option<ArrayRef>, rows: &Rows<'_>) -> Vec<ArrayRef> {
-    let of = |(def, needed): (&ColumnDef, &bool)| {
-        let count = if def.grain == Grain::Line { rows.parents.len() } else { rows.header_rows };
-        if *needed {
-            column(&def.name).unwrap_or_else(|| arrow::array::new_null_array(&def.data_type, count))
-        } else {
-            arrow::array::new_empty_array(&def.data_type)
-        }
-    };
-    program.columns().iter().zip(needed).map(of).collect()
+/// The columns of all rows, as a program asks for them.
+struct Columns<'a> {
+    program: &'a Program,
+    rows: &'a Rows<'a>,
+}
+
+impl Source for Columns<'_> {
+    fn column(&self, slot: usize) -> ArrayRef {
+        let def = &self.program.columns()[slot];
+        let rows = if def.grain == Grain::Line { self.rows.parents.len() } else { self.rows.header_rows };
+        (self.rows.column)(&def.name).unwrap_or_else(|| new_null_array(&def.data_type, rows))
+    }
+
+    fn column_at(&self, slot: usize, rows: &UInt32Array) -> ArrayRef {
+        let def = &self.program.columns()[slot];
+        (self.rows.picked)(&def.name, rows).unwrap_or_else(|| new_null_array(&def.data_type, rows.len()))
+    }
+}
+
+/// The columns of hits alone, a row for each.
+struct OfHits<'a> {
+    program: &'a Program,
+    rows: &'a Rows<'a>,
+    headers: UInt32Array,
+    lines: UInt32Array,
+}
+
+impl Source for OfHits<'_> {
+    fn column(&self, slot: usize) -> ArrayRef {
+        let def = &self.program.columns()[slot];
+        let rows = if def.grain == Grain::Line { &self.lines } else { &self.headers };
+        (self.rows.picked)(&def.name, rows).unwrap_or_else(|| new_null_array(&def.data_type, rows.len()))
+    }
 }
 
 struct Judge<'a> {
@@ -186,11 +193,12 @@ impl Judge<'_> {
         if held.is_empty() {
             return Vec::new();
         }
-        let outcomes: Vec<ArrayRef> = self.rule.excuses.iter().map(|excuse| masks.output(excuse.output)).collect();
-        let clear_when = self.rule.clear_when.map(|output| masks.output(output));
+        let few = UInt32Array::from_iter_values(held.iter().map(|row| idx(*row)));
+        let outcomes: Vec<ArrayRef> = self.rule.excuses.iter().map(|excuse| masks.output_at(excuse.output, &few)).collect();
+        let clear_when = self.rule.clear_when.map(|output| masks.output_at(output, &few));
         let mut hits = Vec::new();
-        for row in held {
-            let excuses: Vec<Option<bool>> = outcomes.iter().map(|outcome| at(as_mask(outcome), row)).collect();
+        for (place, row) in held.into_iter().enumerate() {
+            let excuses: Vec<Option<bool>> = outcomes.iter().map(|outcome| at(as_mask(outcome), place)).collect();
             let quiets = || self.rule.excuses.iter().zip(&excuses).filter(|(excuse, _)| excuse.quiet);
             if quiets().any(|(_, holds)| *holds == Some(true)) {
                 self.tally.excused += u64::from(enters(row));
@@ -206,11 +214,15 @@ impl Judge<'_> {
                 continue;
             }
             self.tally.hits += u64::from(enters(row));
-            let clear = clear_when.as_ref().is_none_or(|mask| at(as_mask(mask), row) == Some(true));
+            let clear = clear_when.as_ref().is_none_or(|mask| at(as_mask(mask), place) == Some(true));
             hits.push(RowHit { header, line, clear, excuses, ..RowHit::new(self.place) });
         }
         hits
     }
+}
+
+fn idx(row: usize) -> u32 {
+    u32::try_from(row).unwrap_or(u32::MAX)
 }
 
 fn at(mask: &BooleanArray, row: usize) -> Option<bool> {
@@ -219,19 +231,11 @@ fn at(mask: &BooleanArray, row: usize) -> Option<bool> {
 
 /// Evaluates what the clues carry, rule by rule over the rows of its hits alone.
 pub fn carry(set: &RuleSet, table: &TablePrograms, rows: &Rows<'_>, hits: &mut [RowHit]) {
-    let idx = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
     for hits in hits.chunk_by_mut(|one, other| one.rule == other.rule) {
         let Some(rule) = set.rules[hits[0].rule].row.as_ref() else { continue };
         let headers = UInt32Array::from_iter_values(hits.iter().map(|hit| idx(hit.header)));
         let lines: UInt32Array = hits.iter().map(|hit| hit.line.map(idx)).collect();
-        let of = |(def, needed): (&ColumnDef, &bool)| {
-            if !needed {
-                return arrow::array::new_empty_array(&def.data_type);
-            }
-            let picked = (rows.picked)(&def.name, if def.grain == Grain::Line { &lines } else { &headers });
-            picked.unwrap_or_else(|| arrow::array::new_null_array(&def.data_type, hits.len()))
-        };
-        let columns: Vec<ArrayRef> = table.details.columns().iter().zip(&rule.details.columns).map(of).collect();
+        let columns = OfHits { program: &table.details, rows, headers, lines };
         let parents = UInt32Array::from_iter_values(0..idx(hits.len()));
         let input = Input { columns: &columns, header_rows: hits.len(), parents: &parents };
         let mut run = table.details.run(&input);

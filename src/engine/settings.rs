@@ -13,12 +13,10 @@ use crate::engine::journal::SEMANTICS;
 use crate::engine::journal::Versions;
 use crate::engine::meter::Meter;
 use crate::engine::meter::STILL;
-use crate::engine::rows::Judged;
 use crate::events::EVENT_TYPES;
 use crate::io::partition::Partitioner;
 use crate::reference::snapshot::Snapshot;
 use crate::ruleset::compile::RuleSet;
-use crate::ruleset::compile::TablePrograms;
 
 /// What the configuration says about one input.
 #[derive(Clone, Debug)]
@@ -96,8 +94,6 @@ pub struct Engine {
     pub references_text: String,
     /// Columns that the programs of each table ask for.
     pub needed: Vec<BTreeSet<String>>,
-    /// The rules over rows of each table.
-    pub judged: Vec<Judged>,
 }
 
 impl Engine {
@@ -112,9 +108,6 @@ impl Engine {
                 columns.map(|column| column.name.clone()).collect()
             })
             .collect();
-        let of_table =
-            |table: &Option<TablePrograms>| table.as_ref().map(|table| Judged::new(&rules, table, table.rules.clone())).unwrap_or_default();
-        let judged = rules.tables.iter().map(of_table).collect();
         let references_text = references.digest().short();
         let versions = Versions {
             semantics: SEMANTICS,
@@ -123,6 +116,6 @@ impl Engine {
             identity_key: key.id().to_owned(),
             settings: settings.digest().short(),
         };
-        Self { rules, references, settings, key, versions, references_text, needed, judged }
+        Self { rules, references, settings, key, versions, references_text, needed }
     }
 }

@@ -195,7 +195,7 @@ impl Shard {
             let by_line = rule.row.as_ref().is_some_and(|row| row.line_grain);
             tallies.entry(rule.doc.id.clone()).or_default().evaluated += if by_line { lines } else { headers };
         }
-        let hits = rows::judge(&engine.rules, table, &engine.judged[batch.input], &rows, &mut laps, tallies);
+        let hits = rows::judge(&engine.rules, table, &table.rules, &rows, &mut laps, tallies);
         for of_rule in hits.chunk_by(|one, other| one.rule == other.rule) {
             let place = of_rule[0].rule;
             tallies.entry(engine.rules.rules[place].doc.id.clone()).or_default().new += of_rule.len() as u64;

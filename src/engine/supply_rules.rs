@@ -198,8 +198,8 @@ impl Shard {
         }
         let mut hits = Vec::new();
         for (kind, places) in by_kind {
-            let by = kind.map_or(&engine.judged[SUPPLY_TABLE], |kind| self.concerns.judged(kind));
-            if by.rules.is_empty() {
+            let by = kind.map_or(table.rules.as_slice(), |kind| self.concerns.rules(kind));
+            if by.is_empty() {
                 continue;
             }
             let own: Vec<&SupplyRow<'_>> = places.iter().map(|place| &rows[*place]).collect();

@@ -33,8 +33,8 @@ use super::graph::Physical;
 use super::kernels;
 use super::kernels::Operand;
 use super::program::Program;
-use super::program::apply;
 use super::resolve::Typed;
+use super::run::apply;
 
 /// Position of an output in what [`Program::evaluate`] returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

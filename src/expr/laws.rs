@@ -17,6 +17,7 @@ use arrow::array::new_empty_array;
 use arrow::datatypes::DataType;
 use proptest::prelude::*;
 
+use super::builder::OutputId;
 use super::builder::ProgramBuilder;
 use super::columns::Columns;
 use super::columns::Grain;
@@ -47,6 +48,7 @@ const TAME: &[&str] = &[
     "substr(line.med_list_codg, 1, 2) = left(header.area, 2)",
     "header.gend || ref.sex_limit = '12'",
     "line.cnt > param.days_max",
+    "ref.sex_limit = '1' and line.cnt > 1 and (substr(line.med_list_codg, 2, 1) = 'G' or line.amount > 10) and contains(header.area, '51')",
     "greatest(line.cnt, line.pric, 1) > 2",
     "header.online is not true and ref.delivery_item is null",
     "header.gend is distinct from ref.sex_limit",
@@ -204,6 +206,21 @@ proptest! {
             for ((text, whole), alone) in texts.iter().zip(&whole).zip(&alone) {
                 prop_assert_eq!(&*whole.slice(line, 1), &**alone, "{} in line {}", text, line);
             }
+        }
+    }
+
+    #[test]
+    fn some_rows_alone_equal_those_rows_of_all(rows in prop::collection::vec(hostile_row(), 1..80), few in prop::collection::vec(0..80_usize, 0..6)) {
+        let texts: Vec<&str> = TAME.iter().chain(HOSTILE).copied().collect();
+        let program = program(&columns(), &texts);
+        let batch = Batch::new(&program, &rows);
+        let input = batch.input();
+        let whole = program.evaluate(&input);
+        let few: UInt32Array = few.into_iter().filter(|row| *row < rows.len()).map(|row| u32::try_from(row).unwrap()).collect::<Vec<_>>().into();
+        let mut run = program.run(&input);
+        for (place, (text, whole)) in texts.iter().zip(&whole).enumerate() {
+            let expect = arrow::compute::take(whole, &few, None).unwrap();
+            prop_assert_eq!(&*run.output_at(OutputId(place), &few), &*expect, "{}", text);
         }
     }
 

@@ -1,21 +1,11 @@
-//! Evaluation of a graph over a batch.
+//! All expressions of a rule set over one list of columns, as one graph.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::Array as _;
 use arrow::array::ArrayRef;
-use arrow::array::BooleanArray;
-use arrow::array::RecordBatch;
-use arrow::array::RecordBatchOptions;
-use arrow::array::UInt16Array;
 use arrow::array::UInt32Array;
-use arrow::array::cast::AsArray as _;
-use arrow::array::new_null_array;
-use arrow::compute::and_kleene;
-use arrow::compute::or_kleene;
-use datafusion_common::Result;
 
 use super::builder::OutputId;
 use super::columns::ColumnDef;
@@ -23,40 +13,59 @@ use super::columns::Grain;
 use super::graph::Node;
 use super::graph::NodeId;
 use super::graph::Op;
-use super::graph::Physical;
-use super::kernels;
-use super::kernels::Operand;
+use super::run::Run;
 use super::text;
 use super::words::Words;
 
 /// All expressions of a rule set over one list of columns.
 #[derive(Debug)]
 pub struct Program {
-    nodes: Vec<Node>,
-    outputs: Vec<NodeId>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) outputs: Vec<NodeId>,
     columns: Vec<ColumnDef>,
     /// Position in the list that expressions were typed over -> position in `columns`.
-    slots: BTreeMap<usize, usize>,
+    pub(super) slots: BTreeMap<usize, usize>,
     /// By text node: all the words that any condition compares it with.
-    words: BTreeMap<NodeId, Words>,
+    pub(super) words: BTreeMap<NodeId, Words>,
     /// Nodes that an output is made of; others were replaced while building.
     used: usize,
+}
+
+/// Where the columns of a batch come from: each of [`Program::columns`], by its
+/// place among them, of its type. They are asked for when a value needs them.
+pub trait Source {
+    /// With as many rows as its grain has.
+    fn column(&self, slot: usize) -> ArrayRef;
+
+    /// Some of its rows, in their order.
+    fn column_at(&self, slot: usize, rows: &UInt32Array) -> ArrayRef {
+        arrow::compute::take(&self.column(slot), rows, None).unwrap_or_else(|error| panic!("rows of the column: {error}"))
+    }
+}
+
+impl Source for Vec<ArrayRef> {
+    fn column(&self, slot: usize) -> ArrayRef {
+        Arc::clone(&self[slot])
+    }
+}
+
+impl std::fmt::Debug for dyn Source + '_ {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Source")
+    }
 }
 
 /// The columns of one batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
-    /// One array for each of [`Program::columns`], in that order, of that type,
-    /// with as many rows as its grain has; an empty one where no output that is
-    /// asked for needs it.
-    pub columns: &'a [ArrayRef],
+    pub columns: &'a dyn Source,
     pub header_rows: usize,
     /// The header row of each line; its length is the number of lines. Without NULLs.
     pub parents: &'a UInt32Array,
 }
 
 impl Input<'_> {
-    fn rows(&self, grain: Grain) -> usize {
+    pub(super) fn rows(&self, grain: Grain) -> usize {
         match grain {
             Grain::Header => self.header_rows,
             Grain::Line => self.parents.len(),
@@ -101,9 +110,6 @@ impl Program {
 
     /// One column per output, in the order they were added, each with the rows
     /// of the grain it was asked for.
-    ///
-    /// # Panics
-    /// If the input's columns are not those of [`Program::columns`].
     pub fn evaluate(&self, input: &Input<'_>) -> Vec<ArrayRef> {
         let mut run = Run::new(self, input);
         let values = self.outputs.iter().map(|output| run.value(*output));
@@ -111,22 +117,8 @@ impl Program {
     }
 
     /// Begins an evaluation of which only some outputs may be asked for.
-    ///
-    /// # Panics
-    /// If the input's columns are not those of [`Program::columns`].
     pub fn run<'a>(&'a self, input: &'a Input<'a>) -> Run<'a> {
         Run::new(self, input)
-    }
-
-    /// Which of [`Program::columns`] the outputs are made of.
-    pub fn columns_under(&self, outputs: impl IntoIterator<Item = OutputId>) -> Vec<bool> {
-        let mut under = vec![false; self.columns.len()];
-        for node in outputs.into_iter().flat_map(|output| self.below(self.outputs[output.0])) {
-            if let Op::Column(position) = &self.nodes[node].op {
-                under[self.slots[position]] = true;
-            }
-        }
-        under
     }
 
     /// Every sub-expression of an output with its value for one row of the
@@ -148,10 +140,10 @@ impl Program {
         let columns: Vec<ArrayRef> = self
             .columns
             .iter()
-            .zip(input.columns)
-            .map(|(column, array)| {
+            .enumerate()
+            .map(|(slot, column)| {
                 let (offset, length) = at(column);
-                array.slice(offset, length)
+                input.columns.column(slot).slice(offset, length)
             })
             .collect();
         let parents = UInt32Array::from(if is_line { vec![0] } else { Vec::new() });
@@ -191,128 +183,5 @@ impl Program {
             }
         }
         order
-    }
-}
-
-/// One evaluation; a node's value is computed when first asked for.
-#[derive(Debug)]
-pub struct Run<'a> {
-    program: &'a Program,
-    input: &'a Input<'a>,
-    values: Vec<Option<Operand>>,
-    /// By text node: which of its words each row is.
-    numbers: BTreeMap<NodeId, UInt16Array>,
-}
-
-impl<'a> Run<'a> {
-    fn new(program: &'a Program, input: &'a Input<'a>) -> Self {
-        assert_eq!(input.columns.len(), program.columns.len(), "one array per column of the program");
-        for (column, array) in program.columns.iter().zip(input.columns) {
-            assert!(array.is_empty() || array.len() == input.rows(column.grain), "rows of {}", column.name);
-            assert_eq!(*array.data_type(), column.data_type, "type of {}", column.name);
-        }
-        Self { program, input, values: vec![None; program.nodes.len()], numbers: BTreeMap::new() }
-    }
-
-    /// The column of an output, with the rows of the grain it was asked for.
-    pub fn output(&mut self, output: OutputId) -> ArrayRef {
-        let id = self.program.outputs[output.0];
-        self.value(id).spread(self.rows(id))
-    }
-
-    fn rows(&self, id: NodeId) -> usize {
-        self.input.rows(self.program.nodes[id].grain)
-    }
-
-    fn value(&mut self, id: NodeId) -> Operand {
-        if let Some(value) = &self.values[id] {
-            return value.clone();
-        }
-        let value = self.compute(id);
-        self.values[id] = Some(value.clone());
-        value
-    }
-
-    fn compute(&mut self, id: NodeId) -> Operand {
-        let program = self.program;
-        let node = &program.nodes[id];
-        let rows = self.rows(id);
-        match &node.op {
-            Op::Column(position) => Operand::column(Arc::clone(&self.input.columns[program.slots[position]])),
-            Op::Literal(value) => {
-                let array = value.to_array().unwrap_or_else(|_| new_null_array(&node.data_type, 1));
-                Operand { array, scalar: true }
-            }
-            Op::All(parts) => Operand::column(Arc::new(self.junction(parts, rows, false))),
-            Op::Any(parts) => Operand::column(Arc::new(self.junction(parts, rows, true))),
-            Op::OneOf { of, words, negated } if program.words[of].pays() => Operand::column(Arc::new(self.one_of(*of, words, *negated))),
-            op => {
-                let inputs: Vec<Operand> = node.inputs.iter().map(|input| self.value(*input)).collect();
-                let parents = self.input.parents;
-                let kernel = |inputs: &[Operand], rows: usize| apply(op, node.physical.as_ref(), parents, inputs, rows);
-                if let Op::Spread(_) = op {
-                    return Operand::column(kernel(&inputs, rows).unwrap_or_else(|error| panic!("header rows of lines: {error}")));
-                }
-                Operand::column(kernels::guarded(&inputs, rows, &node.data_type, &kernel))
-            }
-        }
-    }
-
-    /// The rows' words are looked up once for all conditions on the same text.
-    fn one_of(&mut self, of: NodeId, among: &[String], negated: bool) -> BooleanArray {
-        let words = &self.program.words[&of];
-        if !self.numbers.contains_key(&of) {
-            let text = self.value(of).spread(self.rows(of));
-            self.numbers.insert(of, words.numbers(text.as_string()));
-        }
-        words.any_of(&self.numbers[&of], among, negated)
-    }
-
-    /// Kleene AND (or OR), part by part until no later part can matter.
-    fn junction(&mut self, parts: &[NodeId], rows: usize, any: bool) -> BooleanArray {
-        let mut joined: Option<BooleanArray> = None;
-        for part in parts {
-            let next = self.value(*part).spread(rows);
-            let next = next.as_boolean();
-            let now = match joined {
-                None => next.clone(),
-                Some(before) => {
-                    let result = if any { or_kleene(&before, next) } else { and_kleene(&before, next) };
-                    result.unwrap_or_else(|error| panic!("conditions of one grain have one length: {error}"))
-                }
-            };
-            let settled = if any { rows } else { 0 };
-            let decided = now.null_count() == 0 && now.values().count_set_bits() == settled;
-            joined = Some(now);
-            if decided {
-                break;
-            }
-        }
-        joined.unwrap_or_else(|| BooleanArray::from(vec![!any; rows]))
-    }
-}
-
-pub(super) fn apply(op: &Op, physical: Option<&Physical>, parents: &UInt32Array, inputs: &[Operand], rows: usize) -> Result<ArrayRef> {
-    let booleans = || inputs[0].array.as_boolean();
-    match op {
-        Op::Spread(_) if inputs[0].scalar => Ok(inputs[0].spread(rows)),
-        Op::Spread(_) => Ok(arrow::compute::take(&inputs[0].array, parents, None)?),
-        Op::Not(_) => Ok(Arc::new(arrow::compute::not(booleans())?)),
-        Op::IsNull { negated: false, .. } => Ok(Arc::new(arrow::compute::is_null(&inputs[0].array)?)),
-        Op::IsNull { negated: true, .. } => Ok(Arc::new(arrow::compute::is_not_null(&inputs[0].array)?)),
-        Op::Truth { value, negated, .. } => Ok(Arc::new(kernels::truth(booleans(), *value, *negated))),
-        Op::Compare(op, ..) => kernels::compare(*op, inputs),
-        Op::OneOf { words, negated, .. } => kernels::one_of(inputs, words, *negated),
-        Op::Arithmetic(op, ..) => kernels::arithmetic(*op, inputs),
-        Op::Negate(_) => kernels::negate(inputs),
-        Op::Cast(_, to) => kernels::cast(inputs, to),
-        Op::Other(_) => {
-            let physical = physical.unwrap_or_else(|| panic!("planned when it was added"));
-            let arrays = inputs.iter().map(|input| input.spread(rows)).collect();
-            let options = RecordBatchOptions::new().with_row_count(Some(rows));
-            let batch = RecordBatch::try_new_with_options(Arc::clone(&physical.schema), arrays, &options)?;
-            physical.expr.evaluate(&batch)?.into_array(rows)
-        }
-        Op::Column(_) | Op::Literal(_) | Op::All(_) | Op::Any(_) => unreachable!("computed without inputs"),
     }
 }

@@ -113,7 +113,7 @@ impl RowRule {
     }
 
     fn detail_outputs(&self) -> Vec<OutputId> {
-        let Details { values, observed, limit, money, .. } = &self.details;
+        let Details { values, observed, limit, money } = &self.details;
         values.iter().map(|(_, output)| *output).chain(*observed).chain(*limit).chain(*money).collect()
     }
 }
@@ -136,8 +136,6 @@ pub struct Details {
     pub observed: Option<OutputId>,
     pub limit: Option<OutputId>,
     pub money: Option<OutputId>,
-    /// Which columns of the program they are made of.
-    pub columns: Vec<bool>,
 }
 
 /// The columns that expressions over a table may name.
@@ -381,7 +379,6 @@ impl<'a> Compiler<'a> {
             observed: doc.clue.observed.as_ref().and_then(|sql| self.detail(sql, Want::Any, scope)),
             limit: doc.clue.limit.as_ref().and_then(|sql| self.detail(sql, Want::Any, scope)),
             money: doc.clue.money.as_ref().and_then(|sql| self.detail(sql, Want::Decimal, scope)),
-            columns: Vec::new(),
         }
     }
 
@@ -423,7 +420,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn finish(mut self, digest: String) -> (RuleSet, Vec<Diagnostic>) {
+    fn finish(self, digest: String) -> (RuleSet, Vec<Diagnostic>) {
         let mut tables = Vec::new();
         let parts = self
             .masks
@@ -446,9 +443,6 @@ impl<'a> Compiler<'a> {
             let (mask_shares, detail_shares) =
                 (shares(&masks, by_rows(RowRule::mask_outputs)), shares(&details, by_rows(RowRule::detail_outputs)));
             let history_shares = shares(&history, of_anchors.collect());
-            for row in self.rules.iter_mut().filter_map(|rule| rule.row.as_mut()).filter(|row| row.table == tables.len()) {
-                row.details.columns = details.columns_under(row.detail_outputs());
-            }
             tables.push(used.then_some(TablePrograms {
                 masks,
                 details,
