@@ -12,6 +12,7 @@ use arrow::array::Decimal128Builder;
 use arrow::array::Int32Array;
 use arrow::array::StringBuilder;
 use arrow::datatypes::DataType;
+use hashbrown::HashMap;
 
 use crate::base::time::SECONDS_PER_DAY;
 use crate::codecs::Decoded;
@@ -29,6 +30,7 @@ use crate::reference::agreements::AgreementKind;
 use crate::reference::item::ItemFacts;
 use crate::reference::knowledge::AGES;
 use crate::reference::knowledge::INSURANCES;
+use crate::reference::prices::OfCode;
 use crate::reference::prices::Place;
 use crate::reference::registry::Institution;
 use crate::reference::snapshot::Snapshot;
@@ -407,7 +409,12 @@ impl Columns<'_> {
         let header = batch.header();
         let (areas, levels) = (header.texts("fix_blng_admdvs"), header.texts("hosp_lv"));
         let parents = batch.parents();
-        let of = |row: usize| {
+        let prices = if name == "ref.ceiling" { self.snapshot.ceilings() } else { self.snapshot.guide_prices() };
+        // A code is looked up once in a run.
+        let mut of_item: HashMap<ItemId, Option<OfCode<'_>>> = HashMap::new();
+        let mut of = |row: usize| {
+            let of_code = *of_item.entry(batch.lines[row].item).or_insert_with(|| prices.of(codes.get(row)?));
+            let of_code = of_code?;
             let parent = parents[row] as usize;
             let place = Place {
                 area: areas.get(parent),
@@ -415,10 +422,9 @@ impl Columns<'_> {
                 nature: institutions[parent].map(|institution| institution.nature),
             };
             let day = batch.lines[row].fact_time.div_euclid(SECONDS_PER_DAY);
-            let code = codes.get(row)?;
-            if name == "ref.ceiling" { self.snapshot.ceiling(code, place, day) } else { self.snapshot.guide_price(code, place, day) }
+            of_code.price(place, day)
         };
-        decimals((0..batch.lines.len()).map(of), 18, 6)
+        decimals((0..batch.lines.len()).map(&mut of), 18, 6)
     }
 }
 

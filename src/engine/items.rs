@@ -11,7 +11,7 @@ use crate::reference::snapshot::Snapshot;
 use crate::reference::units::Dimension;
 
 /// Number of an item within one shard; never output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ItemId(pub u32);
 
 #[derive(Debug, Default)]

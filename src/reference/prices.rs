@@ -67,6 +67,10 @@ pub struct Prices {
     by_code: HashMap<String, Vec<Entry>>,
 }
 
+/// The prices of one code.
+#[derive(Clone, Copy, Debug)]
+pub struct OfCode<'a>(&'a [Entry]);
+
 #[derive(Debug)]
 struct Entry {
     area: String,
@@ -102,15 +106,27 @@ impl Prices {
         built
     }
 
+    /// `None`: no row names the code.
+    pub fn of(&self, code: &str) -> Option<OfCode<'_>> {
+        self.by_code.get(code).map(|entries| OfCode(entries))
+    }
+
+    /// See [`OfCode::price`].
+    pub fn price(&self, code: &str, place: Place<'_>, day: i64) -> Option<i128> {
+        self.of(code)?.price(place, day)
+    }
+}
+
+impl OfCode<'_> {
     /// The most exact price in force. Without an area, a level or a nature only
     /// rows that ask for none apply. 999999 is a price like any other here.
-    pub fn price(&self, code: &str, place: Place<'_>, day: i64) -> Option<i128> {
+    pub fn price(self, place: Place<'_>, day: i64) -> Option<i128> {
         let fits = |entry: &&Entry| {
             entry.validity.holds(day)
                 && place.area.unwrap_or_default().starts_with(&entry.area)
                 && (entry.level.is_none() || entry.level.as_deref() == place.level)
                 && (entry.nature.is_none() || entry.nature == place.nature)
         };
-        self.by_code.get(code)?.iter().find(fits).map(|entry| entry.price)
+        self.0.iter().find(fits).map(|entry| entry.price)
     }
 }

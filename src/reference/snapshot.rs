@@ -15,7 +15,6 @@ use crate::reference::frequencies::Frequencies;
 use crate::reference::frequencies::Frequency;
 use crate::reference::item::Item;
 use crate::reference::knowledge::KnowledgePoints;
-use crate::reference::prices::Place;
 use crate::reference::prices::Prices;
 use crate::reference::registry::Institution;
 use crate::reference::registry::Registry;
@@ -113,14 +112,14 @@ impl Snapshot {
         }
     }
 
-    /// The payment ceiling of an item in 元 times 10^6; see [`Prices::price`].
-    pub fn ceiling(&self, code: &str, place: Place<'_>, day: i64) -> Option<i128> {
-        self.ceilings.price(code, place, day)
+    /// Payment ceilings of items, in 元 times 10^6.
+    pub fn ceilings(&self) -> &Prices {
+        &self.ceilings
     }
 
-    /// The guide price of a service in 元 times 10^6; see [`Prices::price`].
-    pub fn guide_price(&self, code: &str, place: Place<'_>, day: i64) -> Option<i128> {
-        self.guide_prices.price(code, place, day)
+    /// Guide prices of services, in 元 times 10^6.
+    pub fn guide_prices(&self) -> &Prices {
+        &self.guide_prices
     }
 
     /// The state of an institution's agreement; see [`Agreements::state`].
@@ -157,6 +156,7 @@ impl Snapshot {
 #[cfg(test)]
 pub(in crate::reference) mod tests {
     use super::*;
+    use crate::reference::prices::Place;
     use std::path::Path;
     use std::sync::LazyLock;
 
@@ -304,7 +304,7 @@ pub(in crate::reference) mod tests {
         let parquet = Snapshot::load(&[folder("ceilings", "t.parquet", &bytes)]).unwrap();
         let csv = format!("{CEILINGS}{CODE},,,1.5,2026-01-01,,\"a \"\"b\"\", c\"\n");
         assert_eq!(parquet.digest(), Snapshot::load(&[folder("ceilings", "t.csv", csv.as_bytes())]).unwrap().digest());
-        assert_eq!(parquet.ceiling(CODE, Place::default(), day("2026-03-01")), Some(1_500_000));
+        assert_eq!(parquet.ceilings().price(CODE, Place::default(), day("2026-03-01")), Some(1_500_000));
     }
 
     #[test]
@@ -353,9 +353,9 @@ pub(in crate::reference) mod tests {
             (None, None, 24_500_000),
         ] {
             let place = Place { area, level, nature: None };
-            assert_eq!(shipped().ceiling(nifedipine, place, day("2026-03-10")), Some(expect), "{area:?} {level:?}");
+            assert_eq!(shipped().ceilings().price(nifedipine, place, day("2026-03-10")), Some(expect), "{area:?} {level:?}");
         }
-        assert_eq!(shipped().ceiling(nifedipine, Place::default(), day("2024-12-31")), None);
+        assert_eq!(shipped().ceilings().price(nifedipine, Place::default(), day("2024-12-31")), None);
     }
 
     #[test]
