@@ -17,6 +17,8 @@ pub mod reference;
 pub mod state;
 pub mod window;
 
+pub mod stats;
+
 pub mod evaluators;
 
 pub mod ruleset;
