@@ -11,6 +11,7 @@ use claimsift::offline::cases;
 use claimsift::ruleset::compile::compile;
 use claimsift::ruleset::lock;
 use claimsift::ruleset::read;
+use claimsift::synth;
 
 #[test]
 fn rules_are_read_checked_and_compiled_without_a_mistake() {
@@ -32,6 +33,16 @@ fn the_lock_file_is_up_to_date() {
     diagnostics.extend(lock::check(&book, Some(&text)));
     assert!(diagnostics.is_empty(), "\n{}", diagnostic::render(&diagnostics));
     assert_eq!(text.text, lock::render(&book), "the lock file is as `claimsift rules lock` writes it");
+}
+
+/// A rule's file is where people read what it misses; the plants only act it out.
+#[test]
+fn what_is_planted_and_missed_stands_in_the_rules_file() {
+    let (book, _) = load::book(&feed::path("rules")).unwrap();
+    let told = |rule: &str, reason: &str| book.rule(rule).is_some_and(|rule| rule.not_seen.iter().any(|text| text.zh == reason));
+    let silent: Vec<_> = synth::misses().filter(|(rule, reason)| !told(rule, reason)).collect();
+    assert!(silent.is_empty(), "planted, missed and not under `not_seen`: {silent:#?}");
+    assert!(synth::misses().count() > book.rules.len(), "honest misses are planted");
 }
 
 #[test]

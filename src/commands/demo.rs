@@ -45,6 +45,7 @@ use crate::io::memory::MemoryCluster;
 use crate::io::memory::StoredRecord;
 use crate::io::partition::Partitioner;
 use crate::offline::explain::Kept;
+use crate::ruleset::doc::RuleBook;
 use crate::runtime::worker::Observer;
 use crate::runtime::worker::Wish;
 use crate::runtime::worker::Worker;
@@ -203,10 +204,10 @@ impl Demo {
             column.set_cell_alignment(CellAlignment::Right);
         }
         print(&format!("{table}\n"));
-        self.footer(run, took);
+        self.footer(&loaded.book, run, took);
     }
 
-    fn footer(&self, run: &Run, took: Duration) {
+    fn footer(&self, book: &RuleBook, run: &Run, took: Duration) {
         let counts = &run.totals.counts;
         let seconds = took.as_secs_f64().max(0.001);
         let rate = |count: u64| (count as f64 / seconds).round();
@@ -234,8 +235,10 @@ impl Demo {
             self.lang.of("行明细/秒", "lines/s"),
             self.lang.of("含数据生成", "generating the data included"),
         ));
-        for (reason, missed) in missed_reasons(&run.truths, self.lang) {
-            print(&format!("{}: {missed} × {reason}\n", self.lang.of("已知漏报", "known misses")));
+        for ((rule, reason), missed) in known_misses(&run.truths) {
+            let told = book.rule(rule).and_then(|rule| rule.not_seen.iter().find(|told| told.zh == reason));
+            let reason = self.lang.of(reason, told.map_or(reason, |told| &told.en));
+            print(&format!("{}: {missed} × {rule} {reason}\n", self.lang.of("已知漏报", "known misses")));
         }
     }
 }
@@ -463,12 +466,13 @@ fn score(rule: &str, truths: &[Truth], clues: &[Effective]) -> Score {
     Score { clues: own.len() as u64, planted, found, missed: planted - found, wrong }
 }
 
-fn missed_reasons(truths: &[Truth], lang: Lang) -> BTreeMap<String, u64> {
-    let mut reasons = BTreeMap::new();
+/// Planted cases that a rule cannot see, by rule and by the words of its `not_seen`.
+fn known_misses(truths: &[Truth]) -> BTreeMap<(&'static str, &'static str), u64> {
+    let mut misses = BTreeMap::new();
     for truth in truths {
-        if let TruthKind::Missed { reason, .. } = &truth.kind {
-            *reasons.entry(format!("{} {}", truth.rule, lang.of(reason.0, reason.1))).or_default() += 1;
+        if let TruthKind::Missed { reason, .. } = truth.kind {
+            *misses.entry((truth.rule, reason)).or_default() += 1;
         }
     }
-    reasons
+    misses
 }

@@ -282,6 +282,10 @@ fn quiet(rule: &RuleDoc, blocks: &mut Vec<Block>) {
     }
     blocks.push(Block::Heading { zh: "核查时先问", en: "Innocent explanations to ask for first" });
     blocks.push(Block::List(rule.innocent_when.iter().map(|text| both(&text.zh, &text.en)).collect()));
+    if !rule.not_seen.is_empty() {
+        blocks.push(Block::Heading { zh: "已知漏报", en: "Violations that it cannot see, because the data do not tell" });
+        blocks.push(Block::List(rule.not_seen.iter().map(|text| both(&text.zh, &text.en)).collect()));
+    }
 }
 
 fn params(rule: &RuleDoc, blocks: &mut Vec<Block>) {

@@ -104,6 +104,8 @@ pub struct RuleDoc {
     pub why: Bilingual,
     pub basis: Vec<BasisDoc>,
     pub innocent_when: Vec<Bilingual>,
+    /// Violations that the rule means and the data cannot show.
+    pub not_seen: Vec<Bilingual>,
     pub cases: Vec<CaseDoc>,
 }
 

@@ -20,7 +20,8 @@ pub const LOCK_FILE: &str = "rules.lock";
 const HEAD: &str = "# Rule, version and meaning. Written by `claimsift rules lock`; do not edit.\n";
 
 /// Keys that explain a rule or say where it stands, and change no clue of it.
-const NOT_MEANING: &[&str] = &["version", "title", "status", "retired_because", "owner", "focus", "why", "innocent_when", "cases"];
+const NOT_MEANING: &[&str] =
+    &["version", "title", "status", "retired_because", "owner", "focus", "why", "innocent_when", "not_seen", "cases"];
 
 /// The meaning of a rule: all that decides which clues it gives and what they
 /// say, the gates it uses included.

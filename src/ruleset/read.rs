@@ -269,6 +269,7 @@ fn read_rule(source: &Arc<SourceText>, node: Node, pack: &str) -> (RuleDoc, Vec<
         why: view.bilingual("why"),
         basis: view.each("basis", &spec::BASIS).filter_map(|view| read_basis(&view)).collect(),
         innocent_when: view.items("innocent_when").iter().map(view::bilingual).collect(),
+        not_seen: view.items("not_seen").iter().map(view::bilingual).collect(),
         cases,
         origin,
     };

@@ -65,6 +65,12 @@ pub static RULE: Object = Object {
             "常见正当情形",
             "known innocent explanations to ask for first",
         ),
+        optional(
+            "not_seen",
+            Shape::SomeOf(&Shape::Object(&BILINGUAL)),
+            "已知漏报",
+            "violations that the rule means and the data cannot show, each with its reason",
+        ),
         required("cases", Shape::SomeOf(&Shape::Object(&CASE)), "用例", "tests of the rule"),
     ],
 };

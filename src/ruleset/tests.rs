@@ -176,6 +176,64 @@ error: `valid_from` must be a date, found "2021-02-30"
 }
 
 #[test]
+fn what_a_rule_cannot_see_is_told_in_both_languages_or_not_at_all() {
+    let with = |text: &str| ("cases:\n".to_owned(), format!("not_seen:{text}\ncases:\n"));
+    let read = |text: &str| {
+        let (from, to) = with(text);
+        let (book, diagnostics) = book(&[(&from, &to)]);
+        assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
+        book.rules[0].not_seen.iter().map(|text| format!("{} {}", text.zh, text.en)).collect::<Vec<_>>()
+    };
+    assert!(book(&[]).0.rules[0].not_seen.is_empty());
+    assert_eq!(
+        read("\n  - { zh: 性别未载明, en: the sex is not told }\n  - { zh: 无编码, en: no code }"),
+        ["性别未载明 the sex is not told", "无编码 no code"]
+    );
+    let (from, to) = with("\n  - 性别未载明\n  - { zh: 无编码, em: no code }\n  - { zh: '', en: no code }");
+    check(
+        &[(&from, &to)],
+        r#"
+error: `not_seen` must be a map, found "性别未载明"
+  --> rules/drugs/item-sex.yaml:32:5
+   |
+32 |   - 性别未载明
+   |     ^^^^^^^^^^
+   |
+   = help: Write keys and values: `key: value`.
+
+error: unknown key `em` in `not_seen`
+  --> rules/drugs/item-sex.yaml:33:16
+   |
+33 |   - { zh: 无编码, em: no code }
+   |                   ^^
+   |
+   = help: Did you mean `en`?
+
+error: `zh` is empty
+  --> rules/drugs/item-sex.yaml:34:11
+   |
+34 |   - { zh: '', en: no code }
+   |           ^^
+   |
+   = help: Write what belongs here.
+"#,
+    );
+    let (from, to) = with(" []");
+    check(
+        &[(&from, &to)],
+        r#"
+error: `not_seen` is empty
+  --> rules/drugs/item-sex.yaml:31:11
+   |
+31 | not_seen: []
+   |           ^
+   |
+   = help: Write at least one item.
+"#,
+    );
+}
+
+#[test]
 fn fields_that_an_event_does_not_have_are_told() {
     check(
         &[("header: { gend: \"1\" }", "header: { gendr: \"1\" }, lines: [ { cnt: 1 }, { 数量: 1 } ]")],
@@ -304,6 +362,7 @@ fn check_lock(edits: &[(&str, &str)], expect: &[(&str, bool)]) {
 fn a_meaning_never_changes_under_its_version() {
     check_lock(&[], &[]);
     check_lock(&[("en: Drug for the other sex", "en: another title"), ("status: live", "status: shadow")], &[]);
+    check_lock(&[("cases:\n", "not_seen:\n  - { zh: 性别未载明, en: the sex is not told }\ncases:\n")], &[]);
     check_lock(&[("default: 18", "default: 17")], &[("the meaning of rule `item-sex` changed under version 1", true)]);
     check_lock(
         &[("default: 18", "default: 17"), ("version: 1", "version: 2")],

@@ -35,6 +35,7 @@ pub use plants::Grade;
 pub use plants::Truth;
 pub use plants::TruthKey;
 pub use plants::TruthKind;
+pub use plants::misses;
 pub use plants::patterns_left_out;
 pub use plants::rules;
 pub use stream::Generated;

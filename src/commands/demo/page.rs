@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use crate::clues::told::Told;
 use crate::commands::demo::Effective;
 use crate::commands::demo::Run;
+use crate::commands::demo::known_misses;
 use crate::commands::demo::name_of;
 use crate::commands::demo::score;
 use crate::commands::load::Loaded;
@@ -68,16 +69,6 @@ fn scores(loaded: &Loaded, run: &Run, effective: &[Effective]) -> Vec<Score> {
         Score { rule: id.clone(), clues: score.clues, planted: score.planted, found: score.found, missed: score.missed, wrong: score.wrong }
     };
     loaded.rules.rules.iter().map(|rule| of_rule(&rule.doc.id)).collect()
-}
-
-fn known_misses(truths: &[Truth]) -> BTreeMap<(String, (String, String)), u64> {
-    let mut reasons = BTreeMap::new();
-    for truth in truths {
-        if let TruthKind::Missed { reason, .. } = &truth.kind {
-            *reasons.entry((truth.rule.to_owned(), (reason.0.to_owned(), reason.1.to_owned()))).or_default() += 1;
-        }
-    }
-    reasons
 }
 
 struct Asked<'a> {

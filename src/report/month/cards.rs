@@ -64,7 +64,15 @@ fn card(month: &Month<'_>, card: &Card, of_family: u64) -> String {
     for text in &finding.innocent_when {
         let _ = write!(out, "<li>{}</li>", html::both(&text.zh, &text.en));
     }
-    out.push_str("</ul>\n</article>\n");
+    out.push_str("</ul>\n");
+    if let Some(rule) = rule.filter(|rule| !rule.not_seen.is_empty()) {
+        let _ = write!(out, "<h4>{}</h4>\n<ul>", html::both("本规则看不到", "what this rule cannot see"));
+        for text in &rule.not_seen {
+            let _ = write!(out, "<li>{}</li>", html::both(&text.zh, &text.en));
+        }
+        out.push_str("</ul>\n");
+    }
+    out.push_str("</article>\n");
     out
 }
 

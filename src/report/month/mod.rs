@@ -74,8 +74,8 @@ pub struct Month<'a> {
     /// Effective clues: the last word on each that is not withdrawn.
     pub clues: Vec<Told>,
     pub scores: Vec<Score>,
-    /// Rule, reason and number of planted cases that a rule is known to miss.
-    pub known_misses: BTreeMap<(String, (String, String)), u64>,
+    /// Planted cases that a rule cannot see, by rule and by the Chinese words of its `not_seen`.
+    pub known_misses: BTreeMap<(&'a str, &'a str), u64>,
     pub cards: Vec<Card>,
     pub silences: Vec<Silence>,
     pub withdrawals: Vec<Withdrawal>,
@@ -187,7 +187,7 @@ mod tests {
             tallies: &BTreeMap::new(),
             clues: vec![hostile()],
             scores: Vec::new(),
-            known_misses: BTreeMap::from([(("<b>".to_owned(), ("<u>".to_owned(), "<i>".to_owned())), 1)]),
+            known_misses: BTreeMap::from([(("<b>", "<u>"), 1)]),
             cards: vec![Card { told: hostile(), answer: None, bills: Vec::new() }],
             silences: Vec::new(),
             withdrawals: vec![Withdrawal { words: vec![hostile()], arrivals: vec![("<u>".to_owned(), hostile())] }],

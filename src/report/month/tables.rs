@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use crate::base::decimal::Decimal;
 use crate::clues::told::Told;
@@ -255,14 +254,43 @@ pub(super) fn scores(month: &Month<'_>) -> String {
     cells.extend(sums.into_iter().map(html::count));
     table.total(cells);
     let mut out = table.html();
-    if !month.known_misses.is_empty() {
-        let _ = write!(out, "<h4>{}</h4>\n<ul>", html::both("已知漏报及原因", "Known misses and why"));
-        for ((id, reason), times) in &month.known_misses {
-            let title = month.rule(id).map_or(id.as_str(), |rule| rule.title.zh.as_str());
-            let why = html::both(&reason.0, &reason.1);
-            let _ = write!(out, "<li>{times} × {}：{why}</li>", html::escape(title));
-        }
-        out.push_str("</ul>\n");
-    }
+    out.push_str(&misses(month));
     out
+}
+
+/// What each rule cannot see, as its file says, with the planted cases that show it.
+fn misses(month: &Month<'_>) -> String {
+    let mut rules: BTreeMap<&str, Vec<(&str, &str, u64)>> = BTreeMap::new();
+    for rule in &month.book.rules {
+        let told = rule.not_seen.iter().map(|text| (text.zh.as_str(), text.en.as_str(), 0));
+        rules.insert(&rule.id, told.collect());
+    }
+    for ((id, reason), times) in &month.known_misses {
+        let told = rules.entry(id).or_default();
+        match told.iter_mut().find(|(zh, _, _)| zh == reason) {
+            Some((_, _, planted)) => *planted += times,
+            None => told.push((reason, "", *times)),
+        }
+    }
+    rules.retain(|_, told| !told.is_empty());
+    if rules.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new().class("misses").text("规则", "rule").number("植入", "planted").text("看不到的情形", "what it cannot see");
+    for (id, told) in rules {
+        let line = |(zh, en, planted): &(&str, &str, u64)| {
+            let mark = if *planted > 0 { format!(" <span class=\"nb\">× {}</span>", html::count(*planted)) } else { String::new() };
+            format!("<p>{}{mark}</p>", html::both(zh, en))
+        };
+        table.row(vec![
+            html::both(month.rule(id).map_or(id, |rule| &rule.title.zh), id),
+            html::count(told.iter().map(|(_, _, planted)| planted).sum()),
+            told.iter().map(line).collect(),
+        ]);
+    }
+    format!(
+        "<h4>{}</h4>\n<p class=\"lead\">规则文件列明的、数据不足以看出的违规；× 为本月植入的例数，均未报告。<span class=\"en\" lang=\"en\">What the rules' files say that the data cannot show; × counts the planted cases of this month, none of them told.</span></p>\n{}",
+        html::both("已知漏报及原因", "known misses and why"),
+        table.html()
+    )
 }

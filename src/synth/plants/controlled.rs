@@ -38,7 +38,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("nar-other", CLEAR, "narcotic_for_pain_over_7_days", "疼痛患者麻醉药品超过七日量", narcotic_for_pain_over_7_days),
     pattern(
         "nar-other",
-        missed(Grade::Clear, "就诊没有诊断，无法确定限量", "the visit carries no diagnosis, so the limit is not known"),
+        missed(Grade::Clear, "就诊没有诊断，无法确定限量"),
         "narcotic_without_diagnosis",
         "麻醉药品处方无诊断",
         narcotic_without_diagnosis,
@@ -59,7 +59,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
     ),
     pattern(
         "psy2-7d",
-        missed(Grade::Suspected, "结算单未载明天数，也没有处方", "the bill tells no days and no prescription is known"),
+        missed(Grade::Suspected, "结算单未载明天数，也没有处方"),
         "class_two_days_not_told",
         "第二类精神药品未载明用药天数",
         psy2_days_not_told,

@@ -51,26 +51,18 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("rx-7d", SUSPECTED, "ordinary_stated_age_59", "仅载年龄五十九岁，四周量", |s| {
         packs(s, 2, 28)?.of_stated_age(s, 59)
     }),
-    pattern("rx-7d", missed(Grade::Suspected, WHEN_NEEDED.0, WHEN_NEEDED.1), "ordinary_when_needed", "普通门诊必要时服用", |s| {
+    pattern("rx-7d", missed(Grade::Suspected, WHEN_NEEDED), "ordinary_when_needed", "普通门诊必要时服用", |s| {
         packs(s, 3, 42)?.when_needed().act(s)
     }),
-    pattern(
-        "rx-7d",
-        missed(Grade::Suspected, OWN_CODE.0, OWN_CODE.1),
-        "ordinary_own_frequency",
-        "普通门诊使用机构自用频次",
-        |s| packs(s, 3, 42)?.at_own_frequency().act(s),
-    ),
-    pattern("rx-7d", missed(Grade::Suspected, NO_AGE.0, NO_AGE.1), "ordinary_age_not_told", "普通门诊年龄未载明", |s| {
+    pattern("rx-7d", missed(Grade::Suspected, OWN_CODE), "ordinary_own_frequency", "普通门诊使用机构自用频次", |s| {
+        packs(s, 3, 42)?.at_own_frequency().act(s)
+    }),
+    pattern("rx-7d", missed(Grade::Suspected, NO_AGE), "ordinary_age_not_told", "普通门诊年龄未载明", |s| {
         packs(s, 2, 28)?.not_telling(s, &["brdy", "patn_age"])
     }),
-    pattern(
-        "rx-7d",
-        missed(Grade::Suspected, NO_SETTING.0, NO_SETTING.1),
-        "ordinary_setting_not_told",
-        "就诊场景未载明的四周量",
-        |s| packs(s, 2, 28)?.not_telling(s, &["med_type", "otp_ipt_flag"]),
-    ),
+    pattern("rx-7d", missed(Grade::Suspected, NO_SETTING), "ordinary_setting_not_told", "就诊场景未载明的四周量", |s| {
+        packs(s, 2, 28)?.not_telling(s, &["med_type", "otp_ipt_flag"])
+    }),
     pattern("rx-7d", NEAR, "ordinary_7_days", "普通门诊恰好七日量", |s| ordinary(s, 7)?.act(s)),
     pattern("rx-7d", NEAR, "ordinary_on_sixtieth_birthday", "年满六十岁当日四周量", |s| {
         packs(s, 2, 28)?.of(on_sixtieth_birthday).act(s)
@@ -106,22 +98,18 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("rx-3d", SUSPECTED, "emergency_stated_age_59", "急诊仅载年龄五十九岁，四周量", |s| {
         urgent_packs(s, 2, 28)?.of_stated_age(s, 59)
     }),
-    pattern("rx-3d", missed(Grade::Suspected, WHEN_NEEDED.0, WHEN_NEEDED.1), "emergency_when_needed", "急诊必要时服用", |s| {
+    pattern("rx-3d", missed(Grade::Suspected, WHEN_NEEDED), "emergency_when_needed", "急诊必要时服用", |s| {
         urgent_packs(s, 3, 42)?.when_needed().act(s)
     }),
-    pattern("rx-3d", missed(Grade::Suspected, OWN_CODE.0, OWN_CODE.1), "emergency_own_frequency", "急诊使用机构自用频次", |s| {
+    pattern("rx-3d", missed(Grade::Suspected, OWN_CODE), "emergency_own_frequency", "急诊使用机构自用频次", |s| {
         urgent_packs(s, 3, 42)?.at_own_frequency().act(s)
     }),
-    pattern("rx-3d", missed(Grade::Suspected, NO_AGE.0, NO_AGE.1), "emergency_age_not_told", "急诊年龄未载明", |s| {
+    pattern("rx-3d", missed(Grade::Suspected, NO_AGE), "emergency_age_not_told", "急诊年龄未载明", |s| {
         urgent_packs(s, 2, 28)?.not_telling(s, &["brdy", "patn_age"])
     }),
-    pattern(
-        "rx-3d",
-        missed(Grade::Suspected, NO_SETTING.0, NO_SETTING.1),
-        "emergency_setting_not_told",
-        "急诊就诊场景未载明",
-        |s| urgent(s, 7)?.not_telling(s, &["med_type", "otp_ipt_flag"]),
-    ),
+    pattern("rx-3d", missed(Grade::Suspected, NO_SETTING), "emergency_setting_not_told", "急诊就诊场景未载明", |s| {
+        urgent(s, 7)?.not_telling(s, &["med_type", "otp_ipt_flag"])
+    }),
     pattern("rx-3d", NEAR, "emergency_3_days", "急诊恰好三日量", |s| urgent(s, 3)?.act(s)),
     pattern("rx-3d", NEAR, "emergency_on_sixtieth_birthday", "急诊年满六十岁当日四周量", |s| {
         urgent_packs(s, 2, 28)?.of(on_sixtieth_birthday).act(s)
@@ -181,19 +169,19 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("long-rx", SUSPECTED, "long_tuberculosis_85_days", "结核患者抗菌药物八十五日量", |s| {
         antimicrobial(s, 85, TUBERCULOSIS)?.long(s)
     }),
-    pattern("long-rx", missed(Grade::Suspected, WHEN_NEEDED.0, WHEN_NEEDED.1), "long_when_needed", "长期处方必要时服用", |s| {
+    pattern("long-rx", missed(Grade::Suspected, WHEN_NEEDED), "long_when_needed", "长期处方必要时服用", |s| {
         packs(s, 8, 112)?.when_needed().long(s)
     }),
     pattern(
         "long-rx",
-        missed(Grade::Suspected, "药名含列管成分而未能归类", "the name holds a listed substance and no table classes it"),
+        missed(Grade::Suspected, "药名含列管成分而未能归类"),
         "long_of_an_unclassed_drug",
         "长期处方含未归类药品",
         |s| long_of(s, None, "吗啡阿托品片", "片剂"),
     ),
     pattern(
         "long-rx",
-        missed(Grade::Suspected, "抗菌药物无诊断，无法排除结核", "an antimicrobial without a diagnosis, which may be tuberculosis"),
+        missed(Grade::Suspected, "抗菌药物无诊断，无法排除结核"),
         "long_antibacterial_without_diagnosis",
         "长期处方含抗菌药物，无诊断",
         |s| antimicrobial(s, 28, URINARY_INFECTION)?.undiagnosed().long(s),
@@ -217,7 +205,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("rx-count", SUSPECTED, "six_medicines_and_a_herb", "一张处方六种药品另加饮片", |s| medicines(s, 6, 0, 1)),
     pattern(
         "rx-count",
-        missed(Grade::Suspected, "有药品行未载明项目分类", "a line does not say what kind of medicine it is"),
+        missed(Grade::Suspected, "有药品行未载明项目分类"),
         "six_medicines_one_of_no_kind",
         "六种药品之一未载明分类",
         one_of_no_kind,
@@ -227,10 +215,10 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("rx-count", INNOCENT, "eight_herbs", "八味饮片", |s| medicines(s, 0, 0, 8)),
 ];
 
-const WHEN_NEEDED: (&str, &str) = ("必要时服用且未申报天数", "taken when needed, and no days are declared");
-const OWN_CODE: (&str, &str) = ("机构自用频次且未申报天数", "the frequency is the institution's own, and no days are declared");
-const NO_AGE: (&str, &str) = ("年龄未知，无法排除老年患者", "the age is not known, so the person may be elderly");
-const NO_SETTING: (&str, &str) = ("就诊场景未知", "nothing tells the setting");
+const WHEN_NEEDED: &str = "必要时服用且未申报天数";
+const OWN_CODE: &str = "机构自用频次且未申报天数";
+const NO_AGE: &str = "年龄未知，无法排除老年患者";
+const NO_SETTING: &str = "就诊场景未知";
 
 const EVERY_FOUR_HOURS: Frequency = Frequency { code: "q4h", name: "每四小时一次", times: 6, cycle: 1 };
 const HYPERTENSION: Diagnosis = ("I10.x00x002", "高血压病");

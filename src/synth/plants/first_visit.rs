@@ -39,7 +39,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("online-first", SUSPECTED, "first_visit_by_own_word_insured_elsewhere", "异地参保人自报首诊", own_word_insured_elsewhere),
     pattern(
         "online-first",
-        missed(Grade::Suspected, "同组的其他疾病视为已就诊过的疾病", "another disease of the same group counts as known"),
+        missed(Grade::Suspected, "同组的其他疾病视为已就诊过的疾病"),
         "new_disease_of_known_group",
         "同组疾病中的新病",
         new_disease_of_known_group,

@@ -40,30 +40,22 @@ pub(super) const PATTERNS: &[Pattern] = &[
     }),
     pattern("registry-doctor", SUSPECTED, "day_on_which_registration_ended", "注册终止当日开方", |s| left(s, 0)),
     pattern("registry-doctor", SUSPECTED, "day_before_registration", "注册生效前一日开方", |s| came(s, -1)),
+    pattern("registry-doctor", missed(Suspected, "医师不在登记表"), "prescriber_in_no_registry", "开方医师未登记", |s| {
+        elsewhere(s, |rx| written(rx, "dr_code", text("D990101000999")))
+    }),
+    pattern("registry-doctor", missed(Suspected, "处方未载明医师"), "prescriber_not_told", "开方医师未载明", |s| {
+        elsewhere(s, |rx| written(rx, "dr_code", Told::Absent))
+    }),
     pattern(
         "registry-doctor",
-        missed(Suspected, "医师不在登记表", "the doctor is in no registry"),
-        "prescriber_in_no_registry",
-        "开方医师未登记",
-        |s| elsewhere(s, |rx| written(rx, "dr_code", text("D990101000999"))),
-    ),
-    pattern(
-        "registry-doctor",
-        missed(Suspected, "处方未载明医师", "the prescription names no doctor"),
-        "prescriber_not_told",
-        "开方医师未载明",
-        |s| elsewhere(s, |rx| written(rx, "dr_code", Told::Absent)),
-    ),
-    pattern(
-        "registry-doctor",
-        missed(Suspected, "就诊场景不明，不能排除急诊", "without the setting it may be an emergency"),
+        missed(Suspected, "就诊场景不明，不能排除急诊"),
         "foreign_doctor_setting_not_told",
         "其他医院的医师开方，场景未载明",
         |s| elsewhere(s, no_setting),
     ),
     pattern(
         "registry-doctor",
-        missed(Suspected, "该机构无医师登记", "no doctor of the institution is registered"),
+        missed(Suspected, "该机构无医师登记"),
         "no_doctor_of_the_institution_registered",
         "机构无医师登记",
         |s| {
@@ -111,7 +103,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("registry-department", SUSPECTED, "day_on_which_department_closed", "科室注销当日开方", |s| closed(s, 0)),
     pattern(
         "registry-department",
-        missed(Suspected, "该机构无科室登记", "no department of the institution is registered"),
+        missed(Suspected, "该机构无科室登记"),
         "no_department_registered",
         "机构无科室登记",
         |s| {
@@ -124,16 +116,12 @@ pub(super) const PATTERNS: &[Pattern] = &[
             of_department(s, hospital, time, NOWHERE, as_it_is)
         },
     ),
+    pattern("registry-department", missed(Suspected, "处方未载明科室"), "department_not_told", "科室未载明", |s| {
+        unlicensed(s, |rx| written(rx, "prsc_dept_code", Told::Absent))
+    }),
     pattern(
         "registry-department",
-        missed(Suspected, "处方未载明科室", "the prescription names no department"),
-        "department_not_told",
-        "科室未载明",
-        |s| unlicensed(s, |rx| written(rx, "prsc_dept_code", Told::Absent)),
-    ),
-    pattern(
-        "registry-department",
-        missed(Suspected, "就诊场景不明，不能排除急诊", "without the setting it may be an emergency"),
+        missed(Suspected, "就诊场景不明，不能排除急诊"),
         "unlicensed_department_setting_not_told",
         "未登记科室开方，场景未载明",
         |s| unlicensed(s, no_setting),
@@ -176,7 +164,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
     }),
     pattern(
         "registry-online",
-        missed(Suspected, "登记表无补充协议记录", "no row of a supplementary agreement"),
+        missed(Suspected, "登记表无补充协议记录"),
         "no_row_of_supplement",
         "无互联网补充协议记录",
         |s| {
@@ -191,7 +179,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
     ),
     pattern(
         "registry-online",
-        missed(Suspected, "就诊方式信号矛盾", "the signals of the kind of contact conflict"),
+        missed(Suspected, "线上标志相互矛盾"),
         "signals_of_contact_conflict",
         "无许可医院，就诊方式信号矛盾",
         |s| {
@@ -201,7 +189,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
     ),
     pattern(
         "registry-online",
-        missed(Suspected, "机构不在登记表", "the institution is in no registry"),
+        missed(Suspected, "机构不在登记表"),
         "online_institution_in_no_registry",
         "未登记机构在线开方",
         |s| {

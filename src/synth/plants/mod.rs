@@ -36,8 +36,8 @@ pub enum Grade {
 pub enum TruthKind {
     /// A clue of this grade.
     Violation { grade: Grade },
-    /// A violation that the rule cannot see, and why, in Chinese and in English: an honest miss.
-    Missed { grade: Grade, reason: (&'static str, &'static str) },
+    /// A violation that the rule cannot see, and why, in the Chinese words of the rule's `not_seen`: an honest miss.
+    Missed { grade: Grade, reason: &'static str },
     /// A clue that is raised and withdrawn again: no effective clue.
     Withdrawn,
     /// Just on the quiet side of a limit: no clue.
@@ -96,8 +96,8 @@ const NEAR: TruthKind = TruthKind::NearMiss;
 const INNOCENT: TruthKind = TruthKind::Innocent;
 const WITHDRAWN: TruthKind = TruthKind::Withdrawn;
 
-const fn missed(grade: Grade, zh: &'static str, en: &'static str) -> TruthKind {
-    TruthKind::Missed { grade, reason: (zh, en) }
+const fn missed(grade: Grade, reason: &'static str) -> TruthKind {
+    TruthKind::Missed { grade, reason }
 }
 
 const fn pattern(
@@ -143,6 +143,14 @@ pub fn rules() -> Vec<&'static str> {
         }
     }
     rules
+}
+
+/// Each honest miss that is planted: the rule, and why the rule cannot see it.
+pub fn misses() -> impl Iterator<Item = (&'static str, &'static str)> {
+    patterns().filter_map(|pattern| match pattern.kind {
+        TruthKind::Missed { reason, .. } => Some((pattern.rule, reason)),
+        _ => None,
+    })
 }
 
 /// Whether a rule judges by what is not in the feed, which a short feed cannot tell.

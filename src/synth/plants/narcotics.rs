@@ -62,28 +62,28 @@ pub(super) const PATTERNS: &[Pattern] = &[
     }),
     pattern(
         "nar-sr",
-        missed(Grade::Clear, "就诊没有诊断，无法确定限量", "the visit carries no diagnosis, so the limit is not known"),
+        missed(Grade::Clear, "就诊没有诊断，无法确定限量"),
         "slow_release_without_diagnosis",
         "缓控释麻醉药品处方无诊断",
         |s| slow(s, 8)?.undiagnosed().act(s),
     ),
     pattern(
         "nar-sr",
-        missed(Grade::Clear, "必要时服用且未申报天数", "taken when needed, and no days are declared"),
+        missed(Grade::Clear, "必要时服用且未申报天数"),
         "slow_release_when_needed",
         "缓控释麻醉药品必要时服用",
         |s| slow_packs(s, 3, 15)?.when_needed().act(s),
     ),
     pattern(
         "nar-sr",
-        missed(Grade::Suspected, "机构自用频次且未申报天数", "the frequency is the institution's own, and no days are declared"),
+        missed(Grade::Suspected, "机构自用频次且未申报天数"),
         "patches_under_an_own_frequency",
         "透皮贴剂使用机构自用频次",
         |s| patches(s, 10, OWN_CODE)?.undeclared().act(s),
     ),
     pattern(
         "nar-sr",
-        missed(Grade::Clear, "药品字典没有该品规，剂型未知", "the drug master has no such product, so its form is not known"),
+        missed(Grade::Clear, "药品字典没有该品规，剂型未知"),
         "slow_release_of_an_unlisted_product",
         "品规未收录的麻醉药品",
         |s| slow(s, 8)?.unlisted(s, Some("XN02AAQ777E013010112345"), "盐酸羟考酮胶囊", "胶囊剂"),
@@ -137,21 +137,21 @@ pub(super) const PATTERNS: &[Pattern] = &[
     }),
     pattern(
         "mph",
-        missed(Grade::Clear, "就诊没有诊断，无法确定限量", "the visit carries no diagnosis, so the limit is not known"),
+        missed(Grade::Clear, "就诊没有诊断，无法确定限量"),
         "methylphenidate_without_diagnosis",
         "哌甲酯处方无诊断",
         |s| child(s, SLOW, 16)?.undiagnosed().act(s),
     ),
     pattern(
         "mph",
-        missed(Grade::Clear, "有多动症诊断，年龄未知", "hyperactivity at an age that is not known"),
+        missed(Grade::Clear, "有多动症诊断，年龄未知"),
         "methylphenidate_at_an_unknown_age",
         "多动症患者年龄未载明",
         |s| child(s, SLOW, 16)?.not_telling(s, &["brdy", "patn_age"]),
     ),
     pattern(
         "mph",
-        missed(Grade::Clear, "必要时服用且未申报天数", "taken when needed, and no days are declared"),
+        missed(Grade::Clear, "必要时服用且未申报天数"),
         "methylphenidate_when_needed",
         "哌甲酯必要时服用",
         |s| child_packs(s, 3, 45)?.when_needed().act(s),
@@ -199,23 +199,19 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("ward-1d", SUSPECTED, "discharge_injection_for_pain_4_days", "疼痛患者出院带注射剂四日量", |s| {
         ward_of(s, INJECTION, 4)?.in_pain(s).discharged(s)
     }),
+    pattern("ward-1d", missed(Grade::Suspected, "必要时使用且未申报天数"), "ward_when_needed", "住院必要时使用", |s| {
+        ward_packs(s, 2)?.when_needed().act(s)
+    }),
     pattern(
         "ward-1d",
-        missed(Grade::Suspected, "必要时使用且未申报天数", "taken when needed, and no days are declared"),
-        "ward_when_needed",
-        "住院必要时使用",
-        |s| ward_packs(s, 2)?.when_needed().act(s),
-    ),
-    pattern(
-        "ward-1d",
-        missed(Grade::Suspected, "结算单未载明天数，也没有处方", "the bill tells no days and no prescription is known"),
+        missed(Grade::Suspected, "结算单未载明天数，也没有处方"),
         "ward_bill_without_days",
         "住院结算单未载明天数",
         |s| ward(s, 5)?.undeclared().by(s, By::Bill),
     ),
     pattern(
         "ward-1d",
-        missed(Grade::Suspected, "出院带药无诊断，无法确定限量", "discharge drugs without a diagnosis to tell the limit by"),
+        missed(Grade::Suspected, "出院带药无诊断，无法确定限量"),
         "discharge_without_diagnosis",
         "出院带药无诊断",
         |s| ward(s, 5)?.undiagnosed().discharged(s),

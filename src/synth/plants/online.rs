@@ -38,25 +38,17 @@ pub(super) const PATTERNS: &[Pattern] = &[
     ),
     pattern(
         "online-child6",
-        missed(Grade::Suspected, "出生日期和年龄均未载明", "neither the date of birth nor the age is told"),
+        missed(Grade::Suspected, "出生日期和年龄均未载明"),
         "child_online_of_unknown_age",
         "年龄未载明的互联网接诊",
         |s| children(s, small_child, &[("brdy", None), ("patn_age", None)]),
     ),
-    pattern(
-        "online-child6",
-        missed(Grade::Suspected, CONFLICT.0, CONFLICT.1),
-        "child_of_conflicting_signs",
-        "儿童就诊线上标志矛盾",
-        |s| children(s, small_child, &[("biz_type_code", Some("01"))]),
-    ),
-    pattern(
-        "online-child6",
-        missed(Grade::Suspected, NO_SIGN.0, NO_SIGN.1),
-        "child_without_any_sign",
-        "儿童就诊无从判断是否线上",
-        |s| children(s, small_child, &[("biz_type_code", None), ("auth_no", None)]),
-    ),
+    pattern("online-child6", missed(Grade::Suspected, CONFLICT), "child_of_conflicting_signs", "儿童就诊线上标志矛盾", |s| {
+        children(s, small_child, &[("biz_type_code", Some("01"))])
+    }),
+    pattern("online-child6", missed(Grade::Suspected, NO_SIGN), "child_without_any_sign", "儿童就诊无从判断是否线上", |s| {
+        children(s, small_child, &[("biz_type_code", None), ("auth_no", None)])
+    }),
     pattern("online-child6", NEAR, "child_online_on_sixth_birthday", "年满六岁当日互联网接诊", |s| {
         children(s, on_sixth_birthday, &[])
     }),
@@ -90,30 +82,20 @@ pub(super) const PATTERNS: &[Pattern] = &[
     ),
     pattern(
         "online-critical",
-        missed(
-            Grade::Suspected,
-            "急性脑梗死与其复诊编码相同，未列入清单",
-            "an acute stroke has the code of its follow-ups, which is not on the list",
-        ),
+        missed(Grade::Suspected, "急性脑梗死与其复诊编码相同，未列入清单"),
         "acute_stroke_online",
         "互联网接诊急性脑梗死",
         |s| consulted(s, adult, ("I63.900", "脑梗死"), &[]),
     ),
+    pattern("online-critical", missed(Grade::Suspected, "处方没有诊断"), "critical_not_told", "急危重症未载诊断", |s| {
+        let critical = s.dice.pick(CRITICAL);
+        let mut rx = online(s, adult, critical)?;
+        rx.diagnoses.clear();
+        put(s, rx)
+    }),
     pattern(
         "online-critical",
-        missed(Grade::Suspected, "处方没有诊断", "the prescription carries no diagnosis"),
-        "critical_not_told",
-        "急危重症未载诊断",
-        |s| {
-            let critical = s.dice.pick(CRITICAL);
-            let mut rx = online(s, adult, critical)?;
-            rx.diagnoses.clear();
-            put(s, rx)
-        },
-    ),
-    pattern(
-        "online-critical",
-        missed(Grade::Suspected, CONFLICT.0, CONFLICT.1),
+        missed(Grade::Suspected, CONFLICT),
         "critical_of_conflicting_signs",
         "急危重症线上标志矛盾",
         |s| {
@@ -123,7 +105,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
     ),
     pattern(
         "online-critical",
-        missed(Grade::Suspected, NO_SIGN.0, NO_SIGN.1),
+        missed(Grade::Suspected, NO_SIGN),
         "critical_without_any_sign",
         "急危重症无从判断是否线上",
         |s| {
@@ -155,23 +137,19 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("realname", SUSPECTED, "no_identity_check_from_the_day_it_is_fed", "机构开始上传核验号当日无核验号", |s| {
         from_the_day(s, 0)
     }),
-    pattern("realname", missed(Grade::Suspected, NO_SIGN.0, NO_SIGN.1), "no_check_and_no_sign", "无业务类型也无核验号", |s| {
+    pattern("realname", missed(Grade::Suspected, NO_SIGN), "no_check_and_no_sign", "无业务类型也无核验号", |s| {
         consulted(s, adult, COLD, &[("auth_no", None), ("biz_type_code", None)])
     }),
     pattern(
         "realname",
-        missed(Grade::Suspected, "业务类型代码无表可查", "a kind of contact that no table explains"),
+        missed(Grade::Suspected, "业务类型代码无表可查"),
         "no_check_and_unknown_business",
         "业务类型代码未知",
         |s| consulted(s, adult, COLD, &[("auth_no", None), ("biz_type_code", Some("03"))]),
     ),
     pattern(
         "realname",
-        missed(
-            Grade::Suspected,
-            "机构未登记，不知是否上传核验号",
-            "the institution is not registered, so nobody knows whether it sends the number",
-        ),
+        missed(Grade::Suspected, "机构未登记，不知是否上传核验号"),
         "no_check_at_unregistered_institution",
         "未登记机构无身份核验号",
         unregistered,
@@ -182,8 +160,8 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("realname", INNOCENT, "check_not_fed_by_institution", "机构尚未上传身份核验号", check_not_fed),
 ];
 
-pub(super) const CONFLICT: (&str, &str) = ("线上标志相互矛盾", "signs of an online contact conflict");
-const NO_SIGN: (&str, &str) = ("无从判断是否线上", "nothing tells whether it was online");
+pub(super) const CONFLICT: &str = "线上标志相互矛盾";
+const NO_SIGN: &str = "无从判断是否线上";
 
 /// Every part of the list, but for ketoacidosis and pregnancy.
 const CRITICAL: &[Diagnosis] = &[

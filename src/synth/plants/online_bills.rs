@@ -57,25 +57,21 @@ pub(super) const PATTERNS: &[Pattern] = &[
     ),
     pattern(
         "online-needs-exam",
-        missed(Grade::Suspected, "未载明收费类别", "the fee group is not told"),
+        missed(Grade::Suspected, "未载明收费类别"),
         "fee_group_not_told",
         "线上化验未载明收费类别",
         |s| billed(s, BLOOD, |bill| tell_last(bill, "med_chrgitm_type", Told::Absent)),
     ),
     pattern(
         "online-needs-exam",
-        missed(Grade::Suspected, "未载明费用发生时间", "not told when it was done"),
+        missed(Grade::Suspected, "未载明费用发生时间"),
         "fee_time_not_told",
         "线上化验未载明发生时间",
         |s| billed(s, BLOOD, |bill| tell_last(bill, "fee_ocur_time", Told::Absent)),
     ),
-    pattern(
-        "online-needs-exam",
-        missed(Grade::Suspected, CONFLICT.0, CONFLICT.1),
-        "test_of_conflicting_signs",
-        "结算单线上标志矛盾",
-        |s| billed(s, BLOOD, |bill| bill.business = Some("01")),
-    ),
+    pattern("online-needs-exam", missed(Grade::Suspected, CONFLICT), "test_of_conflicting_signs", "结算单线上标志矛盾", |s| {
+        billed(s, BLOOD, |bill| bill.business = Some("01"))
+    }),
     pattern("online-needs-exam", NEAR, "test_the_day_after_online_visit", "线上开单，次日零时化验", |s| {
         billed(s, BLOOD, |bill| done_after(bill, SECONDS_PER_DAY))
     }),
@@ -102,7 +98,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("pharmacist-audit", SUSPECTED, "audited_a_second_after_dispensing", "先配发后审核", |s| audited(s, Some(1))),
     pattern(
         "pharmacist-audit",
-        missed(Grade::Suspected, "该地区尚未接入审方信息", "audits are not in the area's feed"),
+        missed(Grade::Suspected, "该地区尚未接入审方信息"),
         "dispensed_where_audits_are_not_fed",
         "未接入审方信息地区的处方",
         |s| tablets(s)?.act(s),

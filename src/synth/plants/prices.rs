@@ -58,42 +58,32 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("guide-price", SUSPECTED, "one_fen_above_price_of_county", "高于本县指导价一分", |s| by_area(s, true, 1)),
     pattern("guide-price", SUSPECTED, "price_of_another_county", "按外县指导价收费", |s| by_area(s, false, 0)),
     pattern("guide-price", SUSPECTED, "old_price_on_day_of_lowering", "调价当日仍按原价收费", |s| lowered(s, 0)),
+    pattern("guide-price", missed(Suspected, "目录无该项目指导价"), "no_guide_price", "项目无指导价", |s| {
+        let (time, hospital) = (s.moment(), s.hospital_where(public)?);
+        let listed = |idx: &usize| s.city.registry.guide_prices.iter().any(|row| row.item == SERVICES[*idx].code);
+        let idx = (0..SERVICES.len()).find(|idx| SERVICES[*idx].list == "201" && !listed(idx))?;
+        put_charge(s, hospital, idx, SERVICES[idx].price * 3, time, as_it_is)
+    }),
+    pattern("guide-price", missed(Suspected, "子项价格不在目录"), "part_of_an_item", "项目子项收费", |s| {
+        charged(s, public, 1_000, |bill, place| coded(bill, place, 11, "0100", "（子项）"))
+    }),
     pattern(
         "guide-price",
-        missed(Suspected, "目录无该项目指导价", "no table tells the item's guide price"),
-        "no_guide_price",
-        "项目无指导价",
-        |s| {
-            let (time, hospital) = (s.moment(), s.hospital_where(public)?);
-            let listed = |idx: &usize| s.city.registry.guide_prices.iter().any(|row| row.item == SERVICES[*idx].code);
-            let idx = (0..SERVICES.len()).find(|idx| SERVICES[*idx].list == "201" && !listed(idx))?;
-            put_charge(s, hospital, idx, SERVICES[idx].price * 3, time, as_it_is)
-        },
-    ),
-    pattern(
-        "guide-price",
-        missed(Suspected, "子项价格不在目录", "a part of an item has a price of its own, which no table tells"),
-        "part_of_an_item",
-        "项目子项收费",
-        |s| charged(s, public, 1_000, |bill, place| coded(bill, place, 11, "0100", "（子项）")),
-    ),
-    pattern(
-        "guide-price",
-        missed(Suspected, "机构不在登记表", "the institution is in no registry"),
+        missed(Suspected, "机构不在登记表"),
         "above_guide_price_institution_unknown",
         "高于指导价，机构未登记",
         |s| charged(s, public, 1_000, |bill, _| head(bill, "fixmedins_code", text(UNREGISTERED))),
     ),
     pattern(
         "guide-price",
-        missed(Suspected, "未载明单价", "the price is not told"),
+        missed(Suspected, "未载明单价"),
         "above_guide_price_price_not_told",
         "高于指导价，单价未载明",
         |s| charged(s, public, 1_000, |bill, place| line(bill, place, "pric", Told::Absent)),
     ),
     pattern(
         "guide-price",
-        missed(Suspected, "未载明项目名称，不能排除加收或特需", "without the name it may hold a surcharge or be a special service"),
+        missed(Suspected, "未载明项目名称，不能排除加收或特需"),
         "above_guide_price_name_not_told",
         "高于指导价，名称未载明",
         |s| charged(s, public, 1_000, |bill, place| line(bill, place, "medins_list_name", Told::Absent)),
@@ -153,19 +143,15 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("amount-mismatch", SUSPECTED, "forty_for_thirty_self_paid", "金额高于数量乘单价，由个人全自费", |s| {
         sold(s, 3, "10.00", 4_000, self_paid)
     }),
-    pattern(
-        "amount-mismatch",
-        missed(Suspected, "未载明数量", "the quantity is not told"),
-        "quantity_not_told",
-        "数量未载明",
-        |s| sold(s, 3, "10.00", 4_000, |bill, place| line(bill, place, "cnt", Told::Absent)),
-    ),
-    pattern("amount-mismatch", missed(Suspected, "未载明单价", "the price is not told"), "price_not_told", "单价未载明", |s| {
+    pattern("amount-mismatch", missed(Suspected, "未载明数量"), "quantity_not_told", "数量未载明", |s| {
+        sold(s, 3, "10.00", 4_000, |bill, place| line(bill, place, "cnt", Told::Absent))
+    }),
+    pattern("amount-mismatch", missed(Suspected, "未载明单价"), "price_not_told", "单价未载明", |s| {
         sold(s, 3, "10.00", 4_000, |bill, place| line(bill, place, "pric", Told::Absent))
     }),
     pattern(
         "amount-mismatch",
-        missed(Suspected, "未载明目录类别，不能排除中药饮片", "nothing tells whether they are herbs"),
+        missed(Suspected, "未载明目录类别，不能排除中药饮片"),
         "herbs_or_not_is_not_told",
         "是否饮片未载明",
         |s| herbs(s, &[("list_type", None), ("med_chrgitm_type", None)]),

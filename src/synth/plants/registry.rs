@@ -43,24 +43,18 @@ pub(super) const PATTERNS: &[Pattern] = &[
     }),
     pattern(
         "registry-agreement",
-        missed(Clear, "未载明医疗类别，不能排除急诊", "without the medical category it may be an emergency"),
+        missed(Clear, "未载明医疗类别，不能排除急诊"),
         "suspended_category_not_told",
         "协议中止期间，医疗类别未载明",
         |s| suspended(s, Day::First, |bill| head(bill, "med_type", Told::Absent)),
     ),
-    pattern(
-        "registry-agreement",
-        missed(Clear, "机构不在登记表", "the institution is in no registry"),
-        "institution_in_no_registry",
-        "未登记机构结算",
-        |s| {
-            let time = s.moment();
-            let hospital = s.hospital();
-            let mut bill = care(s, hospital, time);
-            head(&mut bill, "fixmedins_code", text(UNREGISTERED));
-            put_whole(s, bill)
-        },
-    ),
+    pattern("registry-agreement", missed(Clear, "机构不在登记表"), "institution_in_no_registry", "未登记机构结算", |s| {
+        let time = s.moment();
+        let hospital = s.hospital();
+        let mut bill = care(s, hospital, time);
+        head(&mut bill, "fixmedins_code", text(UNREGISTERED));
+        put_whole(s, bill)
+    }),
     pattern("registry-agreement", NEAR, "day_before_suspension", "协议中止前一日结算", |s| suspended(s, Day::Before, as_it_is)),
     pattern("registry-agreement", NEAR, "day_of_resumption", "协议恢复当日结算", |s| suspended(s, Day::After, as_it_is)),
     pattern("registry-agreement", NEAR, "day_before_agreement_ended", "协议终止前一日结算", |s| ended(s, -1)),
@@ -127,21 +121,17 @@ pub(super) const PATTERNS: &[Pattern] = &[
     }),
     pattern(
         "doctor-suspended",
-        missed(Suspected, "结算单未载明主诊医师", "the bill names no doctor in charge"),
+        missed(Suspected, "结算单未载明主诊医师"),
         "doctor_in_charge_not_told",
         "主诊医师未载明",
         |s| by_doctor(s, Day::First, |bill| head(bill, CHARGE, Told::Absent)),
     ),
+    pattern("doctor-suspended", missed(Suspected, "医师不在登记表"), "suspended_doctor_in_no_registry", "医师未登记", |s| {
+        by_doctor(s, Day::First, |bill| head(bill, CHARGE, text("D990101000999")))
+    }),
     pattern(
         "doctor-suspended",
-        missed(Suspected, "医师不在登记表", "the doctor is in no registry"),
-        "suspended_doctor_in_no_registry",
-        "医师未登记",
-        |s| by_doctor(s, Day::First, |bill| head(bill, CHARGE, text("D990101000999"))),
-    ),
-    pattern(
-        "doctor-suspended",
-        missed(Suspected, "未载明医疗类别，不能排除急诊", "without the medical category it may be an emergency"),
+        missed(Suspected, "未载明医疗类别，不能排除急诊"),
         "suspended_doctor_category_not_told",
         "暂停支付资格的医师，医疗类别未载明",
         |s| by_doctor(s, Day::First, |bill| head(bill, "med_type", Told::Absent)),

@@ -27,7 +27,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("repeat-supply", SUSPECTED, "three_institutions_in_a_month", "一月内三家机构重复开药", three_institutions),
     pattern(
         "repeat-supply",
-        missed(Grade::Suspected, "各结算单均未载明天数，也没有处方", "the bills tell no days and no prescription is known"),
+        missed(Grade::Suspected, "各结算单均未载明天数，也没有处方"),
         "refill_days_not_told",
         "续药天数未载明",
         days_not_told,

@@ -64,21 +64,21 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("drug-setting", SUSPECTED, "inpatients_drug_claimed", "限住院药品零星报销", |s| fat(s, "11", claimed)),
     pattern(
         "drug-setting",
-        missed(Suspected, "医疗类别不在编码表内", "no prefix explains the medical category"),
+        missed(Suspected, "医疗类别不在编码表内"),
         "inpatients_drug_unknown_category",
         "限住院药品，医疗类别不明",
         |s| fat(s, "88", as_it_is),
     ),
     pattern(
         "drug-setting",
-        missed(Suspected, "未载明医疗类别", "the medical category is not told"),
+        missed(Suspected, "未载明医疗类别"),
         "inpatients_drug_category_not_told",
         "限住院药品，医疗类别未载明",
         |s| fat(s, "11", no_category),
     ),
     pattern(
         "drug-setting",
-        missed(Suspected, "药品没有国家编码", "the drug has no national code"),
+        missed(Suspected, "药品没有国家编码"),
         "inpatients_drug_without_code",
         "限住院药品无国家编码",
         |s| fat(s, "11", no_code),
@@ -153,18 +153,14 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("drug-level", SUSPECTED, "second_level_drug_claimed", "限二级药品零星报销", |s| at(s, second, first_band, claimed)),
     pattern(
         "drug-level",
-        missed(
-            Suspected,
-            "外流处方的开方机构不在结算单上",
-            "the bill of a circulated prescription does not name the prescriber's institution",
-        ),
+        missed(Suspected, "外流处方的开方机构不在结算单上"),
         "second_level_drug_prescribed_in_township_circulated",
         "限二级药品由一级机构外配处方",
         |s| circulated(s, first_band),
     ),
     pattern(
         "drug-level",
-        missed(Suspected, "药店结算单不载明开方机构", "a pharmacy's bill does not name the prescriber's institution"),
+        missed(Suspected, "药店结算单不载明开方机构"),
         "second_level_drug_in_pharmacy",
         "限二级药品在药店结算",
         |s| {
@@ -178,14 +174,14 @@ pub(super) const PATTERNS: &[Pattern] = &[
     ),
     pattern(
         "drug-level",
-        missed(Suspected, "机构未定级", "the institution has no level"),
+        missed(Suspected, "机构未定级"),
         "second_level_drug_without_level",
         "限二级药品，机构未定级",
         |s| at(s, second, first_band, |bill, _| head(bill, "hosp_lv", text("11"))),
     ),
     pattern(
         "drug-level",
-        missed(Suspected, "结算单未载明等级且机构不在登记表", "no level on the bill, and the institution is in no registry"),
+        missed(Suspected, "结算单未载明等级且机构不在登记表"),
         "second_level_drug_institution_unknown",
         "限二级药品，机构未登记",
         |s| {
@@ -263,21 +259,21 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("drug-insurance", SUSPECTED, "work_injury_drug_claimed", "工伤用药零星报销", |s| injury(s, claimed)),
     pattern(
         "drug-insurance",
-        missed(Suspected, "未载明险种", "the kind of insurance is not told"),
+        missed(Suspected, "未载明险种"),
         "work_injury_drug_kind_not_told",
         "工伤用药，险种未载明",
         |s| injury(s, |bill, _| head(bill, "insutype", Told::Absent)),
     ),
     pattern(
         "drug-insurance",
-        missed(Suspected, "未载明医疗类别", "the category of care is not told"),
+        missed(Suspected, "未载明医疗类别"),
         "maternity_drug_category_not_told",
         "生育用药，医疗类别未载明",
         |s| birth(s, "11", no_category),
     ),
     pattern(
         "drug-insurance",
-        missed(Suspected, "药品没有国家编码", "the drug has no national code"),
+        missed(Suspected, "药品没有国家编码"),
         "work_injury_drug_without_code",
         "工伤用药无国家编码",
         |s| injury(s, no_code),

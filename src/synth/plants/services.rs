@@ -56,23 +56,15 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("service-sex", CLEAR, "womens_operation_for_man_on_interim_bill", "限女性手术出现在男性中途结算单", |s| {
         operated(s, HYSTERECTOMY, "1", |bill, _| bill.interim = true)
     }),
+    pattern("service-sex", missed(Clear, "数据未载明性别"), "mens_test_sex_not_told", "限男性检验，性别未载明", |s| {
+        for_sex(s, SEMEN, "9", as_it_is)
+    }),
+    pattern("service-sex", missed(Clear, "明细没有国家编码"), "mens_test_without_code", "限男性检验无国家编码", |s| {
+        for_sex(s, SEMEN, "2", no_code)
+    }),
     pattern(
         "service-sex",
-        missed(Clear, "数据未载明性别", "the feed tells no sex"),
-        "mens_test_sex_not_told",
-        "限男性检验，性别未载明",
-        |s| for_sex(s, SEMEN, "9", as_it_is),
-    ),
-    pattern(
-        "service-sex",
-        missed(Clear, "明细没有国家编码", "the line has no national code"),
-        "mens_test_without_code",
-        "限男性检验无国家编码",
-        |s| for_sex(s, SEMEN, "2", no_code),
-    ),
-    pattern(
-        "service-sex",
-        missed(Clear, "明细未载明是否全自费", "no amount tells whether the line was self-paid"),
+        missed(Clear, "明细未载明是否全自费"),
         "mens_test_split_not_told",
         "限男性检验，未载明支付拆分",
         |s| for_sex(s, SEMEN, "2", no_split),
@@ -134,28 +126,28 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("service-age", SUSPECTED, "childrens_massage_claimed", "成人零星报销小儿捏脊", |s| adults_massage(s, claimed)),
     pattern(
         "service-age",
-        missed(Suspected, "无出生日期，申报年龄不足一岁", "no birth date, and the stated age is below one"),
+        missed(Suspected, "无出生日期，申报年龄不足一岁"),
         "incubator_at_stated_age_below_one",
         "出生四十日、仅申报不足一岁用新生儿暖箱",
         |s| aged(s, INCUBATOR, "1", |time| time.day() - 40, |bill, _| stated(bill, 0)),
     ),
     pattern(
         "service-age",
-        missed(Suspected, "未载明出生日期和年龄", "neither birth date nor age is told"),
+        missed(Suspected, "未载明出生日期和年龄"),
         "childrens_massage_age_not_told",
         "年龄未载明做小儿捏脊",
         |s| adults_massage(s, |bill, _| ["brdy", "age"].into_iter().for_each(|field| head(bill, field, Told::Absent))),
     ),
     pattern(
         "service-age",
-        missed(Suspected, "数据未载明性别，不能排除母亲名下", "without the sex it may be a mother's card"),
+        missed(Suspected, "数据未载明性别，不能排除母亲名下"),
         "newborns_care_sex_not_told",
         "性别未载明用新生儿护理",
         |s| aged(s, NEWBORN_CARE, "1", |time| birthday(40, time), |bill, _| head(bill, "gend", Told::Absent)),
     ),
     pattern(
         "service-age",
-        missed(Suspected, "明细没有国家编码", "the line has no national code"),
+        missed(Suspected, "明细没有国家编码"),
         "childrens_massage_without_code",
         "小儿捏脊无国家编码",
         |s| adults_massage(s, no_code),
