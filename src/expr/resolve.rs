@@ -106,7 +106,7 @@ impl Typed {
     pub fn conjuncts(&self) -> Vec<Self> {
         let parts = datafusion_expr::utils::split_conjunction(&self.expr);
         let of = |expr: &Expr| {
-            let columns = expr.column_refs().into_iter().map(|column| column.name.clone()).collect();
+            let columns = expr.column_refs().into_iter().map(|column| column.flat_name()).collect();
             Self { expr: expr.clone(), columns, ..self.clone() }
         };
         parts.into_iter().map(of).collect()

@@ -186,6 +186,13 @@ fn parameters_follow_the_area() {
 }
 
 #[test]
+fn the_parts_of_a_condition_name_their_own_columns_whole() {
+    let whole = typed("header.gend = '2' and (line.cnt > 1 or header.online) and line.cnt > param.days_max");
+    let parts: Vec<Vec<String>> = whole.conjuncts().iter().map(|part| part.columns().iter().cloned().collect()).collect();
+    assert_eq!(parts, [vec!["header.gend"], vec!["header.online", "line.cnt"], vec!["header.area", "line.cnt"]]);
+}
+
+#[test]
 fn the_place_decides_the_type() {
     let check = |sql: &str, want: Want, expect: Option<&str>| {
         let found = parse(sql, &columns(), want, &params()).ok().map(|typed| typed.data_type().to_string());
