@@ -458,7 +458,7 @@ fn supply_anchor(shard: &Shard, key: &SupplyKey, anchor: &Anchor<'_>) -> Vec<Str
         shard.persons.key(key.person).to_string(),
         institution,
         anchor.visit.to_owned(),
-        anchor.number.to_string(),
+        anchor.number.key(),
         substance.to_owned(),
     ]
 }

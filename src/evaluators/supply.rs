@@ -33,13 +33,42 @@ pub struct Anchor<'a> {
     /// The visit of a line without prescription, because orders are often
     /// numbered by visit; empty where the prescription's number says it all.
     pub visit: &'a str,
-    pub number: Cow<'a, str>,
+    pub number: Number<'a>,
 }
 
-impl Anchor<'_> {
+/// What a supply is counted by. An order may be numbered as lines are, and is
+/// another supply all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Number<'a> {
+    /// The bill's number of a line that names no order.
+    Line(&'a str),
+    /// Of a prescription or an order.
+    Order(&'a str),
+}
+
+/// Before the number of a line, and before an order's that begins like one.
+const LINE_MARK: char = '#';
+const ORDER_MARK: char = '\\';
+
+impl<'a> Anchor<'a> {
     /// The number as people know it; a line without one has its visit's.
-    pub fn shown(&self) -> Cow<'_, str> {
-        if self.number.starts_with('#') { Cow::Owned(format!("{}{}", self.visit, self.number)) } else { Cow::Borrowed(&self.number) }
+    pub fn shown(&self) -> Cow<'a, str> {
+        match self.number {
+            Number::Line(line) => Cow::Owned(format!("{}{LINE_MARK}{line}", self.visit)),
+            Number::Order(number) => Cow::Borrowed(number),
+        }
+    }
+}
+
+impl Number<'_> {
+    /// The number as part of a clue's id: no line has an order's, and most
+    /// orders have their own.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Line(line) => format!("{LINE_MARK}{line}"),
+            Self::Order(number) if number.starts_with([LINE_MARK, ORDER_MARK]) => format!("{ORDER_MARK}{number}"),
+            Self::Order(number) => (*number).to_owned(),
+        }
     }
 }
 
@@ -173,9 +202,7 @@ pub fn related(tables: Tables<'_>, halves: &[Half<'_>], first: &dyn Fn(&Half<'_>
 fn tied(tables: Tables<'_>, one: &Half<'_>, other: &Half<'_>) -> bool {
     let text = |text| tables.texts.get(text);
     if one.rx_no.is_empty() || other.rx_no.is_empty() {
-        // As anchors have it: the line stands behind a mark that a number may begin with as well.
-        let marked = |half: &Half<'_>| if half.rx_no.is_empty() { Some(text(half.line)) } else { text(half.rx_no).strip_prefix('#') };
-        return marked(one).is_some_and(|one| marked(other) == Some(one));
+        return one.rx_no.is_empty() && other.rx_no.is_empty() && text(one.line) == text(other.line);
     }
     let numbers = |half: &Half<'_>| {
         let national = if half.prescribed { text(tables.events.row(half.event).hi_rxno) } else { "" };
@@ -186,7 +213,7 @@ fn tied(tables: Tables<'_>, one: &Half<'_>, other: &Half<'_>) -> bool {
 }
 
 fn prescription_anchor<'a>(tables: Tables<'a>, half: &Half<'_>) -> Anchor<'a> {
-    Anchor { institution: tables.institution(half.event), visit: "", number: Cow::Borrowed(tables.texts.get(half.rx_no)) }
+    Anchor { institution: tables.institution(half.event), visit: "", number: Number::Order(tables.texts.get(half.rx_no)) }
 }
 
 fn line_anchor<'a>(tables: Tables<'a>, half: &Half<'_>) -> Anchor<'a> {
@@ -194,9 +221,9 @@ fn line_anchor<'a>(tables: Tables<'a>, half: &Half<'_>) -> Anchor<'a> {
     let visit = tables.texts.get(if row.mdtrt_id.is_empty() { row.id } else { row.mdtrt_id });
     if half.rx_no.is_empty() {
         let institution = if half.circulated { None } else { tables.institution(half.event) };
-        return Anchor { institution, visit, number: Cow::Owned(format!("#{}", tables.texts.get(half.line))) };
+        return Anchor { institution, visit, number: Number::Line(tables.texts.get(half.line)) };
     }
-    let number = Cow::Borrowed(tables.texts.get(half.rx_no));
+    let number = Number::Order(tables.texts.get(half.rx_no));
     if half.circulated {
         // A national number: what several pharmacies sell on it is one supply.
         return Anchor { institution: None, visit: "", number };
