@@ -92,12 +92,30 @@ pub fn excused(rule: &RowRule, table: &TablePrograms, rows: &Rows<'_>) -> Boolea
     (0..rows.header_rows).map(outcome).collect()
 }
 
-/// Judges all rows by some rules (places in [`RuleSet::rules`]), and counts how those that enter came out;
+/// A rule, and the rows that it may concern; `None`: all.
+pub struct Concern {
+    /// Place in [`RuleSet::rules`].
+    pub rule: usize,
+    pub rows: Option<UInt32Array>,
+}
+
+impl Concern {
+    /// Each of some rules may concern every row.
+    pub fn everywhere(rules: &[usize]) -> Vec<Self> {
+        rules.iter().map(|rule| Self { rule: *rule, rows: None }).collect()
+    }
+
+    fn row(&self, place: usize) -> usize {
+        self.rows.as_ref().map_or(place, |rows| rows.value(place) as usize)
+    }
+}
+
+/// Judges rows by the rules that may concern them, and counts how those that enter came out;
 /// hits come in the order of rules, then rows.
 pub fn judge(
     set: &RuleSet,
     table: &TablePrograms,
-    by: &[usize],
+    by: &[Concern],
     rows: &Rows<'_>,
     laps: &mut Laps,
     tallies: &mut BTreeMap<String, RuleTally>,
@@ -107,12 +125,12 @@ pub fn judge(
     let mut masks = table.masks.run(&input);
     laps.shared(set, &table.mask_shares, tallies);
     let mut hits = Vec::new();
-    for place in by {
-        let rule = &set.rules[*place];
+    for concern in by {
+        let rule = &set.rules[concern.rule];
         if let Some(row_rule) = &rule.row {
             let tally = tallies.entry(rule.doc.id.clone()).or_default();
-            hits.extend(Judge { place: *place, rule: row_rule, rows, tally }.hits(&mut masks));
-            laps.of_rule(set, *place, tallies);
+            hits.extend(Judge { concern, rule: row_rule, rows, tally }.hits(&mut masks));
+            laps.of_rule(set, concern.rule, tallies);
         }
     }
     carry(set, table, rows, &mut hits);
@@ -165,7 +183,7 @@ impl Source for OfHits<'_> {
 }
 
 struct Judge<'a> {
-    place: usize,
+    concern: &'a Concern,
     rule: &'a RowRule,
     rows: &'a Rows<'a>,
     tally: &'a mut RuleTally,
@@ -174,22 +192,30 @@ struct Judge<'a> {
 impl Judge<'_> {
     /// Gates and exemptions are asked only where some row's condition holds.
     fn hits(self, masks: &mut Run<'_>) -> Vec<RowHit> {
-        let condition = masks.output(self.rule.condition);
+        let condition = match &self.concern.rows {
+            Some(rows) => masks.output_at(self.rule.condition, rows),
+            None => masks.output(self.rule.condition),
+        };
         let condition = as_mask(&condition);
+        let row = |place: usize| self.concern.row(place);
         let parent = |row: usize| if self.rule.line_grain { self.rows.parents.value(row) as usize } else { row };
         let judged = |row: usize| (self.rows.judged)(parent(row));
         let enters = |row: usize| (self.rows.enters)(parent(row));
         let unknown = if condition.null_count() == 0 {
             0
         } else {
-            (0..condition.len()).filter(|row| condition.is_null(*row) && judged(*row) && enters(*row)).count() as u64
+            (0..condition.len()).filter(|place| condition.is_null(*place)).map(row).filter(|row| judged(*row) && enters(*row)).count()
+                as u64
         };
         self.tally.count_unknown("condition", unknown);
         if condition.true_count() == 0 {
             return Vec::new();
         }
-        let held: Vec<usize> =
-            (0..condition.len()).filter(|row| condition.is_valid(*row) && condition.value(*row) && judged(*row)).collect();
+        let held: Vec<usize> = (0..condition.len())
+            .filter(|place| condition.is_valid(*place) && condition.value(*place))
+            .map(row)
+            .filter(|row| judged(*row))
+            .collect();
         if held.is_empty() {
             return Vec::new();
         }
@@ -209,13 +235,13 @@ impl Judge<'_> {
                 continue;
             }
             let (header, line) = if self.rule.line_grain { (parent(row), Some(row)) } else { (row, None) };
-            if !(self.rows.in_force)(self.place, header, line) {
+            if !(self.rows.in_force)(self.concern.rule, header, line) {
                 self.tally.count_unknown("no_basis_in_force", u64::from(enters(row)));
                 continue;
             }
             self.tally.hits += u64::from(enters(row));
             let clear = clear_when.as_ref().is_none_or(|mask| at(as_mask(mask), place) == Some(true));
-            hits.push(RowHit { header, line, clear, excuses, ..RowHit::new(self.place) });
+            hits.push(RowHit { header, line, clear, excuses, ..RowHit::new(self.concern.rule) });
         }
         hits
     }

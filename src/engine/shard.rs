@@ -30,6 +30,7 @@ use crate::engine::remember::Changed;
 use crate::engine::remember::Marks;
 use crate::engine::remember::Memory;
 use crate::engine::rows;
+use crate::engine::rows::Concern;
 use crate::engine::rows::Rows;
 use crate::engine::tell;
 use crate::engine::tell::Teller;
@@ -195,7 +196,7 @@ impl Shard {
             let by_line = rule.row.as_ref().is_some_and(|row| row.line_grain);
             tallies.entry(rule.doc.id.clone()).or_default().evaluated += if by_line { lines } else { headers };
         }
-        let hits = rows::judge(&engine.rules, table, &table.rules, &rows, &mut laps, tallies);
+        let hits = rows::judge(&engine.rules, table, &Concern::everywhere(&table.rules), &rows, &mut laps, tallies);
         for of_rule in hits.chunk_by(|one, other| one.rule == other.rule) {
             let place = of_rule[0].rule;
             tallies.entry(engine.rules.rules[place].doc.id.clone()).or_default().new += of_rule.len() as u64;

@@ -35,6 +35,7 @@ use crate::engine::history::setting;
 use crate::engine::meter::Laps;
 use crate::engine::remember::Changed;
 use crate::engine::rows;
+use crate::engine::rows::Concern;
 use crate::engine::rows::RowHit;
 use crate::engine::rows::Rows;
 use crate::engine::shard::Shard;
@@ -179,8 +180,8 @@ impl Shard {
         found
     }
 
-    /// Every row by the rules that its kind of item can concern; hits come in
-    /// the order of rules, then rows.
+    /// Every row by the rules that its kind of item can concern, rule by rule over
+    /// all kinds; hits come in the order of rules, then rows.
     fn supply_hits(
         &self,
         engine: &Engine,
@@ -192,20 +193,22 @@ impl Shard {
         let clues_from = engine.settings.clues_from;
         let judged =
             |row: &SupplyRow<'_>| row.asked && clues_from.is_none_or(|from| self.memory.events.row(row.supply.visit).event_time >= from.0);
-        let mut by_kind: BTreeMap<Option<Kind>, Vec<usize>> = BTreeMap::new();
-        for (place, row) in rows.iter().enumerate().filter(|(_, row)| judged(row)) {
-            by_kind.entry(self.concerns.of(row)).or_default().push(place);
-        }
-        let mut hits = Vec::new();
-        for (kind, places) in by_kind {
-            let by = kind.map_or(table.rules.as_slice(), |kind| self.concerns.rules(kind));
-            if by.is_empty() {
-                continue;
-            }
-            let own: Vec<&SupplyRow<'_>> = places.iter().map(|place| &rows[*place]).collect();
-            let found = self.with_rows(engine, &own, |view| rows::judge(&engine.rules, table, by, view, laps, tallies));
-            hits.extend(found.into_iter().map(|hit| RowHit { header: places[hit.header], ..hit }));
-        }
+        let places: Vec<usize> = (0..rows.len()).filter(|place| judged(&rows[*place])).collect();
+        let own: Vec<&SupplyRow<'_>> = places.iter().map(|place| &rows[*place]).collect();
+        let kinds: Vec<Option<Kind>> = own.iter().map(|row| self.concerns.of(row)).collect();
+        let of_rule = |rule: usize| {
+            let may = |kind: &Option<Kind>| kind.is_none_or(|kind| self.concerns.rules(kind).contains(&rule));
+            let rows = kinds.iter().enumerate().filter(|(_, kind)| may(kind)).map(|(row, _)| u32::try_from(row).unwrap_or(u32::MAX));
+            Concern { rule, rows: Some(UInt32Array::from_iter_values(rows)) }
+        };
+        let by: Vec<Concern> = table
+            .rules
+            .iter()
+            .map(|rule| of_rule(*rule))
+            .filter(|concern| concern.rows.as_ref().is_some_and(|rows| !rows.is_empty()))
+            .collect();
+        let found = self.with_rows(engine, &own, |view| rows::judge(&engine.rules, table, &by, view, laps, tallies));
+        let mut hits: Vec<RowHit> = found.into_iter().map(|hit| RowHit { header: places[hit.header], ..hit }).collect();
         hits.sort_by_key(|hit| (hit.rule, hit.header));
         hits
     }

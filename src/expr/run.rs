@@ -76,7 +76,7 @@ impl<'a> Run<'a> {
     /// If a row is not in the input.
     pub fn output_at(&mut self, output: OutputId, rows: &UInt32Array) -> ArrayRef {
         let id = self.program.outputs[output.0];
-        if rows.len() * NARROW_FROM > self.rows(id) {
+        if rows.len() * NARROW_FROM > self.rows(id) || self.is_known(id) {
             return picked(&self.output(output), rows);
         }
         self.within(self.program.nodes[id].grain, rows.clone(), |run| run.value(id).spread(rows.len()))
