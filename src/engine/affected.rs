@@ -14,12 +14,15 @@ use crate::engine::remember::Memory;
 use crate::engine::shard::Shard;
 use crate::engine::supply_rows::ItemCase;
 use crate::engine::supply_rows::SupplyRow;
+use crate::evaluators::overlap::may_overlap;
 use crate::evaluators::supply::Anchor;
 use crate::evaluators::supply::related;
 use crate::reference::item::ItemFacts;
 use crate::ruleset::compile::SUPPLY_TABLE;
 use crate::ruleset::compile::TablePrograms;
+use crate::ruleset::words::Institutions;
 use crate::state::clues::ClueScope;
+use crate::state::events::EventIdx;
 use crate::state::intern::Sym;
 use crate::state::supplies::Half;
 use crate::state::supplies::SupplyKey;
@@ -31,6 +34,30 @@ pub(super) struct SupplyRules<'a> {
     pub by_row: &'a [usize],
     /// Those that compare supplies.
     pub overlap: &'a [usize],
+    /// Whether any of these compares supplies of several institutions, or of one.
+    pub compared: Compared,
+    /// What all of these let pass of an earlier supply, in ten-thousandths of a day.
+    pub tolerance: i64,
+}
+
+/// Supplies of which institutions are compared.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Compared {
+    pub several: bool,
+    pub one: bool,
+}
+
+impl Compared {
+    pub(super) fn by(self, institutions: Institutions) -> bool {
+        match institutions {
+            Institutions::Several => self.several,
+            Institutions::One => self.one,
+        }
+    }
+
+    fn any(self) -> bool {
+        self.several || self.one
+    }
 }
 
 impl SupplyRules<'_> {
@@ -78,8 +105,8 @@ impl Concerns {
 /// A person and substance with supplies to be judged.
 pub(super) struct Need {
     key: SupplyKey,
-    /// Lines of several institutions, or circulated: supplies may be compared.
-    several: bool,
+    /// Whether there may be supplies to compare.
+    compared: Compared,
     /// Every supply is judged, whatever lines are new.
     whole: bool,
 }
@@ -92,12 +119,14 @@ pub(super) struct Affected<'a> {
     pub gone: BTreeMap<SupplyKey, Vec<Anchor<'a>>>,
     /// Keys about which every word told before is asked again.
     pub whole: Vec<SupplyKey>,
+    /// By key, where there may be supplies to compare.
+    pub compared: BTreeMap<SupplyKey, Compared>,
 }
 
 impl Shard {
     /// The supplies of the needed facts that have to be judged.
     pub(super) fn affected(&self, needs: &[Need], changed: &Changed, rules: SupplyRules<'_>) -> Affected<'_> {
-        let mut affected = Affected { rows: Vec::new(), gone: BTreeMap::new(), whole: Vec::new() };
+        let mut affected = Affected { rows: Vec::new(), gone: BTreeMap::new(), whole: Vec::new(), compared: BTreeMap::new() };
         for need in needs {
             self.supplies_of(need, changed.first_half, rules, &mut affected);
         }
@@ -124,29 +153,36 @@ impl Shard {
         for key in &changed.supplies {
             // Of an operation in the visit no line tells.
             let mut concerns = changed.whole.contains(key) || self.told(rules.all(), key);
-            let mut several = false;
-            let mut institution = None;
+            let mut compared = Compared::default();
+            let mut first: Option<EventIdx> = None;
             for half in self.memory.supplies.of(*key) {
                 let fresh = half.number >= changed.first_half;
-                if !fresh && (several || (concerns && rules.overlap.is_empty())) {
+                let needed = concerns || compared.any();
+                let unseen = (rules.compared.several && !compared.several) || (rules.compared.one && !compared.one);
+                if !fresh && needed && !unseen {
                     break;
                 }
                 let event = self.memory.events.row(half.event);
-                several |=
-                    !rules.overlap.is_empty() && (half.circulated || *institution.get_or_insert(event.institution) != event.institution);
+                let institution = |event| self.memory.events.row(event).institution;
+                compared.several |= rules.compared.several
+                    && (half.circulated
+                        || event.institution.is_none()
+                        || first.is_some_and(|first| institution(first) != event.institution));
+                compared.one |= rules.compared.one && first.is_some();
+                first.get_or_insert(half.event);
                 if fresh {
                     entered += u64::from(clues_from.is_none_or(|from| event.event_time >= from.0));
                 }
                 // An old line may speak for the supply that a new one belongs to.
-                if let Some(table) = table.filter(|_| fresh || !concerns) {
+                if let Some(table) = table.filter(|_| fresh || !needed) {
                     let facts = self.items.at(ItemId(half.profile.item), half.time.div_euclid(SECONDS_PER_DAY));
                     let case = case_of(half.profile.item, key.substance, &facts);
                     let kind = self.concerns.find(table, &self.memory, case, &half);
                     concerns |= !self.concerns.rules(kind).is_empty();
                 }
             }
-            if concerns || several {
-                needs.push(Need { key: *key, several, whole: changed.whole.contains(key) });
+            if concerns || compared.any() {
+                needs.push(Need { key: *key, compared, whole: changed.whole.contains(key) });
             }
         }
         for place in rules.all() {
@@ -163,11 +199,21 @@ impl Shard {
             |wanted: &dyn Fn(usize) -> bool| halves.iter().enumerate().filter(|(idx, _)| wanted(*idx)).map(|(_, half)| *half).collect();
         let is_touched = |half: &Half<'_>| halves.iter().zip(&touched).any(|(own, touched)| *touched && own.number == half.number);
         let join = |halves: Vec<Half<'a>>| self.memory.supplies_joined(need.key, halves, &self.items, &self.engine.references, first_half);
-        let mut rows: Vec<SupplyRow<'a>> = if need.several { join(halves.clone()) } else { join(of(&|idx| touched[idx])) };
-        for row in &mut rows {
-            row.asked = row.supply.halves.iter().any(is_touched);
+        let mut rows: Vec<SupplyRow<'a>> = join(of(&|idx| touched[idx]));
+        if need.compared.any() {
+            affected.compared.insert(need.key, need.compared);
+            let supplies: Vec<_> = rows.iter().map(|row| &row.supply).collect();
+            let others = halves.iter().zip(&touched).filter(|(_, touched)| !**touched);
+            let lines = others.map(|(half, _)| (half.time, half.profile.days, half.prescribed));
+            let told = || self.told(rules.overlap.iter().copied(), &need.key);
+            // Most refills come when little is left: no more is joined for them.
+            if touched.contains(&false) && (told() || may_overlap(&supplies, lines, rules.tolerance)) {
+                rows = join(halves.clone());
+                for row in &mut rows {
+                    row.asked = row.supply.halves.iter().any(is_touched);
+                }
+            }
         }
-        let compared = need.several && from_two_institutions(&rows);
         if need.whole {
             affected.whole.push(need.key);
         } else if self.told(rules.by_row.iter().copied(), &need.key) {
@@ -175,7 +221,7 @@ impl Shard {
             let gone = before.into_iter().filter(|old| !rows.iter().any(|row| row.supply.anchor == old.supply.anchor));
             affected.gone.insert(need.key, gone.map(|old| old.supply.anchor).collect());
         }
-        affected.rows.extend(rows.into_iter().filter(|row| compared || row.asked));
+        affected.rows.extend(rows);
     }
 }
 
@@ -191,10 +237,4 @@ pub(super) fn case_of(item: u32, substance: Sym, facts: &ItemFacts<'_>) -> ItemC
 
 pub(super) fn supply_scope(place: usize, key: &SupplyKey) -> ClueScope {
     ClueScope { rule: u16::try_from(place).unwrap_or(u16::MAX), person: key.person.0, substance: key.substance.0 }
-}
-
-fn from_two_institutions(rows: &[SupplyRow<'_>]) -> bool {
-    let mut institutions = rows.iter().filter(|row| row.supply.dispensed).filter_map(|row| row.supply.anchor.institution);
-    let first = institutions.next();
-    institutions.any(|other| Some(other) != first)
 }

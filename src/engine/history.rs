@@ -34,6 +34,7 @@ use crate::events::SETTLEMENT_INPUT;
 use crate::io::log::Record;
 use crate::ruleset::doc::EarlierContactDoc;
 use crate::ruleset::doc::Number;
+use crate::ruleset::doc::ParamDoc;
 use crate::ruleset::doc::ParamValue;
 use crate::ruleset::doc::RuleDoc;
 use crate::state::clues::ClueScope;
@@ -45,14 +46,29 @@ pub(super) type FoundClues = BTreeMap<ClueId, (Finding, Vec<Place>)>;
 
 /// A setting in ten-thousandths, as it holds in an area.
 pub(super) fn setting(doc: &RuleDoc, number: &Number, area: Option<&str>) -> i64 {
-    let decimal = match number {
-        Number::Value(value) => Some(*value),
-        Number::Param(name) => doc.params.iter().find(|param| param.name == *name).and_then(|param| match param.value_in(area) {
-            ParamValue::Number(value) => Some(*value),
-            ParamValue::Text(_) => None,
-        }),
-    };
-    decimal.and_then(|value| value.scaled(4)).unwrap_or_default()
+    match number {
+        Number::Value(value) => value.scaled(4).unwrap_or_default(),
+        Number::Param(name) => param(doc, name).map(|param| number_of(param.value_in(area))).unwrap_or_default(),
+    }
+}
+
+/// The least that a setting is anywhere, in ten-thousandths.
+pub(super) fn least(doc: &RuleDoc, number: &Number) -> i64 {
+    match number {
+        Number::Value(value) => value.scaled(4).unwrap_or_default(),
+        Number::Param(name) => param(doc, name).and_then(|param| param.values().map(number_of).min()).unwrap_or_default(),
+    }
+}
+
+fn param<'a>(doc: &'a RuleDoc, name: &str) -> Option<&'a ParamDoc> {
+    doc.params.iter().find(|param| param.name == name)
+}
+
+fn number_of(value: &ParamValue) -> i64 {
+    match value {
+        ParamValue::Number(value) => value.scaled(4).unwrap_or_default(),
+        ParamValue::Text(_) => 0,
+    }
 }
 
 impl Shard {

@@ -26,11 +26,13 @@ use crate::clues::money::apportion;
 use crate::clues::money::paid_by_item;
 use crate::engine::Engine;
 use crate::engine::affected::Affected;
+use crate::engine::affected::Compared;
 use crate::engine::affected::Kind;
 use crate::engine::affected::SupplyRules;
 use crate::engine::affected::supply_scope;
 use crate::engine::effects::RuleTally;
 use crate::engine::history::FoundClues;
+use crate::engine::history::least;
 use crate::engine::history::setting;
 use crate::engine::meter::Laps;
 use crate::engine::remember::Changed;
@@ -43,14 +45,17 @@ use crate::engine::supply_rows::SupplyRow;
 use crate::engine::tell::Teller;
 use crate::engine::tell::has_basis;
 use crate::engine::tell::tested;
+use crate::evaluators::overlap::Among;
 use crate::evaluators::overlap::OverlapLimits;
 use crate::evaluators::overlap::overlaps;
 use crate::evaluators::supply::Anchor;
+use crate::evaluators::supply::Number;
 use crate::evaluators::supply::Supply;
 use crate::io::log::Record;
 use crate::ruleset::compile::SUPPLY_TABLE;
 use crate::ruleset::doc::EvaluateDoc;
 use crate::ruleset::doc::OverlappingSupplyDoc;
+use crate::ruleset::words::Institutions;
 use crate::state::clues::ClueScope;
 use crate::state::events::EventIdx;
 use crate::state::supplies::Half;
@@ -83,13 +88,13 @@ impl Shard {
         if changed.supplies.is_empty() || (overlap_rules.is_empty() && row_rules.is_empty()) {
             return Vec::new();
         }
-        let rules = SupplyRules { by_row: &row_rules, overlap: &overlap_rules };
+        let rules = supply_rules(engine, &row_rules, &overlap_rules);
         let needs = self.needs(engine, changed, rules, tallies);
         let affected = self.affected(&needs, changed, rules);
         if let Some(table) = &engine.rules.tables[SUPPLY_TABLE] {
             laps.shared(&engine.rules, &table.mask_shares, tallies);
         }
-        let mut found = self.found_supplies(&affected.rows, &overlap_rules, teller, laps, tallies);
+        let mut found = self.found_supplies(&affected, &overlap_rules, teller, laps, tallies);
         let asked = self.asked(engine, changed, &affected, rules);
         // What was told about these facts is compared even where nothing is found any more.
         for scope in asked.keys() {
@@ -141,13 +146,13 @@ impl Shard {
     /// What rules on supply find.
     fn found_supplies(
         &self,
-        rows: &[SupplyRow<'_>],
+        affected: &Affected<'_>,
         overlap_rules: &[usize],
         teller: &Teller<'_>,
         laps: &mut Laps,
         tallies: &mut BTreeMap<String, RuleTally>,
     ) -> BTreeMap<ClueScope, FoundClues> {
-        let engine = teller.engine;
+        let (engine, rows) = (teller.engine, &affected.rows);
         let mut found: BTreeMap<ClueScope, FoundClues> = BTreeMap::new();
         let hits = self.supply_hits(engine, rows, laps, tallies);
         for of_rule in hits.chunk_by(|one, other| one.rule == other.rule) {
@@ -163,6 +168,8 @@ impl Shard {
         let by_key: Vec<&[SupplyRow<'_>]> = rows.chunk_by(|one, other| one.key == other.key).collect();
         for place in overlap_rules {
             let EvaluateDoc::OverlappingSupply(doc) = &engine.rules.rules[*place].doc.evaluate else { continue };
+            let is_compared = |key| affected.compared.get(key).is_some_and(|compared| compared.by(doc.institutions));
+            let by_key: Vec<&[SupplyRow<'_>]> = by_key.iter().copied().filter(|of_key| is_compared(&of_key[0].key)).collect();
             // One supply overlaps nothing.
             let compared: Vec<&SupplyRow<'_>> = by_key.iter().filter(|of_key| of_key.len() > 1).flat_map(|of_key| *of_key).collect();
             let excused = self.excused(engine, *place, &compared);
@@ -343,7 +350,10 @@ impl Shard {
             remaining_days: setting(&rule.doc, &doc.remaining_days, area),
             remaining_share: setting(&rule.doc, &doc.remaining_share, area),
             surplus_days: setting(&rule.doc, &doc.surplus_days, area),
-            institutions_min: doc.institutions_min as usize,
+            among: match doc.institutions {
+                Institutions::Several => Among::Several { least: doc.different_institutions() as usize },
+                Institutions::One => Among::One,
+            },
         };
         let form = |supply: &Supply<'_>| {
             let row = rows.iter().find(|row| row.supply.anchor == supply.anchor);
@@ -359,7 +369,11 @@ impl Shard {
         let related = |earlier: &Supply<'_>, later: &Supply<'_>| {
             let excuses = [
                 excused(later),
-                earlier.anchor.institution.zip(later.anchor.institution).map(|(earlier, later)| earlier == later),
+                earlier.anchor.institution.zip(later.anchor.institution).map(|(earlier, later)| match doc.institutions {
+                    Institutions::Several => earlier == later,
+                    Institutions::One => earlier != later,
+                }),
+                if doc.institutions == Institutions::One { self.one_issue(earlier, later) } else { Some(false) },
                 form(earlier).zip(form(later)).map(|(earlier, later)| earlier != later),
                 Some(earlier.discharge || later.discharge),
                 raised(earlier, later),
@@ -392,6 +406,30 @@ impl Shard {
             found.insert(id, (finding, sources));
         }
         found
+    }
+
+    /// Whether two supplies of one institution may be parts of one: of one
+    /// visit or day, or instalments of one prescription. Orders of several
+    /// visits may have one number by chance.
+    fn one_issue(&self, earlier: &Supply<'_>, later: &Supply<'_>) -> Option<bool> {
+        if earlier.time.div_euclid(SECONDS_PER_DAY) == later.time.div_euclid(SECONDS_PER_DAY) {
+            return Some(true);
+        }
+        let (one, other) = (self.visits_of(earlier), self.visits_of(later));
+        if one.is_empty() || other.is_empty() {
+            return None;
+        }
+        if !one.is_disjoint(&other) {
+            return Some(true);
+        }
+        (earlier.anchor.number != later.anchor.number || matches!(earlier.anchor.number, Number::Line(_))).then_some(false)
+    }
+
+    /// The visits at the supply's own institution that its lines tell.
+    fn visits_of(&self, supply: &Supply<'_>) -> BTreeSet<&str> {
+        let events = supply.halves.iter().map(|half| self.memory.events.row(half.event));
+        let own = events.filter(|event| self.memory.symbols.text(event.institution) == supply.anchor.institution);
+        own.map(|event| self.memory.texts.get(event.mdtrt_id)).filter(|visit| !visit.is_empty()).collect()
     }
 
     fn overlap_found(&self, members: &[&SupplyRow<'_>], surplus: i64, limits: &OverlapLimits, event_time: i64, carried: RowHit) -> Found {
@@ -433,6 +471,20 @@ impl Shard {
         let [hit] = hits;
         hit
     }
+}
+
+fn supply_rules<'a>(engine: &Engine, by_row: &'a [usize], overlap: &'a [usize]) -> SupplyRules<'a> {
+    let (mut compared, mut tolerance) = (Compared::default(), i64::MAX);
+    for place in overlap {
+        let rule = &engine.rules.rules[*place].doc;
+        let EvaluateDoc::OverlappingSupply(doc) = &rule.evaluate else { continue };
+        match doc.institutions {
+            Institutions::Several => compared.several = true,
+            Institutions::One => compared.one = true,
+        }
+        tolerance = tolerance.min(least(rule, &doc.remaining_days));
+    }
+    SupplyRules { by_row, overlap, compared, tolerance }
 }
 
 /// Whether the later supply is for a greater daily dose: by dose and frequency,

@@ -41,6 +41,7 @@ use crate::ruleset::spec;
 use crate::ruleset::words::Expect;
 use crate::ruleset::words::Grade;
 use crate::ruleset::words::Grain;
+use crate::ruleset::words::Institutions;
 use crate::ruleset::words::RuleEvent;
 use crate::ruleset::words::Status;
 
@@ -298,10 +299,15 @@ impl Explainer<'_> {
             return;
         }
         let zero = || Number::Value(Decimal::from_int(0));
+        let other = match overlap.institutions {
+            Institutions::Several => Institutions::One,
+            Institutions::One => Institutions::Several,
+        };
         let looser = [
             ("surplus_days", OverlappingSupplyDoc { surplus_days: zero(), ..overlap.clone() }),
             ("remaining_days", OverlappingSupplyDoc { remaining_days: zero(), remaining_share: zero(), ..overlap.clone() }),
-            ("institutions_min", OverlappingSupplyDoc { institutions_min: 1, ..overlap.clone() }),
+            ("institutions_min", OverlappingSupplyDoc { institutions_min: None, ..overlap.clone() }),
+            ("institutions", OverlappingSupplyDoc { institutions: other, institutions_min: None, ..overlap.clone() }),
         ];
         let speaks = |looser: &OverlappingSupplyDoc| {
             let mut doc = rule.clone();

@@ -29,6 +29,7 @@ use crate::ruleset::doc::Sql;
 use crate::ruleset::shape::Object;
 use crate::ruleset::spec;
 use crate::ruleset::words::Expect;
+use crate::ruleset::words::Institutions;
 use crate::ruleset::words::RuleEvent;
 
 const INDEX_HEADS: &[Head] = &[
@@ -203,13 +204,20 @@ fn condition(rule: &RuleDoc, blocks: &mut Vec<Block>) {
                 own("remaining_days", setting(rule, &overlap.remaining_days)),
                 own("remaining_share", setting(rule, &overlap.remaining_share)),
                 own("surplus_days", setting(rule, &overlap.surplus_days)),
-                own("institutions_min", plain(overlap.institutions_min.to_string())),
+                own("institutions", both(overlap.institutions.zh(), overlap.institutions.name())),
+                own("institutions_min", plain(overlap.different_institutions().to_string())),
                 own("same_substance", plain(if overlap.same_substance { "是" } else { "否" })),
             ];
-            blocks.push(Block::Text(both(
-                "比较同一参保人的各次用药供给；前次尚未用完而又从他处取得才提示。",
-                "The person's supplies are compared: one from elsewhere while an earlier one still lasts is told.",
-            )));
+            blocks.push(Block::Text(match overlap.institutions {
+                Institutions::Several => both(
+                    "比较同一参保人的各次用药供给；前次尚未用完而又从他处取得才提示。",
+                    "The person's supplies are compared: one from elsewhere while an earlier one still lasts is told.",
+                ),
+                Institutions::One => both(
+                    "比较同一参保人在同一机构的各次用药供给；前次尚未用完而又就诊取得才提示，同次就诊、同日所开不算。",
+                    "The person's supplies of each institution are compared: one of another visit and day while an earlier one still lasts is told.",
+                ),
+            }));
             blocks.push(Block::Table { heads: SETTING_HEADS, rows });
         }
     }

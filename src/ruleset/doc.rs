@@ -20,6 +20,7 @@ use crate::ruleset::json::Json;
 use crate::ruleset::words::Expect;
 use crate::ruleset::words::Grade;
 use crate::ruleset::words::Grain;
+use crate::ruleset::words::Institutions;
 use crate::ruleset::words::Party;
 use crate::ruleset::words::RuleEvent;
 use crate::ruleset::words::Severity;
@@ -175,10 +176,22 @@ pub struct OverlappingSupplyDoc {
     pub remaining_share: Number,
     /// Days of surplus over the whole run of supplies.
     pub surplus_days: Number,
-    /// Different institutions among the supplies.
-    pub institutions_min: u32,
+    /// Which supplies are held against each other.
+    pub institutions: Institutions,
+    /// As written; [`Self::different_institutions`] is what holds.
+    pub institutions_min: Option<u32>,
     /// Whether only supplies of the same substance are compared.
     pub same_substance: bool,
+}
+
+impl OverlappingSupplyDoc {
+    /// How many institutions a run of supplies must at least come from.
+    pub fn different_institutions(&self) -> u32 {
+        match self.institutions {
+            Institutions::Several => self.institutions_min.unwrap_or(2),
+            Institutions::One => 1,
+        }
+    }
 }
 
 /// A number in a setting: written out, or one of the rule's parameters.
@@ -203,6 +216,11 @@ pub struct ParamDoc {
 }
 
 impl ParamDoc {
+    /// Every value that it has anywhere.
+    pub fn values(&self) -> impl Iterator<Item = &ParamValue> {
+        std::iter::once(&self.default).chain(self.by_area.iter().map(|(_, value)| value))
+    }
+
     /// The value that holds in an area; `None`: the area is not known.
     pub fn value_in(&self, area: Option<&str>) -> &ParamValue {
         let matching = self.by_area.iter().filter(|(prefix, _)| area.is_some_and(|area| area.starts_with(prefix.as_str())));

@@ -301,7 +301,8 @@ fn read_evaluate(rule: &View<'_>) -> EvaluateDoc {
                 remaining_days: view.number("remaining_days"),
                 remaining_share: view.number("remaining_share"),
                 surplus_days: view.number("surplus_days"),
-                institutions_min: view.count("institutions_min"),
+                institutions: view.choice("institutions"),
+                institutions_min: view.get("institutions_min").map(|_| view.count("institutions_min")),
                 same_substance: view.bool("same_substance"),
             })
         }

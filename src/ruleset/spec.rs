@@ -15,6 +15,7 @@ use crate::ruleset::shape::required;
 use crate::ruleset::words::Expect;
 use crate::ruleset::words::Grade;
 use crate::ruleset::words::Grain;
+use crate::ruleset::words::Institutions;
 use crate::ruleset::words::LookFor;
 use crate::ruleset::words::Party;
 use crate::ruleset::words::RuleEvent;
@@ -138,7 +139,14 @@ pub static OVERLAPPING_SUPPLY: Object = Object {
         required("remaining_days", Shape::NumberOrParam, "剩余天数", "days that the earlier supply still lasts"),
         required("remaining_share", Shape::NumberOrParam, "剩余比例", "share of the earlier supply that still lasts, 0 to 1"),
         required("surplus_days", Shape::NumberOrParam, "累计超量天数", "days of surplus over the run of supplies"),
-        optional("institutions_min", Shape::Int { min: 1, max: 100 }, "最少机构数", "different institutions among the supplies").or("2"),
+        optional("institutions", Shape::Choice(Institutions::CHOICES), "机构范围", "which supplies are held against each other")
+            .or("several"),
+        optional(
+            "institutions_min",
+            Shape::Int { min: 2, max: 100 },
+            "最少机构数",
+            "different institutions among the supplies; only with `institutions: several`, 2 where it is absent",
+        ),
         optional("same_substance", Shape::Bool, "同成分", "only supplies of one substance are compared").or("true"),
     ],
 };

@@ -111,7 +111,15 @@ words! {
     /// What a history rule looks for.
     LookFor {
         EarlierContact = "earlier_contact", "既往就诊", "an earlier visit of the person for the same disease; its absence is told";
-        OverlappingSupply = "overlapping_supply", "重叠供给", "a supply from elsewhere while an earlier one still lasts";
+        OverlappingSupply = "overlapping_supply", "重叠供给", "another supply while an earlier one still lasts";
+    }
+}
+
+words! {
+    /// Which supplies are held against each other.
+    Institutions {
+        Several = "several", "跨机构", "supplies of different institutions";
+        One = "one", "同一机构", "supplies of the same institution, from one visit to another";
     }
 }
 

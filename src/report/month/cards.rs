@@ -21,6 +21,7 @@ use crate::ruleset::decimal::Decimal as Amount;
 use crate::ruleset::doc::EvaluateDoc;
 use crate::ruleset::doc::ParamValue;
 use crate::ruleset::doc::RuleDoc;
+use crate::ruleset::words::Institutions;
 
 /// What stands for a value about a person.
 const HIDDEN: &str = "〔个人信息〕";
@@ -220,9 +221,12 @@ fn remembered(rule: &RuleDoc, card: &Card) -> String {
         EvaluateDoc::EarlierContact(_) => {
             ("此前未见该参保人同一疾病的线下就诊。", "No earlier visit in person for the same disease is known.")
         }
-        EvaluateDoc::OverlappingSupply(_) => {
-            ("前次用药尚未用完，又从他处取得。", "An earlier supply still lasted when more came from elsewhere.")
-        }
+        EvaluateDoc::OverlappingSupply(overlap) => match overlap.institutions {
+            Institutions::Several => ("前次用药尚未用完，又从他处取得。", "An earlier supply still lasted when more came from elsewhere."),
+            Institutions::One => {
+                ("前次用药尚未用完，又从同一机构取得。", "An earlier supply still lasted when the same institution gave more.")
+            }
+        },
     };
     let mut table = Table::new().class("facts").text("", "").text("", "");
     for value in finding.values.iter().filter(|value| words::is_open(&value.column)) {

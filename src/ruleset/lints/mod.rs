@@ -13,6 +13,7 @@ mod gates_known;
 mod grain_fits;
 mod id_is_file_name;
 mod ids_unique;
+mod institutions_fit;
 mod params_in_range;
 mod problem_type_known;
 mod retired_reason;
@@ -38,6 +39,7 @@ pub const LINTS: &[&Lint] = &[
     &ids_unique::LINT,
     &retired_reason::LINT,
     &grain_fits::LINT,
+    &institutions_fit::LINT,
     &clear_when::LINT,
     &gates_known::LINT,
     &departments_known::LINT,

@@ -130,6 +130,47 @@ error[grain-fits]: the event `settlement` has no grain `supply`
 }
 
 #[test]
+fn institutions_fit() {
+    let overlap = "event: supply
+grain: supply
+evaluate:
+  kind: history
+  look_for: overlapping_supply
+  remaining_days: 7
+  remaining_share: 0.2
+  surplus_days: 14
+  institutions: one
+  institutions_min: 3
+";
+    check(
+        &[
+            (
+                "event: settlement\ngrain: line\nevaluate:\n  kind: row\n  when: \"ref.sex_limit in ('1','2') and header.gend <> ref.sex_limit\"\n",
+                overlap,
+            ),
+            ("gates: [self_paid, voided]", "gates: []"),
+            ("icd_in(header.diag_codes, 'I27')", "supply.discharge = '1'"),
+            ("性别{header.gend}使用{line.medins_list_name}", "x"),
+            ("sex {header.gend}", "x"),
+            ("[header.gend, line.med_list_codg]", "[supply.packs]"),
+            ("  money: line.det_item_fee_sumamt\n", ""),
+            ("{ header: { gend: \"2\" }, line: { medListCodg: XG04CAA000A001010100001, cnt: 2.50 } }", "{ settlement: {} }"),
+            ("{ header: { gend: \"1\" } }", "{ settlement: {} }"),
+            ("{ header: { gend: null }, diagnoses: [] }", "{ settlement: {} }"),
+        ],
+        r#"
+error[institutions-fit]: supplies of one institution are compared, not of 3
+  --> rules/drugs/item-sex.yaml:21:21
+   |
+21 |   institutions_min: 3
+   |                     ^
+   |
+   = help: Remove it, or set `institutions: several`.
+"#,
+    );
+}
+
+#[test]
 fn clear_when() {
     check(
         &[("result: suspected", "result: suspected\nclear_when: ref.delivery_item")],
