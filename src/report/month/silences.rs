@@ -134,7 +134,7 @@ fn overlap(rule: &RuleDoc, answer: &Answer, reasons: &mut Vec<String>) {
     }
     if answer.settings.is_empty() && answer.unknown.is_empty() && !answer.parts.iter().any(crate::offline::explain::Part::stops) {
         reasons.push(
-            "<span class=\"chip good\">不相互比较</span> 放宽任一限值也没有线索：与前次供给的剂型、剂量、品种或来源不同，或并无重叠 <span class=\"en\" lang=\"en\">no limit loosened brings a clue: another form, dose, kind or source than the earlier supply, or no overlap</span>"
+            "<span class=\"chip good\">不相互比较</span> 放宽任一限值也没有线索：与前次供给的剂型、剂量、品种或来源不同，或同属一次就诊、一日所开，或并无重叠 <span class=\"en\" lang=\"en\">no limit loosened brings a clue: another form, dose, kind or source than the earlier supply, or both of one visit or day, or no overlap</span>"
                 .to_owned(),
         );
     }

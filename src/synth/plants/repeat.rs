@@ -43,10 +43,10 @@ pub(super) const PATTERNS: &[Pattern] = &[
     pattern("repeat-supply", INNOCENT, "long_prescription_refilled_in_time", "长期处方按时续药", long_prescription),
 ];
 
-const HYPERTENSION: Diagnosis = ("I10.x00x002", "高血压病");
+pub(super) const HYPERTENSION: Diagnosis = ("I10.x00x002", "高血压病");
 const DIABETES: Diagnosis = ("E11.900", "2型糖尿病");
 
-fn steady(drug: &Drug) -> bool {
+pub(super) fn steady(drug: &Drug) -> bool {
     // Whole packs that make up four weeks.
     let weeks = (28 + drug.pack_count / 2) / drug.pack_count * drug.pack_count;
     let packed = drug.countable() && (27..=30).contains(&weeks);
@@ -55,16 +55,16 @@ fn steady(drug: &Drug) -> bool {
 
 /// Supplies of one substance: after how many days, at which of the hospitals,
 /// for how many days, in which dose and how often.
-struct Step {
-    after: i64,
-    place: usize,
-    dosage: Dosage,
-    dispensed: bool,
-    circulated: bool,
+pub(super) struct Step {
+    pub after: i64,
+    pub place: usize,
+    pub dosage: Dosage,
+    pub dispensed: bool,
+    pub circulated: bool,
 }
 
 /// Puts all steps; the case is anchored at the last one's prescription.
-fn act(s: &mut Stage, diagnosis: Diagnosis, start: Civil, steps: Vec<Step>) -> Option<TruthKey> {
+pub(super) fn act(s: &mut Stage, diagnosis: Diagnosis, start: Civil, steps: Vec<Step>) -> Option<TruthKey> {
     let places = s.hospitals::<3>()?;
     if steps.iter().any(|step| start.plus_days(step.after).day() + 1 > s.live_last()) {
         return None;
@@ -86,7 +86,7 @@ fn act(s: &mut Stage, diagnosis: Diagnosis, start: Civil, steps: Vec<Step>) -> O
 }
 
 /// A moment from which `days` later is still in the live month.
-fn start(s: &mut Stage, days: i64) -> Civil {
+pub(super) fn start(s: &mut Stage, days: i64) -> Civil {
     let mut end = s.moment();
     // Before a holiday everybody may refill early.
     while before_holiday(end) && end.day() > s.live_first() {
@@ -117,12 +117,12 @@ fn before_holiday(time: Civil) -> bool {
     FIRST_DAYS.iter().any(|(year, month, date)| (0..=14).contains(&(day_of(*year, *month, *date) - time.day())))
 }
 
-fn four_weeks(s: &Stage, drug: u32, dose: i64, often: Frequency) -> Dosage {
+pub(super) fn four_weeks(s: &Stage, drug: u32, dose: i64, often: Frequency) -> Dosage {
     Dosage::about(drug, s.row(drug), dose, often, 28)
 }
 
 /// Two supplies of four weeks, the second when `left` days are left.
-fn pair(s: &mut Stage, left: i64, place: usize, dispensed: bool) -> Option<TruthKey> {
+pub(super) fn pair(s: &mut Stage, left: i64, place: usize, dispensed: bool) -> Option<TruthKey> {
     let drug = s.drug(steady)?;
     let dosage = four_weeks(s, drug, 1, FREQUENCIES[0]);
     let after = dosage.days - left;
@@ -139,6 +139,11 @@ fn two_institutions(s: &mut Stage) -> Option<TruthKey> {
 }
 
 fn three_institutions(s: &mut Stage) -> Option<TruthKey> {
+    three_times(s, [0, 1, 2])
+}
+
+/// Three supplies of four weeks, one after the other, each a little too early.
+pub(super) fn three_times(s: &mut Stage, places: [usize; 3]) -> Option<TruthKey> {
     let drug = s.drug(steady)?;
     let dosage = four_weeks(s, drug, 1, FREQUENCIES[0]);
     // Eleven days left each time: only both together are too much.
@@ -148,7 +153,7 @@ fn three_institutions(s: &mut Stage) -> Option<TruthKey> {
     let earliest = Civil(s.live_first() * 86_400 + 10 * 3600).plus_days(-after);
     let begin = start(s, 2 * after).max(earliest);
     let step = |after, place| Step { after, place, dosage, dispensed: true, circulated: false };
-    act(s, HYPERTENSION, begin, vec![step(0, 0), step(after, 1), step(2 * after, 2)])
+    act(s, HYPERTENSION, begin, vec![step(0, places[0]), step(after, places[1]), step(2 * after, places[2])])
 }
 
 fn seven_days_left(s: &mut Stage) -> Option<TruthKey> {
@@ -160,7 +165,8 @@ fn surplus_13_days(s: &mut Stage) -> Option<TruthKey> {
 }
 
 fn same_institution(s: &mut Stage) -> Option<TruthKey> {
-    pair(s, 20, 0, true)
+    // Less would be left over than its own rule tells of.
+    pair(s, 12, 0, true)
 }
 
 fn never_dispensed(s: &mut Stage) -> Option<TruthKey> {
@@ -168,12 +174,16 @@ fn never_dispensed(s: &mut Stage) -> Option<TruthKey> {
 }
 
 fn days_not_told(s: &mut Stage) -> Option<TruthKey> {
+    without_days(s, 1)
+}
+
+pub(super) fn without_days(s: &mut Stage, place: usize) -> Option<TruthKey> {
     let drug = s.drug(steady)?;
     let places = s.hospitals::<2>()?;
     let begin = start(s, 6);
     let person = s.adult(begin);
     let mut key = None;
-    for (place, time) in [(places[0], begin), (places[1], begin.plus_days(6))] {
+    for (place, time) in [(places[0], begin), (places[place], begin.plus_days(6))] {
         let dosage = Dosage { frequency: WHEN_NEEDED, ..four_weeks(s, drug, 1, FREQUENCIES[0]) };
         let rx = s.prescription(person, place, time, HYPERTENSION, vec![dosage]);
         let mut bill = s.in_house(&rx);
@@ -187,15 +197,23 @@ fn days_not_told(s: &mut Stage) -> Option<TruthKey> {
 }
 
 fn dose_raised(s: &mut Stage) -> Option<TruthKey> {
+    raised(s, 1)
+}
+
+pub(super) fn raised(s: &mut Stage, place: usize) -> Option<TruthKey> {
     let drug = s.drug(|drug| steady(drug) && drug.dose_max.unwrap_or(1) >= 2)?;
     let begin = start(s, 8);
     let (low, high) = (four_weeks(s, drug, 1, FREQUENCIES[0]), four_weeks(s, drug, 2, FREQUENCIES[0]));
     let first = Step { after: 0, place: 0, dosage: low, dispensed: true, circulated: false };
-    let second = Step { after: 8, place: 1, dosage: high, dispensed: true, circulated: false };
+    let second = Step { after: 8, place, dosage: high, dispensed: true, circulated: false };
     act(s, HYPERTENSION, begin, vec![first, second])
 }
 
 fn other_release_form(s: &mut Stage) -> Option<TruthKey> {
+    other_form(s, 1)
+}
+
+pub(super) fn other_form(s: &mut Stage, place: usize) -> Option<TruthKey> {
     let city = s.city;
     let of_form = |drug: &Drug, form: &str| drug.ordinary() && drug.countable() && drug.form_group == form;
     let plain_of = |slow: &Drug, drug: &Drug| of_form(drug, "other") && drug.substance == slow.substance;
@@ -204,7 +222,7 @@ fn other_release_form(s: &mut Stage) -> Option<TruthKey> {
     let plain = s.drug(|drug| plain_of(slow_row, drug))?;
     let begin = start(s, 6);
     let first = Step { after: 0, place: 0, dosage: four_weeks(s, plain, 1, FREQUENCIES[0]), dispensed: true, circulated: false };
-    let second = Step { after: 6, place: 1, dosage: four_weeks(s, slow, 1, FREQUENCIES[0]), dispensed: true, circulated: false };
+    let second = Step { after: 6, place, dosage: four_weeks(s, slow, 1, FREQUENCIES[0]), dispensed: true, circulated: false };
     act(s, HYPERTENSION, begin, vec![first, second])
 }
 
@@ -218,8 +236,12 @@ fn two_insulins(s: &mut Stage) -> Option<TruthKey> {
     act(s, DIABETES, begin, vec![first, second])
 }
 
-/// Discharge drugs, then the family doctor's refill before they are used up.
 fn discharge_drugs(s: &mut Stage) -> Option<TruthKey> {
+    discharged(s, 1)
+}
+
+/// Discharge drugs, then the doctor's refill before they are used up.
+pub(super) fn discharged(s: &mut Stage, place: usize) -> Option<TruthKey> {
     let drug = s.drug(steady)?;
     let places = s.hospitals::<2>()?;
     let dosage = four_weeks(s, drug, 1, FREQUENCIES[0]);
@@ -231,7 +253,7 @@ fn discharge_drugs(s: &mut Stage) -> Option<TruthKey> {
     (line.discharge, line.days) = (true, Some(dosage.days));
     bill.lines.push(line);
     s.put_bill(bill);
-    let rx = s.prescription(person, places[1], begin.plus_days(9), HYPERTENSION, vec![dosage]);
+    let rx = s.prescription(person, places[place], begin.plus_days(9), HYPERTENSION, vec![dosage]);
     let bill = s.in_house(&rx);
     let key = s.supply_key(&rx);
     s.put_bill(bill);
@@ -240,10 +262,14 @@ fn discharge_drugs(s: &mut Stage) -> Option<TruthKey> {
 }
 
 fn long_prescription(s: &mut Stage) -> Option<TruthKey> {
+    long_in_time(s, 1)
+}
+
+pub(super) fn long_in_time(s: &mut Stage, place: usize) -> Option<TruthKey> {
     let drug = s.drug(steady)?;
     let dosage = Dosage::about(drug, s.row(drug), 1, FREQUENCIES[0], 84);
     let after = dosage.days - 5;
     let begin = start(s, after);
     let step = |after, place| Step { after, place, dosage, dispensed: true, circulated: false };
-    act(s, HYPERTENSION, begin, vec![step(0, 0), step(after, 1)])
+    act(s, HYPERTENSION, begin, vec![step(0, 0), step(after, place)])
 }
