@@ -16,6 +16,7 @@ mod orders;
 mod prices;
 mod registry;
 mod repeat;
+mod repeat_same;
 mod scope;
 mod services;
 
@@ -128,6 +129,7 @@ const FAMILIES: &[&[Pattern]] = &[
     days::PATTERNS,
     online::PATTERNS,
     online_bills::PATTERNS,
+    repeat_same::PATTERNS,
 ];
 
 pub(super) fn patterns() -> impl Iterator<Item = &'static Pattern> {

@@ -1,4 +1,5 @@
-//! Runs of supplies that were issued elsewhere while much was left of an earlier one.
+//! Runs of supplies that were issued while much was left of an earlier one:
+//! elsewhere, or at the same institution.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +37,26 @@ const HOLIDAYS: [&str; 21] = [
 /// More is a slip of the pen.
 const DAYS_MAX: f64 = 3650.0;
 
+/// The two rules: what came from elsewhere, and what the same institution gave again.
+#[derive(Clone, Copy, PartialEq)]
+enum Rule {
+    Elsewhere,
+    Same,
+}
+
 pub fn find(feed: &Feed, supplies: &[Supply<'_>]) -> Vec<Clue> {
+    let dispensed: Vec<&Supply<'_>> = supplies.iter().filter(|supply| supply.dispensed).collect();
+    let mut found = runs(feed, &dispensed, Rule::Elsewhere);
+    // Whose it is not known is nobody's.
+    let institutions: BTreeSet<&String> = dispensed.iter().filter_map(|supply| supply.institution.as_ref()).collect();
+    for institution in institutions {
+        let own: Vec<&Supply<'_>> = dispensed.iter().copied().filter(|supply| supply.institution.as_ref() == Some(institution)).collect();
+        found.extend(runs(feed, &own, Rule::Same));
+    }
+    found
+}
+
+fn runs(feed: &Feed, supplies: &[&Supply<'_>], rule: Rule) -> Vec<Clue> {
     let mut found = Vec::new();
     // Told and computed days: the least of them accuses least.
     let days = |supply: &Supply<'_>| {
@@ -48,7 +68,7 @@ pub fn find(feed: &Feed, supplies: &[Supply<'_>]) -> Vec<Clue> {
     let mut surplus = 0.0;
     // The supply of the run that lasts longest.
     let mut longest: Option<(&Supply<'_>, f64)> = None;
-    for supply in supplies.iter().filter(|supply| supply.dispensed) {
+    for supply in supplies.iter().copied() {
         let Some(own) = days(supply) else { continue };
         let Some((earlier, lasts)) = longest else {
             (run, surplus, longest) = (vec![supply], 0.0, Some((supply, own)));
@@ -56,35 +76,55 @@ pub fn find(feed: &Feed, supplies: &[Supply<'_>]) -> Vec<Clue> {
         };
         let left = (end(earlier, lasts) - supply.time as f64) / DAY as f64;
         let outlasts = end(supply, own) > end(earlier, lasts);
-        if left > f64::max(7.0, lasts * 0.2) && !is_explained(earlier, supply) {
+        if left > f64::max(7.0, lasts * 0.2) && !is_explained(earlier, supply, rule) {
             run.push(supply);
             // To ten-thousandths of a day, the rest cut off.
             surplus += (left * 1e4 + 1e-4).floor() / 1e4;
         } else if left <= 0.0 || outlasts {
-            found.extend(close(feed, &run, surplus));
+            found.extend(close(feed, &run, surplus, rule));
             (run, surplus) = (vec![supply], 0.0);
         }
         if outlasts {
             longest = Some((supply, own));
         }
     }
-    found.extend(close(feed, &run, surplus));
+    found.extend(close(feed, &run, surplus, rule));
     found
 }
 
-fn close(feed: &Feed, run: &[&Supply<'_>], surplus: f64) -> Option<Clue> {
+fn close(feed: &Feed, run: &[&Supply<'_>], surplus: f64, rule: Rule) -> Option<Clue> {
     let institutions: BTreeSet<&String> = run.iter().filter_map(|supply| supply.institution.as_ref()).collect();
     let last = run.last()?;
-    let told = feed.is_live(last.last_event_time) && has_basis("repeat-supply", last.time, &last.area);
-    (surplus >= 14.0 && institutions.len() >= 2 && told).then(|| {
+    let (name, least) = match rule {
+        Rule::Elsewhere => ("repeat-supply", 2),
+        Rule::Same => ("repeat-supply-same", 1),
+    };
+    let told = feed.is_live(last.last_event_time) && has_basis(name, last.time, &last.area);
+    (surplus >= 14.0 && institutions.len() >= least && told).then(|| {
         let evidence = run.iter().flat_map(|supply| supply.evidence.clone()).collect();
-        Clue::new("repeat-supply", false, evidence, last.money.clone()).saying(surplus, 14.0)
+        Clue::new(name, false, evidence, last.money.clone()).saying(surplus, 14.0)
     })
+}
+
+/// Whether what one institution gave twice is one issue: of one visit or one
+/// day, or nobody can tell. One number in two visits may be one prescription.
+fn is_one_issue(earlier: &Supply<'_>, later: &Supply<'_>) -> bool {
+    let day = |supply: &Supply<'_>| supply.time.div_euclid(DAY);
+    day(earlier) == day(later)
+        || earlier.visits.is_empty()
+        || later.visits.is_empty()
+        || earlier.visits.intersection(&later.visits).next().is_some()
+        || earlier.order.is_some() && earlier.order == later.order
+}
+
+fn is_on_ward(supply: &Supply<'_>) -> bool {
+    // Who does not know where it was given accuses nobody.
+    supply.setting.is_none_or(|setting| ["inpatient", "day_surgery", "maternity_inpatient"].contains(&setting))
 }
 
 /// Whether an early refill is natural or means something else, or may be: who
 /// cannot tell accuses nobody.
-fn is_explained(earlier: &Supply<'_>, later: &Supply<'_>) -> bool {
+fn is_explained(earlier: &Supply<'_>, later: &Supply<'_>, rule: Rule) -> bool {
     let like = |a: f64, b: f64| a < 1.5 * b && b < 1.5 * a;
     let same_item = || earlier.item.is_same(&later.item) && earlier.price.zip(later.price).is_some_and(|(a, b)| like(a, b));
     let raised = match (later.daily.zip(earlier.daily), later.rate.zip(earlier.rate)) {
@@ -98,11 +138,12 @@ fn is_explained(earlier: &Supply<'_>, later: &Supply<'_>) -> bool {
     let day = later.time.div_euclid(DAY);
     let soon = HOLIDAYS.iter().any(|holiday| (0..=14).contains(&(seconds(holiday).div_euclid(DAY) - day)));
     let listed = (seconds(HOLIDAYS[0]).div_euclid(DAY)..=seconds(HOLIDAYS[20]).div_euclid(DAY)).contains(&day);
-    // Who prescribed what was bought elsewhere may be the same.
-    earlier.institution.is_none()
-        || later.institution.is_none()
-        || earlier.institution == later.institution
-        || earlier.release.is_none()
+    let own = match rule {
+        // Who prescribed what was bought elsewhere may be the same.
+        Rule::Elsewhere => earlier.institution.is_none() || later.institution.is_none() || earlier.institution == later.institution,
+        Rule::Same => is_one_issue(earlier, later) || is_on_ward(later),
+    };
+    own || earlier.release.is_none()
         || later.release.is_none()
         || earlier.release != later.release
         || earlier.discharge

@@ -52,6 +52,10 @@ pub struct Supply<'a> {
     /// Nobody knows whose prescription was filled elsewhere.
     pub institution: Option<String>,
     pub number: String,
+    /// The order as its institution numbered it.
+    pub order: Option<String>,
+    /// The visits that are told of messages of that institution.
+    pub visits: BTreeSet<String>,
     pub item: Item,
     pub drug: Option<&'a Drug>,
     pub release: Option<&'a str>,
@@ -183,8 +187,11 @@ impl<'a> Joined<'a> {
         let Lasts { days: computed, pack: pack_days, daily } = counted.unwrap_or_default();
         let one_item = self.halves.iter().all(|half| half.item.is_same(&speaker.item));
         let born = self.events().find_map(|event| event.born);
+        let own = self.events().filter(|event| Some(&event.institution) == institution.as_ref());
         Supply {
             substance,
+            visits: own.filter_map(|event| event.visit.clone()).collect(),
+            order: if speaker.prescribed { Some(visit.id.clone()) } else { speaker.order.clone() },
             institution,
             number,
             item: speaker.item.clone(),
