@@ -132,6 +132,11 @@ impl Reporter {
     pub fn new(engine: &Engine, metrics: Arc<Metrics>, health: Arc<Health>, clock: Arc<dyn Clock>, slot: usize) -> Self {
         let classes: Vec<&str> = RejectClass::ALL.iter().map(|class| class.name()).collect();
         let names: Vec<String> = EVENT_TYPES.iter().map(|event| event.name.to_owned()).collect();
+        for rule in &engine.rules.rules {
+            for check in rule.doc.quality_checks() {
+                metrics.data_quality(&rule.doc.id, check);
+            }
+        }
         Self {
             totals: Totals::default(),
             inputs: names.iter().map(|name| metrics.input(name, &classes)).collect(),
@@ -197,6 +202,9 @@ impl Observer for Reporter {
                 metrics.hits.inc_by(tally.hits);
                 metrics.quiet.inc_by(tally.excused);
                 metrics.unknown.inc_by(tally.unknown.values().sum());
+                for (check, rows) in &tally.quality {
+                    self.metrics.data_quality(rule, check).inc_by(*rows);
+                }
                 metrics.seconds.inc_by(Duration::from_nanos(tally.nanoseconds).as_secs_f64());
                 metrics.clues_new.inc_by(tally.new);
                 metrics.clues_revised.inc_by(tally.updated);

@@ -26,9 +26,6 @@ pub struct Counts {
     pub shape_misses: u64,
     /// Codes that no reference table knows, by kind.
     pub unknown_codes: BTreeMap<&'static str, u64>,
-    /// Consultations that the institution called a first visit while an earlier
-    /// contact is known.
-    pub contradictions: u64,
 }
 
 impl Counts {
@@ -51,7 +48,6 @@ impl Counts {
         self.lines_unjudged += other.lines_unjudged;
         self.unknown_fields += other.unknown_fields;
         self.shape_misses += other.shape_misses;
-        self.contradictions += other.contradictions;
         add_map(&mut self.rejected, &other.rejected);
         add_map(&mut self.field_faults, &other.field_faults);
         add_map(&mut self.unknown_codes, &other.unknown_codes);
@@ -78,6 +74,8 @@ pub struct RuleTally {
     /// By reason: `condition`, a gate's or exemption's id, `no_basis_in_force`,
     /// `history_too_short`, `history_elsewhere`, ...
     pub unknown: BTreeMap<String, u64>,
+    /// By check on data quality: rows that it holds for.
+    pub quality: BTreeMap<String, u64>,
     pub new: u64,
     pub updated: u64,
     pub retracted: u64,
@@ -93,6 +91,12 @@ impl RuleTally {
         }
     }
 
+    pub fn count_quality(&mut self, check: &str, rows: u64) {
+        if rows > 0 {
+            *self.quality.entry(check.to_owned()).or_default() += rows;
+        }
+    }
+
     pub fn add(&mut self, other: &Self) {
         self.evaluated += other.evaluated;
         self.hits += other.hits;
@@ -103,6 +107,9 @@ impl RuleTally {
         self.nanoseconds += other.nanoseconds;
         for (reason, count) in &other.unknown {
             *self.unknown.entry(reason.clone()).or_default() += count;
+        }
+        for (check, count) in &other.quality {
+            self.count_quality(check, *count);
         }
     }
 }

@@ -17,7 +17,6 @@ use crate::clues::finding::scene;
 use crate::clues::lifecycle::revise;
 use crate::clues::money::Money;
 use crate::engine::Engine;
-use crate::engine::effects::Counts;
 use crate::engine::effects::RuleTally;
 use crate::engine::shard::Shard;
 use crate::engine::tell::Teller;
@@ -82,7 +81,6 @@ impl Shard {
         watermark: Civil,
         teller: &Teller<'_>,
         tallies: &mut BTreeMap<String, RuleTally>,
-        counts: &mut Counts,
     ) -> Vec<Record> {
         let rule = &engine.rules.rules[place];
         let groups = |code: &str, day: i64| engine.references.disease_groups(code, day).map(str::to_owned).collect::<Vec<_>>();
@@ -124,13 +122,14 @@ impl Shard {
             let first = u64::from(!known);
             judged.extend(consultation.events.iter().map(|event| (place, *event)));
             tally.evaluated += first;
+            tally.count_quality(contact::told_check(consultation.first_visit), first);
             let area = self.memory.symbols.text(self.memory.events.row(consultation.events[0]).area);
             match consultation.verdict {
                 Verdict::Waiting => {}
                 Verdict::Quiet => tally.excused += first,
                 Verdict::Contradiction => {
                     tally.excused += first;
-                    counts.contradictions += first;
+                    tally.count_quality(contact::CONTRADICTED, first);
                 }
                 Verdict::Unknown(reason) => tally.count_unknown(reason, first),
                 Verdict::Clue { .. } if !has_basis(&rule.doc, consultation.time.day(), area) => {

@@ -191,11 +191,32 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     /// Gates and exemptions are asked only where some row's condition holds.
-    fn hits(self, masks: &mut Run<'_>) -> Vec<RowHit> {
-        let condition = match &self.concern.rows {
-            Some(rows) => masks.output_at(self.rule.condition, rows),
-            None => masks.output(self.rule.condition),
-        };
+    fn hits(mut self, masks: &mut Run<'_>) -> Vec<RowHit> {
+        for (check, output) in &self.rule.quality {
+            let mask = self.asked(masks, *output);
+            let mask = as_mask(&mask);
+            if mask.true_count() == 0 {
+                continue;
+            }
+            let parent = |row: usize| if self.rule.line_grain { self.rows.parents.value(row) as usize } else { row };
+            let counts = |row: &usize| (self.rows.judged)(parent(*row)) && (self.rows.enters)(parent(*row));
+            let held = (0..mask.len()).filter(|place| at(mask, *place) == Some(true)).map(|place| self.concern.row(place));
+            let rows = held.filter(counts).count() as u64;
+            self.tally.count_quality(check, rows);
+        }
+        self.held(masks)
+    }
+
+    /// An output at the rows that the rule may concern.
+    fn asked(&self, masks: &mut Run<'_>, output: OutputId) -> ArrayRef {
+        match &self.concern.rows {
+            Some(rows) => masks.output_at(output, rows),
+            None => masks.output(output),
+        }
+    }
+
+    fn held(&mut self, masks: &mut Run<'_>) -> Vec<RowHit> {
+        let condition = self.asked(masks, self.rule.condition);
         let condition = as_mask(&condition);
         let row = |place: usize| self.concern.row(place);
         let parent = |row: usize| if self.rule.line_grain { self.rows.parents.value(row) as usize } else { row };

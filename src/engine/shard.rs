@@ -152,7 +152,7 @@ impl Shard {
         if let Some(stated) = intake.stated {
             self.watermarks[input].stated(stated);
         }
-        let told = self.judge_changed(&engine, changed, &teller, &mut tallies, &mut counts);
+        let told = self.judge_changed(&engine, changed, &teller, &mut tallies);
         if !muted {
             records.extend(told);
         }
@@ -214,7 +214,6 @@ impl Shard {
         changed: Changed,
         teller: &Teller<'_>,
         tallies: &mut BTreeMap<String, RuleTally>,
-        counts: &mut Counts,
     ) -> Vec<Record> {
         let mut records = Vec::new();
         let watermark = self.watermark();
@@ -230,7 +229,7 @@ impl Shard {
                     due.insert(first.2);
                 }
                 for person in due {
-                    records.extend(self.judge_contact(engine, place, contact, person, watermark, teller, tallies, counts));
+                    records.extend(self.judge_contact(engine, place, contact, person, watermark, teller, tallies));
                 }
                 laps.of_rule(&engine.rules, place, tallies);
             }

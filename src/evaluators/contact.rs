@@ -64,6 +64,25 @@ pub struct Consultation {
     pub verdict: Verdict,
 }
 
+/// A first visit by the institution's own word, while an earlier contact is known.
+pub const CONTRADICTED: &str = "told_first_against_known_contact";
+/// What is counted of consultations beside clues, in Chinese and in English.
+pub const CHECKS: &[(&str, &str, &str)] = &[
+    ("told_first", "机构申报为首诊", "the institution called it a first visit"),
+    ("told_follow_up", "机构申报为复诊", "the institution called it a follow-up"),
+    ("told_nothing", "未申报，或该机构的标志不可用", "it told nothing, or what it tells means nothing"),
+    (CONTRADICTED, "申报为首诊，但已知此前线下就诊", "it called it a first visit, and an earlier one in person is known"),
+];
+
+/// Under which check a consultation counts by the institution's own word.
+pub fn told_check(first_visit: Option<bool>) -> &'static str {
+    match first_visit {
+        Some(true) => "told_first",
+        Some(false) => "told_follow_up",
+        None => "told_nothing",
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Watermarks have not passed the wait.

@@ -2,6 +2,7 @@
 //! events over valid default events, then a watermark past everything.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::decimal as amount;
@@ -35,6 +36,8 @@ pub struct Outcome {
     pub grades: Vec<String>,
     /// `vola_amt` of the clues together, in 分; `None` if one has none.
     pub money: Option<i64>,
+    /// Checks on data quality that counted something.
+    pub quality: BTreeSet<String>,
     /// Why it was unknown, or which rejects there were: for the message.
     pub notes: Vec<String>,
 }
@@ -64,6 +67,11 @@ pub fn run(rule: &RuleDoc, rules: &Arc<RuleSet>, references: &Arc<Snapshot>) -> 
         {
             let told = outcome.money.map_or_else(|| "none".to_owned(), |fen| amount::Decimal::yuan(fen).to_string());
             message = Some(format!("expected money {money}, the rule said {told}"));
+        } else if let Some(quality) = &case.data_quality
+            && outcome.quality != quality.iter().cloned().collect()
+        {
+            let counted: Vec<&str> = outcome.quality.iter().map(String::as_str).collect();
+            message = Some(format!("expected data quality [{}], the rule counted [{}]", quality.join(", "), counted.join(", ")));
         }
         if let Some(mut message) = message {
             if !outcome.notes.is_empty() {
@@ -122,6 +130,7 @@ struct Seen {
     /// By clue id: the last word counts.
     clues: BTreeMap<Vec<u8>, Word>,
     unknown: BTreeMap<String, u64>,
+    quality: BTreeSet<String>,
     notes: Vec<String>,
 }
 
@@ -144,6 +153,7 @@ impl Seen {
             for (reason, count) in &tally.unknown {
                 *self.unknown.entry(reason.clone()).or_default() += count;
             }
+            self.quality.extend(tally.quality.keys().cloned());
         }
     }
 
@@ -157,7 +167,7 @@ impl Seen {
             (true, true) => Expect::Quiet,
         };
         self.notes.extend(self.unknown.into_iter().map(|(reason, count)| format!("unknown {reason} x{count}")));
-        Outcome { said, grades, money, notes: self.notes }
+        Outcome { said, grades, money, quality: self.quality, notes: self.notes }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use crate::evaluators::contact;
 use crate::events::EVENT_TYPES;
 use crate::events::camel_case;
 use crate::events::derived;
@@ -44,6 +45,7 @@ const INDEX_HEADS: &[Head] = &[
 const PART_HEADS: &[Head] = &[number("序", "no."), head("须同时成立", "all must hold")];
 const SETTING_HEADS: &[Head] = &[head("设置", "setting"), head("值", "value")];
 const EXCUSE_HEADS: &[Head] = &[head("编号", "id"), head("情形", "what it is"), head("作用", "effect"), head("条件", "condition")];
+const QUALITY_HEADS: &[Head] = &[head("编号", "id"), head("情形", "what it is"), head("条件", "condition")];
 const PARAM_HEADS: &[Head] = &[
     head("参数", "parameter"),
     number("默认值", "default"),
@@ -114,6 +116,7 @@ fn page(book: &RuleBook, rule: &RuleDoc) -> Page {
     ];
     condition(rule, &mut blocks);
     excuses(book, rule, &mut blocks);
+    data_quality(rule, &mut blocks);
     quiet(rule, &mut blocks);
     params(rule, &mut blocks);
     basis(rule, &mut blocks);
@@ -274,6 +277,22 @@ fn excuses(book: &RuleBook, rule: &RuleDoc, blocks: &mut Vec<Block>) {
     }
 }
 
+/// What is counted and told to nobody.
+fn data_quality(rule: &RuleDoc, blocks: &mut Vec<Block>) {
+    let own = rule.data_quality.iter().map(|quality| {
+        vec![code(quality.id.clone()), both(&quality.title.zh, &quality.title.en), plain(in_words(rule, &quality.when.text))]
+    });
+    let mut rows: Vec<Vec<Cell>> = own.collect();
+    if matches!(rule.evaluate, EvaluateDoc::EarlierContact(_)) {
+        rows.extend(contact::CHECKS.iter().map(|(id, zh, en)| vec![code(*id), both(zh, en), Vec::new()]));
+    }
+    if rows.is_empty() {
+        return;
+    }
+    blocks.push(Block::Heading { zh: "数据质量", en: "Data quality: counted in the metrics" });
+    blocks.push(Block::Table { heads: QUALITY_HEADS, rows });
+}
+
 fn quiet(rule: &RuleDoc, blocks: &mut Vec<Block>) {
     let named = |expect: Expect| {
         let cases = rule.cases.iter().filter(move |case| case.expect == expect);
@@ -347,6 +366,7 @@ fn expressions<'a>(book: &'a RuleBook, rule: &'a RuleDoc) -> Vec<&'a Sql> {
     };
     all.extend(rule.gates.iter().filter_map(|id| book.gate(id, rule.event, rule.grain)).map(|gate| &gate.when));
     all.extend(rule.exempt.iter().map(|exempt| &exempt.when));
+    all.extend(rule.data_quality.iter().map(|quality| &quality.when));
     all.extend(&rule.clear_when);
     all.extend(&rule.clue.evidence);
     all.extend(rule.clue.observed.iter().chain(&rule.clue.limit).chain(&rule.clue.money));

@@ -29,6 +29,7 @@ use crate::ruleset::departments::Departments;
 use crate::ruleset::doc::Bilingual;
 use crate::ruleset::doc::EvaluateDoc;
 use crate::ruleset::doc::ParamValue;
+use crate::ruleset::doc::QualityDoc;
 use crate::ruleset::doc::RuleBook;
 use crate::ruleset::doc::RuleDoc;
 use crate::ruleset::doc::Sql;
@@ -103,13 +104,16 @@ pub struct RowRule {
     pub condition: OutputId,
     pub excuses: Vec<Excuse>,
     pub clear_when: Option<OutputId>,
+    /// Rows that are counted under an id, and told to nobody.
+    pub quality: Vec<(String, OutputId)>,
     pub details: Details,
 }
 
 impl RowRule {
     pub fn mask_outputs(&self) -> Vec<OutputId> {
         let excuses = self.excuses.iter().map(|excuse| excuse.output);
-        std::iter::once(self.condition).chain(excuses).chain(self.clear_when).collect()
+        let quality = self.quality.iter().map(|(_, output)| *output);
+        std::iter::once(self.condition).chain(excuses).chain(self.clear_when).chain(quality).collect()
     }
 
     fn detail_outputs(&self) -> Vec<OutputId> {
@@ -299,7 +303,9 @@ impl<'a> Compiler<'a> {
     fn item_condition(&mut self, doc: &RuleDoc, table: usize) {
         let EvaluateDoc::Row { when } = &doc.evaluate else { return };
         let scope = Scope::of(doc, table);
-        let typed = if table == SUPPLY_TABLE { self.parse(when, Want::Boolean, &scope, false) } else { None };
+        // What is only counted may be of any item.
+        let by_item = table == SUPPLY_TABLE && doc.data_quality.is_empty();
+        let typed = if by_item { self.parse(when, Want::Boolean, &scope, false) } else { None };
         let parts = typed.map(|typed| typed.conjuncts()).unwrap_or_default();
         let of_item = parts.into_iter().filter(|part| part.columns().iter().all(|column| ITEM_COLUMNS.contains(&column.as_str())));
         let outputs = of_item.map(|part| self.items[table].add(&part, scope.grain)).collect();
@@ -322,8 +328,10 @@ impl<'a> Compiler<'a> {
             }
         }
         let clear_when = doc.clear_when.as_ref().and_then(|sql| self.mask(sql, Want::Boolean, &scope));
+        let quality = |quality: &QualityDoc| Some((quality.id.clone(), self.mask(&quality.when, Want::Boolean, &scope)?));
+        let quality = doc.data_quality.iter().filter_map(quality).collect();
         let details = self.details_of(doc, &scope);
-        Some(RowRule { table, line_grain: doc.grain == Grain::Line, condition: condition?, excuses, clear_when, details })
+        Some(RowRule { table, line_grain: doc.grain == Grain::Line, condition: condition?, excuses, clear_when, quality, details })
     }
 
     fn anchor(&mut self, place: usize, doc: &RuleDoc, anchor: &Sql, told_by: Option<&Sql>) {

@@ -13,6 +13,7 @@ use chrono::NaiveDate;
 
 use crate::base::diagnostic::Diagnostic;
 use crate::base::diagnostic::SourceText;
+use crate::evaluators::contact;
 use crate::ruleset::code_map::CodeMap;
 use crate::ruleset::decimal::Decimal;
 use crate::ruleset::departments::Departments;
@@ -101,6 +102,7 @@ pub struct RuleDoc {
     /// Ids of gates.
     pub gates: Vec<String>,
     pub exempt: Vec<ExemptDoc>,
+    pub data_quality: Vec<QualityDoc>,
     pub clue: ClueDoc,
     pub why: Bilingual,
     pub basis: Vec<BasisDoc>,
@@ -242,6 +244,23 @@ pub struct ExemptDoc {
     pub when: Sql,
 }
 
+impl RuleDoc {
+    /// What the rule counts beside its clues: its own checks, and of a rule on
+    /// earlier contact what the evaluator counts.
+    pub fn quality_checks(&self) -> impl Iterator<Item = &str> {
+        let of_contact = contact::CHECKS.iter().map(|(id, ..)| *id).filter(|_| matches!(self.evaluate, EvaluateDoc::EarlierContact(_)));
+        self.data_quality.iter().map(|quality| quality.id.as_str()).chain(of_contact)
+    }
+}
+
+/// Rows that are counted and told to nobody.
+#[derive(Clone, Debug)]
+pub struct QualityDoc {
+    pub id: String,
+    pub title: Bilingual,
+    pub when: Sql,
+}
+
 /// What a clue of the rule says.
 #[derive(Clone, Debug)]
 pub struct ClueDoc {
@@ -291,6 +310,8 @@ pub struct CaseDoc {
     pub grade: Option<Grade>,
     /// `vola_amt` of the clues together, in 元.
     pub money: Option<Decimal>,
+    /// Ids of the checks on data quality that count something; `None`: not looked at.
+    pub data_quality: Option<Vec<String>>,
 }
 
 /// What the case's feed is like, where it differs from the test's default.

@@ -21,7 +21,7 @@ const HEAD: &str = "# Rule, version and meaning. Written by `claimsift rules loc
 
 /// Keys that explain a rule or say where it stands, and change no clue of it.
 const NOT_MEANING: &[&str] =
-    &["version", "title", "status", "retired_because", "owner", "focus", "why", "innocent_when", "not_seen", "cases"];
+    &["version", "title", "status", "retired_because", "owner", "focus", "why", "innocent_when", "not_seen", "data_quality", "cases"];
 
 /// The meaning of a rule: all that decides which clues it gives and what they
 /// say, the gates it uses included.

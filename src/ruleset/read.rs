@@ -23,6 +23,7 @@ use crate::ruleset::doc::Origin;
 use crate::ruleset::doc::OverlappingSupplyDoc;
 use crate::ruleset::doc::PackDoc;
 use crate::ruleset::doc::ParamDoc;
+use crate::ruleset::doc::QualityDoc;
 use crate::ruleset::doc::RuleBook;
 use crate::ruleset::doc::RuleDoc;
 use crate::ruleset::doc::SameDiseaseDoc;
@@ -264,6 +265,10 @@ fn read_rule(source: &Arc<SourceText>, node: Node, pack: &str) -> (RuleDoc, Vec<
         exempt: view
             .each("exempt", &spec::EXEMPT)
             .map(|view| ExemptDoc { id: view.text("id"), title: flat_title(&view), when: view.sql("when") })
+            .collect(),
+        data_quality: view
+            .each("data_quality", &spec::DATA_QUALITY)
+            .map(|view| QualityDoc { id: view.text("id"), title: flat_title(&view), when: view.sql("when") })
             .collect(),
         clue: read_clue(&view.within("clue", &spec::CLUE)),
         why: view.bilingual("why"),

@@ -43,6 +43,7 @@ pub(super) fn read(rule: &View<'_>, event: RuleEvent) -> (Vec<CaseDoc>, Vec<Diag
             expect: view.choice("expect"),
             grade: view.maybe_choice("grade"),
             money: view.maybe_decimal("money"),
+            data_quality: view.get("data_quality").map(|_| view.texts("data_quality")),
         });
         for (key, message) in [("grade", "a grade is expected of no clue"), ("money", "money is expected of no clue")] {
             if view.get(key).is_some() && view.choice::<Expect>("expect") != Expect::Clue {

@@ -57,6 +57,12 @@ pub static RULE: Object = Object {
         optional("params", Shape::Map { key: &SNAKE, value: &PARAM_SHAPE }, "参数", "thresholds, read as `param.name`"),
         optional("gates", Shape::List(&Shape::Form(&SNAKE)), "公共豁免", "ids of gates from gates.yaml"),
         optional("exempt", Shape::List(&Shape::Object(&EXEMPT)), "本规则豁免", "exemptions of this rule alone"),
+        optional(
+            "data_quality",
+            Shape::List(&Shape::Object(&DATA_QUALITY)),
+            "数据质量",
+            "rows that are counted in the metrics and told to nobody; for rules with `kind: row`",
+        ),
         required("clue", Shape::Object(&CLUE), "线索内容", "what a clue says"),
         required("why", Shape::Object(&BILINGUAL), "为何可疑", "why the pattern is suspicious"),
         required("basis", Shape::SomeOf(&Shape::Object(&BASIS)), "依据", "legal bases, each with its dates"),
@@ -178,6 +184,20 @@ pub static EXEMPT: Object = Object {
     ],
 };
 
+pub static DATA_QUALITY: Object = Object {
+    fields: &[
+        required("id", Shape::Form(&SNAKE), "编号", "the check's id, a label of the metric"),
+        required("zh", Shape::Text, "中文", "in Chinese"),
+        required("en", Shape::Text, "英文", "in English"),
+        required(
+            "when",
+            Shape::Sql,
+            "条件",
+            "true for the rows that count, whatever the rule says of them; gates and exemptions are not asked",
+        ),
+    ],
+};
+
 pub static CLUE: Object = Object {
     fields: &[
         required("summary", Shape::Object(&SUMMARY), "摘要", "one sentence with {column} placeholders"),
@@ -213,6 +233,7 @@ pub static CASE: Object = Object {
         required("expect", Shape::Choice(Expect::CHOICES), "期望", "what the rule says"),
         optional("grade", Shape::Choice(Grade::CHOICES), "期望等级", "the grade of the expected clue"),
         optional("money", Shape::Decimal, "期望金额", "vola_amt of the expected clues together, in yuan"),
+        optional("data_quality", Shape::List(&Shape::Form(&SNAKE)), "期望数据质量", "ids of the checks that count something; absent: any"),
     ],
 };
 

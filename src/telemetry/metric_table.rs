@@ -36,6 +36,8 @@ metrics! {
         "Codes of events that a reference table does not have.";
     RULE_ROWS = "claimsift_rule_rows_total" ["rule" "outcome"]
         "Rows that entered under a rule (evaluated) and how they came out then: hit, quiet, unknown.";
+    DATA_QUALITY = "claimsift_data_quality_total" ["rule" "check"]
+        "Rows that a rule's check on data quality holds for; of a rule on earlier contact consultations, by what institutions say of first visits.";
     RULE_SECONDS = "claimsift_rule_seconds_total" ["rule"]
         "Time that a rule took: its own, and its share by nodes of the program that rules of a table have in common.";
     CLUES = "claimsift_clues_total" ["rule" "revision"]

@@ -40,6 +40,7 @@ pub struct Metrics {
     shape_misses: IntCounterVec,
     unknown_codes: IntCounterVec,
     rule_rows: IntCounterVec,
+    data_quality: IntCounterVec,
     rule_seconds: CounterVec,
     clues: IntCounterVec,
     epochs: IntCounterVec,
@@ -177,6 +178,7 @@ impl Metrics {
             shape_misses: counters(&table::SHAPE_MISSES),
             unknown_codes: counters(&table::UNKNOWN_CODES),
             rule_rows: counters(&table::RULE_ROWS),
+            data_quality: counters(&table::DATA_QUALITY),
             rule_seconds: register(&registry, CounterVec::new(opts(&table::RULE_SECONDS), table::RULE_SECONDS.labels)),
             clues: counters(&table::CLUES),
             epochs: counters(&table::EPOCHS),
@@ -219,6 +221,11 @@ impl Metrics {
     /// Codes of events that a reference table does not have.
     pub fn unknown_codes(&self, table: &str) -> IntCounter {
         self.unknown_codes.with_label_values(&[table])
+    }
+
+    /// Rows that are counted and told to nobody; it shows from now on.
+    pub fn data_quality(&self, rule: &str, check: &str) -> IntCounter {
+        self.data_quality.with_label_values(&[rule, check])
     }
 
     pub fn rule(&self, rule: &str) -> RuleMetrics {
@@ -391,6 +398,7 @@ mod tests {
         metrics.worker("w");
         metrics.field_fault("i", "t", "c", "f");
         metrics.unknown_codes("t");
+        metrics.data_quality("r", "c");
         metrics.set_running("v", "r", "r", "k");
         let shard = metrics.shard(&["i"], 0);
         for gauge in [&shard.inputs[0].messages, &shard.inputs[0].seconds, &shard.inputs[0].watermark, &shard.inputs[0].idle] {

@@ -8,6 +8,7 @@ mod basis_verified;
 mod cases_cover;
 mod clear_when;
 mod columns_qualified;
+mod data_quality_counts;
 mod departments_known;
 mod gates_known;
 mod grain_fits;
@@ -49,6 +50,7 @@ pub const LINTS: &[&Lint] = &[
     &basis_dates::LINT,
     &basis_verified::LINT,
     &cases_cover::LINT,
+    &data_quality_counts::LINT,
 ];
 
 /// What all checks find.

@@ -171,6 +171,44 @@ error[institutions-fit]: supplies of one institution are compared, not of 3
 }
 
 #[test]
+fn data_quality_counts() {
+    let checks = "data_quality:
+  - { id: no_sex, zh: 性别缺失, en: no sex, when: header.gend is null }
+  - { id: no_sex, zh: 性别缺失, en: no sex, when: header.gend is null }
+  - { id: no_code, zh: 编码缺失, en: no code, when: line.med_list_codg is null }
+clue:
+";
+    check(
+        &[("clue:\n", checks), ("expect: unknown\n", "expect: unknown\n    data_quality: [no_sex, no_cod]\n")],
+        r#"
+error[data-quality-counts]: check `no_sex` exists twice
+  --> rules/drugs/item-sex.yaml:24:11
+   |
+24 |   - { id: no_sex, zh: 性别缺失, en: no sex, when: header.gend is null }
+   |           ^^^^^^
+   |
+   = help: Give one of them another id.
+
+error[data-quality-counts]: no case expects check `no_code`
+  --> rules/drugs/item-sex.yaml:25:11
+   |
+25 |   - { id: no_code, zh: 编码缺失, en: no code, when: line.med_list_codg is null }
+   |           ^^^^^^^
+   |
+   = help: Add a case with `data_quality: [no_code]`.
+
+error[data-quality-counts]: the rule has no check `no_cod`
+  --> rules/drugs/item-sex.yaml:46:5
+   |
+46 |     data_quality: [no_sex, no_cod]
+   |     ^^^^^^^^^^^^
+   |
+   = help: Did you mean `no_code`?
+"#,
+    );
+}
+
+#[test]
 fn clear_when() {
     check(
         &[("result: suspected", "result: suspected\nclear_when: ref.delivery_item")],
