@@ -185,6 +185,34 @@ fn codes_that_no_table_knows_are_listed_once_and_what_is_no_code_is_not_repeated
     assert!(text.starts_with("30 drug codes that no reference table knows: OWN-10, OWN-11, ") && text.contains("OWN-29, ...\n"), "{text}");
 }
 
+#[test]
+fn what_contradicts_itself_is_counted_by_check_and_told_to_nobody() {
+    let settings = SynthSettings::default();
+    let day = settings.live_first();
+    let bill = |id: &str, amount: &str| {
+        format!(
+            r#"{{"setl_id":"{id}","mdtrt_id":"{id}","psn_no":"P1","setl_time":"{day} 10:00:00","medfee_sumamt":{amount},"fixmedins_code":"H99010100001","fix_blng_admdvs":"990101","med_type":"11","feedetl":[{{"feedetl_sn":"1","list_type":"201","fee_ocur_time":"{day} 10:00:00","cnt":3,"pric":10,"det_item_fee_sumamt":{amount}}}]}}"#
+        )
+    };
+    let bills = [bill("S1", "20.00"), bill("S2", "30.00"), bill("S3", "25.00")];
+    let mut run = OwnedMessages::default();
+    for (offset, value) in (0..).zip(&bills) {
+        run.push(Message { offset, timestamp_ms: 2_000_000_000_000, key: None, value: Some(value.as_bytes()), watermark: None });
+    }
+    let engine = World::read().engine(&settings, 1);
+    let metrics = Arc::new(Metrics::new());
+    let mut reporter = reporter(&engine, &metrics);
+    let counted = |rule: &str, check: &str| shown(&metrics, &format!("claimsift_data_quality_total{{check=\"{check}\",rule=\"{rule}\"}}"));
+    assert_eq!(counted("amount-mismatch", "amount_below"), Some(0.0), "it shows before anything is counted");
+    let effects = Shard::new(Arc::clone(&engine), 0).step(SETTLEMENT_INPUT, &run, 1, false);
+    assert_eq!((effects.counts.evaluated, effects.records.len()), (3, 0), "nobody is told");
+    reporter.step(0, &effects);
+    reporter.step(0, &effects);
+    assert_eq!(counted("amount-mismatch", "amount_below"), Some(4.0));
+    assert_eq!(counted("realname", "not_fed"), Some(0.0));
+    assert_eq!(counted("online-first", "told_first_against_known_contact"), Some(0.0));
+}
+
 static TICKS: AtomicU64 = AtomicU64::new(0);
 
 /// Some time passes whenever it is read.
