@@ -410,28 +410,27 @@ fn visit(time: &str) -> Generated {
     )
 }
 
-/// Each consultation is judged by the settings of its own area, whichever of a
-/// person's consultations is heard of first.
-#[test]
-fn settings_of_an_area_hold_for_its_consultations_alone() {
+/// The shipped rules with one text in them replaced, over the base city.
+fn engine_with(from: &str, to: &str) -> Arc<Engine> {
     let (mut texts, _) = read::load(&feed::path("rules")).unwrap();
-    const LOOKBACK: &str = "revisit_lookback_days: { default: 0,";
-    let rule = texts.iter_mut().find(|source| source.text.contains(LOOKBACK)).unwrap();
-    let text = rule.text.replace(LOOKBACK, &format!("{LOOKBACK} by_area: {{ \"990102\": 30 }},"));
-    *rule = Arc::new(SourceText { name: rule.name.clone(), text });
+    let rule = texts.iter_mut().find(|source| source.text.contains(from)).unwrap();
+    *rule = Arc::new(SourceText { name: rule.name.clone(), text: rule.text.replace(from, to) });
     let (book, mut diagnostics) = read::read(&texts);
     let (rules, more) = compile(&book, EVALUATED);
     diagnostics.extend(more);
     assert!(diagnostics.is_empty(), "{}", diagnostic::render(&diagnostics));
     let base = BASE.engine(1);
     let key = IdentityKey::from_bytes(&[9; 32]);
-    let engine = Arc::new(Engine::new(Arc::new(rules), Arc::clone(&base.references), base.settings.clone(), key));
-    // Seen in person two months before both: too long ago for the second area alone.
-    let messages =
-        [visit("2026-05-10 09:00:00"), consultation("990101", "2026-07-10 09:00:00"), consultation("990102", "2026-07-11 09:00:00")];
+    Arc::new(Engine::new(Arc::new(rules), Arc::clone(&base.references), base.settings.clone(), key))
+}
+
+/// What rules on first visits tell of a visit in person and two consultations
+/// two months later, the same in whatever order they are heard of.
+fn first_visits_told(engine: &Arc<Engine>, messages: &[Generated; 3]) -> Vec<Word> {
+    let mut told: Vec<Vec<Word>> = Vec::new();
     for order in [[0, 1, 2], [0, 2, 1], [2, 1, 0], [1, 2, 0], [2, 0, 1], [1, 0, 2]] {
         let mut bare = Bare {
-            shard: Shard::new(Arc::clone(&engine), 0),
+            shard: Shard::new(Arc::clone(engine), 0),
             offsets: [0; 2],
             records: Vec::new(),
             counts: Counts::default(),
@@ -441,8 +440,42 @@ fn settings_of_an_area_hold_for_its_consultations_alone() {
         bare.end();
         assert_eq!(bare.counts.evaluated, 3, "{:?}", bare.counts);
         let clues = effective(&bare.records.iter().map(word).collect::<Vec<_>>());
-        let first_visits = clues.values().filter(|clue| clue.rule == "online-first");
-        let names: Vec<_> = first_visits.flat_map(|clue| clue.names.iter().map(String::as_str)).collect();
-        assert_eq!(names, ["RX990102"], "{order:?}: {clues:#?}");
+        told.push(clues.into_values().filter(|clue| clue.rule == "online-first").collect());
+    }
+    let findings = |words: &[Word]| words.iter().map(|word| word.finding.clone()).collect::<Vec<_>>();
+    assert!(told.iter().all(|words| findings(words) == findings(&told[0])), "{told:#?}");
+    told.swap_remove(0)
+}
+
+const LOOKBACK: &str = "revisit_lookback_days: { default: 0,";
+
+/// Each consultation is judged by the settings of its own area, whichever of a
+/// person's consultations is heard of first.
+#[test]
+fn settings_of_an_area_hold_for_its_consultations_alone() {
+    let engine = engine_with(LOOKBACK, &format!("{LOOKBACK} by_area: {{ \"990102\": 30 }},"));
+    // Seen in person two months before both: too long ago for the second area alone.
+    let messages =
+        [visit("2026-05-10 09:00:00"), consultation("990101", "2026-07-10 09:00:00"), consultation("990102", "2026-07-11 09:00:00")];
+    let told = first_visits_told(&engine, &messages);
+    let names: Vec<_> = told.iter().flat_map(|clue| clue.names.iter().map(String::as_str)).collect();
+    assert_eq!(names, ["RX990102"], "{told:#?}");
+}
+
+/// And by those of its own day: the day before a change and the day itself differ.
+#[test]
+fn settings_of_a_day_hold_from_it_on() {
+    let messages =
+        [visit("2026-05-10 09:00:00"), consultation("990101", "2026-07-10 23:59:59"), consultation("990102", "2026-07-11 00:00:00")];
+    let since = |day: &str| format!("{LOOKBACK} by_date: [{{ from: {day}, value: 30, note: a notice }}],");
+    for (day, expect) in [("2026-07-10", &["RX990101", "RX990102"][..]), ("2026-07-11", &["RX990102"]), ("2026-07-12", &[])] {
+        let told = first_visits_told(&engine_with(LOOKBACK, &since(day)), &messages);
+        let mut names: Vec<_> = told.iter().flat_map(|clue| clue.names.iter().map(String::as_str)).collect();
+        names.sort_unstable();
+        assert_eq!(names, expect, "{day}: {told:#?}");
+        assert!(
+            told.iter().all(|clue| clue.finding.contains(r#""revisit_lookback_days":"30""#)),
+            "a clue tells the value of its day: {told:#?}"
+        );
     }
 }

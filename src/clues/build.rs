@@ -129,7 +129,7 @@ pub fn finding(set: &RuleSet, doc: &RuleDoc, mut found: Found, references: &str)
         limit: found.limit,
         unit: doc.clue.unit.as_ref().map(Text::from),
         values: values.map(|(name, value)| labelled(name, value.clone())).collect(),
-        params: params(doc, area.as_deref()),
+        params: params(doc, area.as_deref(), found.fact_time),
         exemptions: found.tested,
         money: found.money,
         evidence: found.evidence,
@@ -154,12 +154,12 @@ fn labelled(name: &str, value: Scalar) -> Value {
     Value { column: name.to_owned(), label, value }
 }
 
-fn params(doc: &RuleDoc, area: Option<&str>) -> BTreeMap<String, String> {
+fn params(doc: &RuleDoc, area: Option<&str>, fact_time: Civil) -> BTreeMap<String, String> {
     let text = |value: &ParamValue| match value {
         ParamValue::Number(number) => number.to_string(),
         ParamValue::Text(text) => text.clone(),
     };
-    doc.params.iter().map(|param| (param.name.clone(), text(param.value_in(area)))).collect()
+    doc.params.iter().map(|param| (param.name.clone(), text(param.value_at(area, fact_time.day())))).collect()
 }
 
 /// Puts values into `{column}` placeholders; a column without value reads `-`.

@@ -11,6 +11,7 @@ use arrow::array::BooleanBuilder;
 use arrow::array::Decimal128Builder;
 use arrow::array::Int32Array;
 use arrow::array::StringBuilder;
+use arrow::array::TimestampSecondArray;
 use arrow::datatypes::DataType;
 use hashbrown::HashMap;
 
@@ -325,6 +326,7 @@ impl Columns<'_> {
                 text(&|row| joined(diagnoses.of(batch.headers[row].diagnoses.clone(), row)))
             }
             "header.area" => own_column(&header, &["fix_blng_admdvs", "mdtrtarea_no"]),
+            "header.fact_time" => Arc::new(batch.headers.iter().map(|facts| Some(facts.fact_time)).collect::<TimestampSecondArray>()),
             "header.medicine_cnt" => {
                 let kinds = batch.line_table().texts("rx_item_type_code");
                 let count = |row: usize| batch.headers[row].lines.clone().map(|at| kinds.get(at).map(is_medicine)).sum::<Option<i32>>();
@@ -389,6 +391,10 @@ impl Columns<'_> {
         columns.finish(derived);
         for name in ["ref.ceiling", "ref.guide_price"].into_iter().filter(|name| wanted(name)) {
             derived.insert(name.to_owned(), self.prices(name, batch, institutions));
+        }
+        if wanted("line.fact_time") {
+            let times = batch.lines.iter().map(|line| Some(line.fact_time)).collect::<TimestampSecondArray>();
+            derived.insert("line.fact_time".to_owned(), Arc::new(times));
         }
         if wanted("line.net_cnt") {
             let quantities = batch.lines.iter().map(|line| line.net_quantity.map(i128::from));

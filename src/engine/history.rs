@@ -43,11 +43,11 @@ use crate::state::persons::PersonIdx;
 /// What was found for one scope, with where it came from.
 pub(super) type FoundClues = BTreeMap<ClueId, (Finding, Vec<Place>)>;
 
-/// A setting in ten-thousandths, as it holds in an area.
-pub(super) fn setting(doc: &RuleDoc, number: &Number, area: Option<&str>) -> i64 {
+/// A setting in ten-thousandths, as it holds in an area on a day.
+pub(super) fn setting(doc: &RuleDoc, number: &Number, area: Option<&str>, day: i64) -> i64 {
     match number {
         Number::Value(value) => value.scaled(4).unwrap_or_default(),
-        Number::Param(name) => param(doc, name).map(|param| number_of(param.value_in(area))).unwrap_or_default(),
+        Number::Param(name) => param(doc, name).map(|param| number_of(param.value_at(area, day))).unwrap_or_default(),
     }
 }
 
@@ -94,8 +94,8 @@ impl Shard {
             prescriptions_from: engine.settings.inputs[PRESCRIPTION_INPUT].complete_from,
             covered_areas: &engine.settings.covered_areas,
         };
-        let settings = |area: Option<&str>| {
-            let days = |number: &Number| setting(&rule.doc, number, area) / 10_000;
+        let settings = |area: Option<&str>, day: i64| {
+            let days = |number: &Number| setting(&rule.doc, number, area, day) / 10_000;
             let (lookback_days, least) = (days(&doc.lookback_days), days(&doc.min_history_days));
             ContactSettings {
                 wait_seconds: doc.wait_seconds,

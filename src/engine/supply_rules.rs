@@ -346,14 +346,17 @@ impl Shard {
             return FoundClues::new();
         }
         let area = self.memory.symbols.text(self.memory.events.row(supplies[last].visit).area);
-        let limits = OverlapLimits {
-            remaining_days: setting(&rule.doc, &doc.remaining_days, area),
-            remaining_share: setting(&rule.doc, &doc.remaining_share, area),
-            surplus_days: setting(&rule.doc, &doc.surplus_days, area),
-            among: match doc.institutions {
-                Institutions::Several => Among::Several { least: doc.different_institutions() as usize },
-                Institutions::One => Among::One,
-            },
+        let limits = |idx: usize| {
+            let own = |number| setting(&rule.doc, number, area, supplies[idx].time.div_euclid(SECONDS_PER_DAY));
+            OverlapLimits {
+                remaining_days: own(&doc.remaining_days),
+                remaining_share: own(&doc.remaining_share),
+                surplus_days: own(&doc.surplus_days),
+            }
+        };
+        let among = match doc.institutions {
+            Institutions::Several => Among::Several { least: doc.different_institutions() as usize },
+            Institutions::One => Among::One,
         };
         let form = |supply: &Supply<'_>| {
             let row = rows.iter().find(|row| row.supply.anchor == supply.anchor);
@@ -382,7 +385,7 @@ impl Shard {
             ];
             if excuses.contains(&Some(true)) { Some(false) } else { (!excuses.contains(&None)).then_some(true) }
         };
-        let result = overlaps(&supplies, &limits, &related);
+        let result = overlaps(&supplies, among, &limits, &related);
         let enters = |idx: &&usize| rows[**idx].fresh;
         tally.count_unknown("excuse_not_decidable", result.undecided.iter().filter(enters).count() as u64);
         tally.count_unknown("days_not_computable", result.unknown.iter().filter(enters).count() as u64);
@@ -402,7 +405,7 @@ impl Shard {
             let members: Vec<&SupplyRow<'_>> = chain.members.iter().map(|idx| &rows[*idx]).collect();
             let carried = self.carried(engine, view.place, members[members.len() - 1]);
             let sources = members.iter().flat_map(|row| &row.supply.halves).map(|half| self.source(half.event, teller)).collect();
-            let (id, finding) = teller.finding(rule, self.overlap_found(&members, chain.surplus, &limits, event_time(last), carried));
+            let (id, finding) = teller.finding(rule, self.overlap_found(&members, chain.surplus, &limits(last), event_time(last), carried));
             found.insert(id, (finding, sources));
         }
         found

@@ -100,10 +100,10 @@ pub enum Verdict {
 }
 
 /// Judges every online consultation of a person at the given watermark.
-/// `settings` are those of the area in which it took place.
+/// `settings` are those of the area in which it took place, and of the day.
 pub fn judge(
     tables: ContactTables<'_>,
-    settings: &dyn Fn(Option<&str>) -> ContactSettings,
+    settings: &dyn Fn(Option<&str>, i64) -> ContactSettings,
     person: PersonIdx,
     watermark: Civil,
 ) -> Vec<Consultation> {
@@ -122,7 +122,7 @@ pub fn judge(
             let time = Civil(times.min().unwrap_or_default());
             let flags = || events.iter().map(|event| tables.events.row(*event).first_visit);
             let first_visit = if flags().any(|flag| flag == Some(true)) { Some(true) } else { flags().flatten().next() };
-            let settings = settings(tables.symbols.text(tables.events.row(events[0]).area));
+            let settings = settings(tables.symbols.text(tables.events.row(events[0]).area), time.day());
             let verdict = if time.plus_seconds(settings.wait_seconds) > watermark {
                 Verdict::Waiting
             } else {

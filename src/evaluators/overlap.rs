@@ -26,7 +26,6 @@ pub struct OverlapLimits {
     pub remaining_days: i64,
     pub remaining_share: i64,
     pub surplus_days: i64,
-    pub among: Among,
 }
 
 /// A chain of supplies whose surplus passes the limit: places in the list
@@ -52,11 +51,17 @@ pub struct Overlaps {
 /// Searches dispensed supplies, given in the order of time. `related` says, if
 /// it can be told, whether a later supply may be held against an earlier one (same form, dose
 /// not raised, not a first refill after discharge, ...).
-pub fn overlaps(supplies: &[&Supply<'_>], limits: &OverlapLimits, related: &dyn Fn(&Supply<'_>, &Supply<'_>) -> Option<bool>) -> Overlaps {
-    let search = Search { supplies, limits, related };
+/// `limits` are those that hold for a later supply, by its place.
+pub fn overlaps(
+    supplies: &[&Supply<'_>],
+    among: Among,
+    limits: &dyn Fn(usize) -> OverlapLimits,
+    related: &dyn Fn(&Supply<'_>, &Supply<'_>) -> Option<bool>,
+) -> Overlaps {
+    let search = Search { supplies, among, limits, related };
     let dispensed = (0..supplies.len()).filter(|idx| supplies[*idx].dispensed);
     let mut out = Overlaps::default();
-    match limits.among {
+    match among {
         Among::Several { .. } => search.walk(dispensed, &mut out),
         Among::One => {
             let mut places: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
@@ -116,7 +121,8 @@ fn lasting(supply: &Supply<'_>) -> Option<i64> {
 
 struct Search<'s, 'a> {
     supplies: &'s [&'s Supply<'a>],
-    limits: &'s OverlapLimits,
+    among: Among,
+    limits: &'s dyn Fn(usize) -> OverlapLimits,
     related: &'s dyn Fn(&Supply<'_>, &Supply<'_>) -> Option<bool>,
 }
 
@@ -147,7 +153,7 @@ impl Search<'_, '_> {
     }
 
     fn walk(&self, places: impl Iterator<Item = usize>, out: &mut Overlaps) {
-        let Self { supplies, limits, .. } = self;
+        let supplies = self.supplies;
         let mut open: Option<(Chain, i64, usize)> = None;
         for idx in places {
             let supply = supplies[idx];
@@ -160,6 +166,7 @@ impl Search<'_, '_> {
                 Some((mut chain, until, holder)) => {
                     let earlier = supplies[holder];
                     let remaining = (until - supply.time * ONE) / DAY;
+                    let limits = (self.limits)(idx);
                     let limit = limits.remaining_days.max(earlier.days().unwrap_or_default() * limits.remaining_share / ONE);
                     let over = (remaining > limit).then(|| (self.related)(earlier, supply));
                     if over == Some(None) {
@@ -188,11 +195,12 @@ impl Search<'_, '_> {
         let mut institutions: Vec<_> = chain.members.iter().filter_map(|idx| self.supplies[*idx].anchor.institution).collect();
         institutions.sort_unstable();
         institutions.dedup();
-        let enough = match self.limits.among {
+        let enough = match self.among {
             Among::Several { least } => institutions.len() >= least,
             Among::One => true,
         };
-        if chain.members.len() > 1 && chain.surplus >= self.limits.surplus_days && enough {
+        let surplus_days = || chain.members.iter().max().map(|last| (self.limits)(*last).surplus_days);
+        if chain.members.len() > 1 && surplus_days().is_some_and(|least| chain.surplus >= least) && enough {
             out.chains.push(chain);
         }
     }
@@ -235,15 +243,13 @@ mod tests {
         }
     }
 
-    fn limits(among: Among) -> OverlapLimits {
-        OverlapLimits { remaining_days: 7 * ONE, remaining_share: 2_000, surplus_days: 14 * ONE, among }
-    }
+    const LIMITS: OverlapLimits = OverlapLimits { remaining_days: 7 * ONE, remaining_share: 2_000, surplus_days: 14 * ONE };
 
     fn search(told: &[Told], among: Among) -> Overlaps {
         let supplies: Vec<Supply<'_>> = told.iter().map(|told| supply(*told)).collect();
         let same = |one: &Supply<'_>, other: &Supply<'_>| Some(one.anchor.institution? == other.anchor.institution?);
         let related = move |one: &Supply<'_>, other: &Supply<'_>| same(one, other).map(|same| same == (among == Among::One));
-        overlaps(&supplies.iter().collect::<Vec<_>>(), &limits(among), &related)
+        overlaps(&supplies.iter().collect::<Vec<_>>(), among, &|_| LIMITS, &related)
     }
 
     #[test]
@@ -300,9 +306,9 @@ mod tests {
             prop_assume!(!may_overlap(&joined, lines, 7 * ONE));
             // Any verdict may fall on any pair, and the same on it again.
             let related = |one: &Supply<'_>, other: &Supply<'_>| verdicts[((one.time / DAY * 7 + other.time / DAY) % 64) as usize];
-            let limits = OverlapLimits { surplus_days: 0, ..limits(among) };
-            let all = overlaps(&supplies.iter().collect::<Vec<_>>(), &limits, &related);
-            let rest = overlaps(&others.iter().map(|idx| &supplies[*idx]).collect::<Vec<_>>(), &limits, &related);
+            let limits = |_| OverlapLimits { surplus_days: 0, ..LIMITS };
+            let all = overlaps(&supplies.iter().collect::<Vec<_>>(), among, &limits, &related);
+            let rest = overlaps(&others.iter().map(|idx| &supplies[*idx]).collect::<Vec<_>>(), among, &limits, &related);
             let place = |idx: &usize| others[*idx];
             let chains = rest.chains.iter().map(|chain| Chain { members: chain.members.iter().map(place).collect(), ..*chain });
             let mut expected: Vec<Chain> = chains.collect();

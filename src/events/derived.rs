@@ -13,6 +13,7 @@ use super::Kind::Int;
 use super::Kind::Price;
 use super::Kind::Quantity;
 use super::Kind::Text;
+use super::Kind::Time;
 use super::Tag::Personal;
 use super::col;
 use super::supply::SUPPLY;
@@ -24,6 +25,7 @@ pub const HEADER: &[Column] = &[
     col("diag_codes", Text, "诊断代码", "diagnosis codes, each between semicolons; NULL none").tag(Personal),
     col("area", Text, "就医地", "area of care, 6 digits"),
     col("insured_area", Text, "参保地", "area of insurance, 6 digits"),
+    col("fact_time", Time, "事实时间", "begin of care, or issued at; of the message where that is not told"),
     col("medicine_cnt", Int, "西药中成药种数", "western and patent medicines on a prescription; NULL where a line does not say what it is"),
 ];
 
@@ -31,7 +33,10 @@ pub const HEADER: &[Column] = &[
 pub const NET: &str = "net_";
 
 /// `line.*` beside the fields of the line.
-pub const LINE: &[Column] = &[col("net_cnt", Quantity, "净数量", "quantity after the refunds in the same message that name the line")];
+pub const LINE: &[Column] = &[
+    col("fact_time", Time, "事实时间", "when the line happened; of the header where that is not told"),
+    col("net_cnt", Quantity, "净数量", "quantity after the refunds in the same message that name the line"),
+];
 
 /// `line.*` where lines name the line that they refund.
 pub const REFUNDED: &[Column] = &[

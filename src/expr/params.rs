@@ -1,5 +1,5 @@
-//! A rule's parameters: `param.x` stands for a constant, which an area may
-//! override.
+//! A rule's parameters: `param.x` stands for a constant, which changes on
+//! given days and which an area may override.
 
 use std::collections::BTreeMap;
 
@@ -41,8 +41,11 @@ impl From<i64> for ParamValue {
 #[derive(Clone, Debug)]
 pub struct Param {
     pub default: ParamValue,
-    /// By prefix of the area; the longest prefix that fits wins.
+    /// By prefix of the area; the longest prefix that fits wins, on every day.
     pub by_area: BTreeMap<String, ParamValue>,
+    /// What holds instead of the default from the begin of a day on, in
+    /// seconds of civil time; in order.
+    pub by_date: Vec<(i64, ParamValue)>,
 }
 
 /// The parameters of one rule.
@@ -52,17 +55,28 @@ pub struct Params {
     /// if a parameter has overrides. Where it is NULL such a parameter is NULL
     /// too: which limit holds is not known.
     pub area_column: Option<String>,
+    /// The qualified column that holds the time of the fact. Needed if a
+    /// parameter has values by date.
+    pub time_column: Option<String>,
     pub values: BTreeMap<String, Param>,
 }
 
+/// The values of a parameter as literals of one type.
+pub(super) struct Literals<'a> {
+    pub default: ScalarValue,
+    /// From the longest prefix to the shortest.
+    pub areas: Vec<(&'a str, ScalarValue)>,
+    /// From the last day to the first.
+    pub dates: Vec<(i64, ScalarValue)>,
+}
+
 impl Param {
-    /// The values as literals of one type: the default, then the overrides from
-    /// the longest prefix to the shortest. `None` if text and numbers are mixed.
-    pub(super) fn literals(&self) -> Option<(ScalarValue, Vec<(&str, ScalarValue)>)> {
-        let all = || std::iter::once(&self.default).chain(self.by_area.values());
+    /// `None` if text and numbers are mixed.
+    pub(super) fn literals(&self) -> Option<Literals<'_>> {
+        let all = || std::iter::once(&self.default).chain(self.by_area.values()).chain(self.by_date.iter().map(|(_, value)| value));
         let scale = all().map(|value| if let ParamValue::Number { scale, .. } = value { *scale } else { 0 }).max().unwrap_or(0);
         let texts = all().filter(|value| matches!(value, ParamValue::Text(_))).count();
-        if texts != 0 && texts != 1 + self.by_area.len() {
+        if texts != 0 && texts != all().count() {
             return None;
         }
         let rescaled = |value: &ParamValue| match value {
@@ -84,7 +98,8 @@ impl Param {
             areas.push((prefix.as_str(), literal(value)?));
         }
         areas.sort_by_key(|(prefix, _)| (usize::MAX - prefix.len(), *prefix));
-        Some((literal(&self.default)?, areas))
+        let dates: Option<Vec<_>> = self.by_date.iter().rev().map(|(from, value)| Some((*from, literal(value)?))).collect();
+        Some(Literals { default: literal(&self.default)?, areas, dates: dates? })
     }
 }
 

@@ -48,6 +48,7 @@ use super::error::ExprError;
 use super::error::Mistake;
 use super::names;
 use super::names::Named;
+use super::params::Literals;
 use super::params::Param;
 use super::params::Params;
 use super::source::Source;
@@ -175,9 +176,12 @@ impl Scope {
         let mut values = Vec::new();
         for name in named.params {
             let param = &params.values[&name];
-            let expr = param_expr(&name, param, params.area_column.as_deref())?;
+            let expr = param_expr(&name, param, params)?;
             if !param.by_area.is_empty() {
                 columns.extend(params.area_column.clone());
+            }
+            if !param.by_date.is_empty() {
+                columns.extend(params.time_column.clone());
             }
             values.push((name, expr));
         }
@@ -241,17 +245,29 @@ fn field(name: &str, data_type: DataType) -> (Option<TableReference>, Arc<Field>
 
 /// A constant, or the choice of one by area. An area that is not known leaves
 /// open which limit holds: NULL.
-fn param_expr(name: &str, param: &Param, area: Option<&str>) -> Result<Expr, Mistake> {
+fn param_expr(name: &str, param: &Param, params: &Params) -> Result<Expr, Mistake> {
     let wrong = || Mistake::new(format!("values of param.{name} are not all texts or all numbers of at most 30 digits"));
-    let (default, areas) = param.literals().ok_or_else(wrong)?;
-    if areas.is_empty() {
-        return Ok(lit(default));
-    }
-    let Some(area) = area else {
-        return Err(Mistake::new(format!("param.{name} has values by area, but no area column is known here")));
+    let Literals { default, areas, dates } = param.literals().ok_or_else(wrong)?;
+    let named = |column: Option<&str>, what: &str| {
+        let Some(column) = column else {
+            return Err(Mistake::new(format!("param.{name} has values by {what}, but no column of it is known here")));
+        };
+        let (qualifier, column) = column.split_once('.').unwrap_or(("", column));
+        Ok(Expr::Column(datafusion_common::Column::new(Some(TableReference::bare(qualifier)), column)))
     };
-    let (qualifier, column) = area.split_once('.').unwrap_or(("", area));
-    let area = Expr::Column(datafusion_common::Column::new(Some(TableReference::bare(qualifier)), column));
+    let mut elsewhere = lit(default.clone());
+    if !dates.is_empty() {
+        let time = named(params.time_column.as_deref(), "date")?;
+        let since = |(from, value)| {
+            let from = lit(ScalarValue::TimestampSecond(Some(from), None));
+            (Box::new(time.clone().gt_eq(from)), Box::new(lit(value)))
+        };
+        elsewhere = Expr::Case(Case::new(None, dates.into_iter().map(since).collect(), Some(Box::new(elsewhere))));
+    }
+    if areas.is_empty() {
+        return Ok(elsewhere);
+    }
+    let area = named(params.area_column.as_deref(), "area")?;
     let starts_with = names::function("starts_with").ok_or_else(|| Mistake::new("no function starts_with"))?;
     let unknown = ScalarValue::try_from(&default.data_type())?;
     let mut cases = vec![(Box::new(area.clone().is_null()), Box::new(lit(unknown)))];
@@ -259,7 +275,7 @@ fn param_expr(name: &str, param: &Param, area: Option<&str>) -> Result<Expr, Mis
         let inside = ScalarFunction::new_udf(Arc::clone(&starts_with), vec![area.clone(), lit(prefix)]);
         cases.push((Box::new(Expr::ScalarFunction(inside)), Box::new(lit(value))));
     }
-    Ok(Expr::Case(Case::new(None, cases, Some(Box::new(lit(default))))))
+    Ok(Expr::Case(Case::new(None, cases, Some(Box::new(elsewhere)))))
 }
 
 /// Replaces functions that are only names for other expressions (`coalesce` is

@@ -181,6 +181,13 @@ fn parameters_follow_the_area() {
     check("line.cnt > param.share", "true");
     check("param.days_max * 2", "18");
     assert!(typed("line.cnt > param.days_max").columns().contains("header.area"));
+    // By the day of the fact; an area's own value goes before it.
+    check("param.today", "4.5");
+    check("param.tomorrow", "2");
+    check("param.of_area", "9");
+    check("param.of_other_area", "3");
+    check("param.tomorrow < param.today", "true");
+    assert!(typed("line.cnt > param.today").columns().contains("header.setl_time"));
     assert!(!typed("line.cnt > param.child_max").columns().contains("header.area"));
     assert_eq!(typed("param.days_max").grain(), Grain::Header);
 }

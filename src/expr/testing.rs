@@ -67,12 +67,25 @@ pub(crate) fn params() -> Params {
     let with_areas = |default: &str, areas: &[(&str, &str)]| Param {
         default: ParamValue::number(default).unwrap(),
         by_area: areas.iter().map(|(area, value)| ((*area).to_owned(), ParamValue::number(value).unwrap())).collect(),
+        by_date: Vec::new(),
     };
-    let mut params = Params { area_column: Some("header.area".to_owned()), ..Params::default() };
+    let mut params =
+        Params { area_column: Some("header.area".to_owned()), time_column: Some("header.setl_time".to_owned()), ..Params::default() };
     params.values.insert("child_max".to_owned(), with_areas("18", &[]));
     params.values.insert("days_max".to_owned(), with_areas("7", &[("51", "8"), ("5107", "9"), ("52", "10")]));
     params.values.insert("share".to_owned(), with_areas("0.2", &[("6", "0.25"), ("5107", "1")]));
-    params.values.insert("code".to_owned(), Param { default: ParamValue::Text("XG04".to_owned()), by_area: [].into() });
+    params
+        .values
+        .insert("code".to_owned(), Param { default: ParamValue::Text("XG04".to_owned()), by_area: [].into(), by_date: Vec::new() });
+    let number = |text: &str| ParamValue::number(text).unwrap();
+    // The sample was settled on 2026-03-05, day 20517.
+    let since = |days: &[(i64, &str)]| days.iter().map(|(day, value)| (day * 86_400, number(value))).collect();
+    params
+        .values
+        .insert("today".to_owned(), Param { by_date: since(&[(20_000, "3"), (20_517, "4.5"), (20_518, "6")]), ..with_areas("2", &[]) });
+    params.values.insert("tomorrow".to_owned(), Param { by_date: since(&[(20_518, "6")]), ..with_areas("2", &[]) });
+    params.values.insert("of_area".to_owned(), Param { by_date: since(&[(20_000, "3")]), ..with_areas("2", &[("5107", "9")]) });
+    params.values.insert("of_other_area".to_owned(), Param { by_date: since(&[(20_000, "3")]), ..with_areas("2", &[("52", "9")]) });
     params
 }
 

@@ -324,9 +324,11 @@ fn params(rule: &RuleDoc, blocks: &mut Vec<Block>) {
         let range =
             if param.min.is_some() || param.max.is_some() { format!("{} ~ {}", bound(param.min), bound(param.max)) } else { String::new() };
         let areas: Vec<String> = param.by_area.iter().map(|(prefix, value)| format!("{prefix}: {}", param_text(value))).collect();
+        let dated = param.by_date.iter().map(|dated| format!("{} 起: {}", dated.from, param_text(&dated.value)));
+        let values: Vec<String> = std::iter::once(param_text(&param.default)).chain(dated).collect();
         vec![
             code(param.name.clone()),
-            plain(param_text(&param.default)),
+            plain(values.join(", ")),
             plain(range),
             plain(param.unit.clone().unwrap_or_default()),
             plain(areas.join(", ")),

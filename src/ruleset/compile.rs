@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::diagnostic::Diagnostic;
+use crate::base::time::Civil;
 use crate::codecs::Projection;
 use crate::events::Column;
 use crate::events::EVENT_TYPES;
@@ -507,6 +508,11 @@ fn projection(input: InputId, kept: &[(&str, &str)], named: &[BTreeSet<String>])
 
 fn params_of(doc: &RuleDoc, table: usize) -> Params {
     let area_column = if table == SUPPLY_TABLE { "supply.area" } else { "header.area" };
+    let time_column = match (table, doc.grain) {
+        (SUPPLY_TABLE, _) => "supply.fact_time",
+        (_, Grain::Line) => "line.fact_time",
+        _ => "header.fact_time",
+    };
     let value = |value: &ParamValue| match value {
         ParamValue::Number(number) => expr::ParamValue::number(&number.to_string()).unwrap_or(expr::ParamValue::from(0)),
         ParamValue::Text(text) => expr::ParamValue::Text(text.clone()),
@@ -516,8 +522,10 @@ fn params_of(doc: &RuleDoc, table: usize) -> Params {
         .iter()
         .map(|param| {
             let by_area = param.by_area.iter().map(|(prefix, own)| (prefix.clone(), value(own))).collect();
-            (param.name.clone(), expr::Param { default: value(&param.default), by_area })
+            let mut by_date: Vec<_> = param.by_date.iter().map(|dated| (Civil::from_date(dated.from).0, value(&dated.value))).collect();
+            by_date.sort_by_key(|(from, _)| *from);
+            (param.name.clone(), expr::Param { default: value(&param.default), by_area, by_date })
         })
         .collect();
-    Params { area_column: Some(area_column.to_owned()), values }
+    Params { area_column: Some(area_column.to_owned()), time_column: Some(time_column.to_owned()), values }
 }

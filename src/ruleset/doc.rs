@@ -13,6 +13,7 @@ use chrono::NaiveDate;
 
 use crate::base::diagnostic::Diagnostic;
 use crate::base::diagnostic::SourceText;
+use crate::base::time::Civil;
 use crate::evaluators::contact;
 use crate::ruleset::code_map::CodeMap;
 use crate::ruleset::decimal::Decimal;
@@ -215,18 +216,32 @@ pub struct ParamDoc {
     pub note: Option<String>,
     /// By prefix of the area code, sorted by prefix; the longest match holds.
     pub by_area: Vec<(String, ParamValue)>,
+    /// What holds instead of the default from a day on, as written.
+    pub by_date: Vec<DatedValue>,
+}
+
+/// A parameter's value from a day on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatedValue {
+    pub from: NaiveDate,
+    pub value: ParamValue,
+    pub note: Option<String>,
 }
 
 impl ParamDoc {
     /// Every value that it has anywhere.
     pub fn values(&self) -> impl Iterator<Item = &ParamValue> {
-        std::iter::once(&self.default).chain(self.by_area.iter().map(|(_, value)| value))
+        let dated = self.by_date.iter().map(|dated| &dated.value);
+        std::iter::once(&self.default).chain(self.by_area.iter().map(|(_, value)| value)).chain(dated)
     }
 
-    /// The value that holds in an area; `None`: the area is not known.
-    pub fn value_in(&self, area: Option<&str>) -> &ParamValue {
+    /// The value that holds in an area on a day since 1970-01-01; `None`: the
+    /// area is not known.
+    pub fn value_at(&self, area: Option<&str>, day: i64) -> &ParamValue {
         let matching = self.by_area.iter().filter(|(prefix, _)| area.is_some_and(|area| area.starts_with(prefix.as_str())));
-        matching.max_by_key(|(prefix, _)| prefix.len()).map_or(&self.default, |(_, value)| value)
+        let since = self.by_date.iter().filter(|dated| Civil::from_date(dated.from).day() <= day);
+        let elsewhere = since.max_by_key(|dated| dated.from).map_or(&self.default, |dated| &dated.value);
+        matching.max_by_key(|(prefix, _)| prefix.len()).map_or(elsewhere, |(_, value)| value)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::ruleset::departments::Departments;
 use crate::ruleset::doc::BasisDoc;
 use crate::ruleset::doc::Bilingual;
 use crate::ruleset::doc::ClueDoc;
+use crate::ruleset::doc::DatedValue;
 use crate::ruleset::doc::DepartmentDoc;
 use crate::ruleset::doc::EarlierContactDoc;
 use crate::ruleset::doc::EvaluateDoc;
@@ -330,6 +331,10 @@ fn read_params(rule: &View<'_>) -> Vec<ParamDoc> {
         let mut by_area: Vec<_> =
             view.entries("by_area").iter().map(|entry| (entry.key.clone(), view::param_value(&entry.value))).collect();
         by_area.sort_by(|a, b| a.0.cmp(&b.0));
+        let dated = |view: View<'_>| {
+            let (from, value) = (view.maybe_date("from")?, view.param_value("value"));
+            Some(DatedValue { from, value, note: view.maybe_text("note") })
+        };
         ParamDoc {
             name: entry.key.clone(),
             default: view.param_value("default"),
@@ -338,6 +343,7 @@ fn read_params(rule: &View<'_>) -> Vec<ParamDoc> {
             unit: view.maybe_text("unit"),
             note: view.maybe_text("note"),
             by_area,
+            by_date: view.each("by_date", &spec::BY_DATE).filter_map(dated).collect(),
         }
     };
     rule.entries("params").iter().map(param).collect()

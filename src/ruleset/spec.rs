@@ -170,8 +170,22 @@ pub static PARAM: Object = Object {
             "by_area",
             Shape::Map { key: &AREA, value: &Shape::NumberOrText },
             "分地区取值",
-            "by area prefix; the longest match holds",
+            "by area prefix; the longest match holds, on every day",
         ),
+        optional(
+            "by_date",
+            Shape::List(&Shape::Object(&BY_DATE)),
+            "分日期取值",
+            "what holds instead of the default from a day of the fact on; an area's own value goes before it",
+        ),
+    ],
+};
+
+pub static BY_DATE: Object = Object {
+    fields: &[
+        required("from", Shape::Date, "起始日", "the first day on which the value holds"),
+        required("value", Shape::NumberOrText, "取值", "the value from then on, until the next"),
+        optional("note", Shape::Text, "说明", "where the value comes from"),
     ],
 };
 

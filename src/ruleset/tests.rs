@@ -52,9 +52,9 @@ fn a_good_rule_says_what_it_says() {
     assert_eq!(rule.department.copy_to, ["health"]);
     assert!(matches!(&rule.evaluate, EvaluateDoc::Row { when } if when.text.starts_with("ref.sex_limit in ('1'")));
     let param = &rule.params[0];
-    assert_eq!(param.value_in(Some("510722")), &ParamValue::Number(Decimal::from_int(14)));
-    assert_eq!(param.value_in(Some("510100")), &ParamValue::Number(Decimal::from_int(18)));
-    assert_eq!(param.value_in(None), &param.default);
+    assert_eq!(param.value_at(Some("510722"), 20_000), &ParamValue::Number(Decimal::from_int(14)));
+    assert_eq!(param.value_at(Some("510100"), 20_000), &ParamValue::Number(Decimal::from_int(18)));
+    assert_eq!(param.value_at(None, 20_000), &param.default);
     assert_eq!((rule.basis[0].area.as_str(), rule.basis[0].valid_to), ("", None));
     assert!(book.gates.iter().any(|gate| gate.id == "interim" && !gate.quiet));
     assert_eq!(book.packs[0].id, "drugs");

@@ -12,8 +12,8 @@ use crate::ruleset::shape;
 
 pub(super) const LINT: Lint = Lint {
     code: "params-in-range",
-    about: "A parameter's default and its values by area are of one type and lie within `min` and `max`, and a setting names a \
-            parameter of the rule that is a number.",
+    about: "A parameter's default and its values by area and by date are of one type and lie within `min` and `max`, its days are in \
+            order, and a setting names a parameter of the rule that is a number.",
     check,
 };
 
@@ -40,7 +40,15 @@ fn check_param(rule: &RuleDoc, param: &ParamDoc, found: &mut Vec<Diagnostic>) {
         return;
     }
     let areas = param.by_area.iter().map(|(area, value)| (format!("{path}.by_area.{area}"), value));
-    for (place, value) in [(format!("{path}.default"), &param.default)].into_iter().chain(areas) {
+    let dates = param.by_date.iter().enumerate().map(|(idx, dated)| (format!("{path}.by_date.{idx}.value"), &dated.value));
+    for (idx, (earlier, later)) in param.by_date.iter().zip(param.by_date.iter().skip(1)).enumerate() {
+        if earlier.from >= later.from {
+            let message = format!("values of parameter `{}` are not in the order of their days", param.name);
+            let place = format!("{path}.by_date.{}.from", idx + 1);
+            found.push(rule.origin.diagnostic(&place, message).help("Write the earliest first, and each day once."));
+        }
+    }
+    for (place, value) in [(format!("{path}.default"), &param.default)].into_iter().chain(areas).chain(dates) {
         match (value, &param.default) {
             (ParamValue::Number(number), ParamValue::Number(_)) => {
                 let (below, above) = (param.min.is_some_and(|min| *number < min), param.max.is_some_and(|max| *number > max));

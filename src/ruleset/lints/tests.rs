@@ -303,6 +303,27 @@ error[params-in-range]: `min` 18 of parameter `child_max` is above its `max` 14
    = help: Exchange the two.
 "#,
     );
+    let dated = "by_date: [{ from: 2027-01-01, value: 17 }, { from: 2026-01-01, value: 20 }] }";
+    check(
+        &[("by_area: { \"5107\": 14 } }", dated)],
+        r#"
+error[params-in-range]: values of parameter `child_max` are not in the order of their days
+  --> rules/drugs/item-sex.yaml:18:107
+   |
+18 |   child_max: { default: 18, min: 14, max: 18, unit: 岁, by_date: [{ from: 2027-01-01, value: 17 }, { from: 2026-01-01, value: 20 }] }
+   |                                                                                                            ^^^^^^^^^^
+   |
+   = help: Write the earliest first, and each day once.
+
+error[params-in-range]: 20 lies outside the limits of parameter `child_max`
+  --> rules/drugs/item-sex.yaml:18:126
+   |
+18 |   child_max: { default: 18, min: 14, max: 18, unit: 岁, by_date: [{ from: 2027-01-01, value: 17 }, { from: 2026-01-01, value: 20 }] }
+   |                                                                                                                               ^^
+   |
+   = help: Choose a value within: `min` is 14, `max` is 18.
+"#,
+    );
 }
 
 #[test]
