@@ -18,6 +18,24 @@ pub const RUNS_PER_EPOCH_MAX: usize = 16;
 pub const FUTURE_SECONDS_MAX: i64 = 86_400;
 /// Messages over which the reject rate is counted.
 pub const REJECT_WINDOW: u64 = 10_000;
+/// Greatest amount, either way, that one case adds to an indicator: 70 billion
+/// 元 to a hundredth of a 分. Sums of squares of 2^34 such cases stay below
+/// 2^127, so whether a sum fits cannot depend on the order of adding.
+pub const MEASURE_MAX: i64 = 1 << 46;
+/// Indicators of one definition; the shipped packs need some ten.
+pub const INDICATORS_MAX: usize = 64;
+/// Longest code of an institution, department, doctor or cell, in bytes; the
+/// national interface allows 30 characters.
+pub const GROUP_TEXT_BYTES_MAX: usize = 256;
+/// Rows times indicators of one block of partials: what a block becomes in
+/// memory is bounded, whatever its bytes say.
+pub const BLOCK_SUMS_MAX: usize = 4096;
+/// Texts of the rows of one block of partials, in bytes.
+pub const BLOCK_TEXT_BYTES_MAX: usize = 256 * 1024;
 
+// The longest block (sums of at most 125 bytes, four columns of keys of at most
+// 5 bytes, texts) is a record that Kafka takes by default.
+const _: () = assert!(BLOCK_SUMS_MAX * (125 + 20) + BLOCK_TEXT_BYTES_MAX < 1_000_000);
+const _: () = assert!(INDICATORS_MAX <= BLOCK_SUMS_MAX && 3 * GROUP_TEXT_BYTES_MAX <= BLOCK_TEXT_BYTES_MAX);
 const _: () = assert!(MESSAGE_BYTES_MAX < LINE_BYTES_MAX);
 const _: () = assert!(RUN_MESSAGES_MAX as u64 <= REJECT_WINDOW);

@@ -1,0 +1,62 @@
+//! Made-up cases and blocks for the laws of groups.
+
+use proptest::prelude::*;
+
+use crate::base::ids::Digest;
+use crate::base::ids::ShardId;
+use crate::base::time::Civil;
+
+use super::group::Definition;
+use super::group::RowKey;
+use super::group::Sums;
+use super::group::Text;
+use super::partial::Block;
+use super::partial::Body;
+use super::partial::BodyRow;
+
+/// 2025-11-01.
+const FIRST_DAY: i32 = 20_393;
+
+fn text(texts: &'static [&'static str]) -> impl Strategy<Value = Option<Text>> {
+    prop::option::weighted(0.8, prop::sample::select(texts).prop_map(Text::from))
+}
+
+fn row_key() -> impl Strategy<Value = RowKey> {
+    (text(&["骨科", "心内"]), text(&["d1", "d2", ""]), text(&["F62C", "F62A"])).prop_map(|(department, doctor, cell)| RowKey {
+        department,
+        doctor,
+        cell,
+    })
+}
+
+fn sums() -> impl Strategy<Value = Sums> {
+    let number = || prop_oneof![2 => Just(0_i128), 2 => -500..500_i128, 1 => any::<i128>()];
+    let count = || prop_oneof![3 => 0..50_i64, 1 => any::<i64>()];
+    (count(), count(), count(), number(), number(), number(), number(), number()).prop_map(
+        |(n, unknown, over, value, value_square, raw, over_value, excess)| Sums {
+            n,
+            unknown,
+            over,
+            value,
+            value_square,
+            raw,
+            over_value,
+            excess,
+        },
+    )
+}
+
+fn body() -> impl Strategy<Value = Body> {
+    let day = prop_oneof![3 => FIRST_DAY..FIRST_DAY + 40, 1 => any::<i32>()];
+    let row = (row_key(), day, prop::collection::vec(sums(), 2));
+    (any::<[u8; 32]>(), prop::collection::vec(row, 1..12)).prop_filter_map("rows of one place or of zeros", |(digest, rows)| {
+        let rows = rows.into_iter().map(|(key, day, sums)| BodyRow { key, day, sums: sums.into() }).collect();
+        Body::new(Definition::new(Digest(digest), 2)?, "H51010000001".into(), rows)
+    })
+}
+
+pub(super) fn block() -> impl Strategy<Value = Block> {
+    let watermarks = prop::collection::vec(any::<i64>().prop_map(Civil), 0..4);
+    (any::<ShardId>(), any::<ShardId>(), any::<u64>(), watermarks, prop::option::weighted(0.9, body()))
+        .prop_map(|(source, rollup, sequence, watermarks, body)| Block { source, rollup, sequence, watermarks, body })
+}
