@@ -4,9 +4,13 @@ use proptest::prelude::*;
 
 use crate::base::ids::Digest;
 use crate::base::ids::ShardId;
+use crate::base::limits::MEASURE_MAX;
 use crate::base::time::Civil;
 
+use super::group::Contribution;
 use super::group::Definition;
+use super::group::Measure;
+use super::group::Over;
 use super::group::RowKey;
 use super::group::Sums;
 use super::group::Text;
@@ -15,17 +19,47 @@ use super::partial::Body;
 use super::partial::BodyRow;
 
 /// 2025-11-01.
-const FIRST_DAY: i32 = 20_393;
+pub(super) const FIRST_DAY: i32 = 20_393;
 
-fn text(texts: &'static [&'static str]) -> impl Strategy<Value = Option<Text>> {
+/// Two definitions with two indicators and one with one.
+pub(super) fn definition(number: u8) -> Definition {
+    Definition::new(Digest([number; 32]), if number < 2 { 2 } else { 1 }).unwrap()
+}
+
+/// `H0` to `H9`, spread over `partitions`.
+pub(super) fn home(institution: &str, partitions: ShardId) -> ShardId {
+    ShardId::from(institution.as_bytes()[1] - b'0') % partitions
+}
+
+pub(super) fn text(texts: &'static [&'static str]) -> impl Strategy<Value = Option<Text>> {
     prop::option::weighted(0.8, prop::sample::select(texts).prop_map(Text::from))
 }
 
-fn row_key() -> impl Strategy<Value = RowKey> {
+pub(super) fn row_key() -> impl Strategy<Value = RowKey> {
     (text(&["骨科", "心内"]), text(&["d1", "d2", ""]), text(&["F62C", "F62A"])).prop_map(|(department, doctor, cell)| RowKey {
         department,
         doctor,
         cell,
+    })
+}
+
+fn amount() -> impl Strategy<Value = i64> {
+    prop_oneof![4 => -50_i64..5000, 1 => -MEASURE_MAX..=MEASURE_MAX]
+}
+
+fn measure() -> impl Strategy<Value = Option<Measure>> {
+    let over = prop::option::of((amount(), amount()).prop_map(|(value, excess)| Over { value, excess }));
+    prop::option::weighted(0.9, (amount(), amount(), over).prop_map(|(value, raw, over)| Measure::new(value, raw, over).unwrap()))
+}
+
+/// One case of one definition, on one of the days of 16 months.
+pub(super) fn case() -> impl Strategy<Value = (Definition, Contribution)> {
+    let institution = (0..4).prop_map(|number| Text::from(format!("H{number}")));
+    let days = prop_oneof![FIRST_DAY..FIRST_DAY + 3, FIRST_DAY..FIRST_DAY + 480];
+    (0_u8..3, institution, row_key(), days, measure(), measure()).prop_map(|(number, institution, key, day, first, second)| {
+        let definition = definition(number);
+        let measures = [first, second][..definition.indicators()].to_vec();
+        (definition, Contribution { institution, key, day, measures })
     })
 }
 
