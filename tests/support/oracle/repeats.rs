@@ -141,9 +141,10 @@ fn is_explained(earlier: &Supply<'_>, later: &Supply<'_>, rule: Rule) -> bool {
     let own = match rule {
         // Who prescribed what was bought elsewhere may be the same.
         Rule::Elsewhere => earlier.institution.is_none() || later.institution.is_none() || earlier.institution == later.institution,
-        Rule::Same => is_one_issue(earlier, later) || is_on_ward(later),
+        Rule::Same => is_one_issue(earlier, later),
     };
-    own || earlier.release.is_none()
+    own || is_on_ward(later)
+        || earlier.release.is_none()
         || later.release.is_none()
         || earlier.release != later.release
         || earlier.discharge
