@@ -47,7 +47,7 @@ bench: ## every bench; each prints its ratio to a floor of the same run
 	@scripts/prepare-tests
 	$(CARGO) bench --locked --bench '*'
 
-generated: ## write schemas/, docs/reference/, docs/rules/ and rules/rules.lock anew
+generated: ## write schemas/, docs/reference/, docs/rules/, the city's baseline and rules/rules.lock anew
 	@scripts/prepare-tests --build-only
 	UPDATE=1 $(CARGO) test $(FLAGS) --test generated
 	$(CARGO) run --quiet $(FLAGS) --bin claimsift -- rules lock

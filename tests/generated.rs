@@ -5,6 +5,7 @@ use std::env;
 use std::fs;
 use std::path::Path;
 
+use claimsift::commands::demo;
 use claimsift::commands::load;
 use claimsift::config;
 use claimsift::events::prescription::PRESCRIPTION;
@@ -12,6 +13,7 @@ use claimsift::events::schema;
 use claimsift::events::settlement::SETTLEMENT;
 use claimsift::report::catalogue;
 use claimsift::ruleset;
+use claimsift::synth;
 use claimsift::synth::SynthSettings;
 
 type Generator = fn() -> String;
@@ -36,6 +38,14 @@ const FILES: &[(&str, Generator)] = &[
 /// The catalogue: a page per rule, in a folder that holds nothing else.
 const CATALOGUE: &str = "docs/rules";
 
+/// The baseline of the made-up city, computed from its ordinary life.
+fn baseline(root: &Path) -> Vec<(String, String)> {
+    let settings = SynthSettings::default();
+    let folders = ["rules/reference", "demo/reference"].map(|folder| root.join(folder));
+    let city = demo::city(&folders, settings.live_first()).unwrap();
+    synth::baseline(&settings, &city).into_iter().map(|(file, text)| (format!("demo/reference/{file}"), text)).collect()
+}
+
 fn catalogue(root: &Path) -> Vec<(String, String)> {
     let (book, diagnostics) = load::book(&root.join("rules")).unwrap();
     assert!(diagnostics.is_empty(), "{}", claimsift::base::diagnostic::render(&diagnostics));
@@ -50,6 +60,7 @@ fn generated_files_are_up_to_date() {
     let mut stale = Vec::new();
     let mut expected: Vec<(String, String)> = FILES.iter().map(|(path, generate)| ((*path).to_owned(), generate())).collect();
     expected.extend(catalogue(root));
+    expected.extend(baseline(root));
     for entry in fs::read_dir(root.join(CATALOGUE)).into_iter().flatten() {
         let path = format!("{CATALOGUE}/{}", entry.unwrap().file_name().to_string_lossy());
         if expected.iter().any(|(known, _)| *known == path) {

@@ -207,6 +207,7 @@ pub fn net(count: usize, values: Numbers<'_>, refunds: &[Refund]) -> Vec<Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reference::stratum::SETTING_WORDS;
 
     #[test]
     fn online_needs_signals_that_agree() {
@@ -242,6 +243,14 @@ mod tests {
             (Some("13"), Some("1"), Some("emergency")),
         ] {
             assert_eq!(setting(code, flag), expect, "{code:?} {flag:?}");
+        }
+    }
+
+    #[test]
+    fn baselines_know_every_setting() {
+        let codes = (0..100).map(|code| format!("{code:02}")).chain(["120".to_owned()]);
+        for told in codes.filter_map(|code| setting(Some(&code), None)) {
+            assert!(SETTING_WORDS.iter().any(|(word, ())| *word == told), "{told}");
         }
     }
 

@@ -70,13 +70,14 @@ impl Bundle {
     /// Names the content: independent of file names, row order, column order,
     /// file format and the division into folders.
     pub fn digest(&self) -> Digest {
-        let parts: Vec<Vec<u8>> = self.sheets.iter().flat_map(|(table, sheets)| content(table, sheets)).collect();
+        let of = |(table, sheets): (&&str, &Vec<Sheet>)| content(table, sheets.iter().flat_map(Sheet::rows));
+        let parts: Vec<Vec<u8>> = self.sheets.iter().flat_map(of).collect();
         Digest::of(parts.iter().map(Vec::as_slice))
     }
 
     /// Names the content of one table.
     pub fn digest_of(&self, table: &str) -> Digest {
-        Digest::of(content(table, self.sheets(table)).iter().map(Vec::as_slice))
+        Digest::of(content(table, self.sheets(table).iter().flat_map(Sheet::rows)).iter().map(Vec::as_slice))
     }
 
     fn read_folder(&mut self, folder: &Folder, diagnostics: &mut Vec<Diagnostic>) {
@@ -113,10 +114,10 @@ impl Bundle {
     }
 }
 
-/// A table's name and its rows in an order that no file decides.
-fn content(table: &str, sheets: &[Sheet]) -> Vec<Vec<u8>> {
+/// A table's name and rows of it in an order that no file decides.
+pub fn content<'a>(table: &str, rows: impl Iterator<Item = Row<'a>>) -> Vec<Vec<u8>> {
     let cells = |row: Row<'_>| Digest::of(row.cells().iter().map(String::as_bytes)).0.to_vec();
-    let mut rows: Vec<Vec<u8>> = sheets.iter().flat_map(Sheet::rows).map(cells).collect();
+    let mut rows: Vec<Vec<u8>> = rows.map(cells).collect();
     rows.sort();
     rows.insert(0, table.as_bytes().to_vec());
     rows

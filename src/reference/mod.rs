@@ -1,10 +1,12 @@
-//! Reference data: dated registries, ceilings, drug classes and knowledge
-//! points as one immutable snapshot, asked as of a day.
+//! Reference data: dated registries, ceilings, drug classes, knowledge points
+//! and baselines as one immutable snapshot, asked as of a day.
 //!
 //! A missing row is never an answer: lookups give `None` where the tables are
 //! silent, and the caller counts the unknown code.
 
 pub mod agreements;
+pub mod baseline;
+pub mod baseline_tables;
 pub mod bundle;
 pub mod code;
 pub mod departments;
@@ -24,6 +26,7 @@ pub mod sheet;
 pub mod snapshot;
 pub mod special_drug;
 pub mod staff;
+pub mod stratum;
 pub mod tables;
 pub mod units;
 pub mod validity;

@@ -22,7 +22,7 @@ tables:\n  - { table: institutions, file: institutions.csv }\n\
 ```\n\n\
 - Files are CSV in UTF-8 (a byte order mark is allowed) with a header row, or Parquet with the same columns. Columns come in any order. Cells are trimmed; quote those that hold commas.\n\
 - Files of one table, also of several folders, are one table.\n\
-- All rows are dated: a row holds from `valid_from` to the day before `valid_to`. A change is a new row, and the old one gets a `valid_to`; rows with the same key may not overlap.\n\
+- Rows are dated: a row holds from `valid_from` to the day before `valid_to`. A change is a new row, and the old one gets a `valid_to`; rows with the same key may not overlap. Rows of a table without these columns hold as long as the version that their first column names, and a change is a new version.\n\
 - A missing row is never an answer: what no table knows is unknown, counted, and listed by `claimsift reference unmatched`.\n\
 - With any mistake nothing is loaded.\n";
 
@@ -87,6 +87,8 @@ fn in_words(table: &Table, column: &Column) -> (String, String) {
         Kind::Level => ("code", "01 to 14".to_owned()),
         Kind::Category { .. } => ("ICD-10 category", "a letter and two digits".to_owned()),
         Kind::Content => ("amounts", "like `5mg` or `3ml;300IU`: ng, μg, mg, g; μl, ml, l; IU, 万IU".to_owned()),
+        Kind::Month => ("month", "yyyy-MM".to_owned()),
+        Kind::AgeBand => ("age band", "like `0-17` or `65-`, or `*`".to_owned()),
         Kind::Name => ("name", "lower-case letters, digits and `_`".to_owned()),
     };
     (kind.to_owned(), allowed)

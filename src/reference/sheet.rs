@@ -23,6 +23,7 @@ use crate::reference::tables::FLAG_WORDS;
 use crate::reference::tables::Kind;
 use crate::reference::tables::Need;
 use crate::reference::tables::Table;
+use crate::reference::tables::VALID_FROM;
 use crate::reference::validity::Place;
 use crate::reference::validity::Validity;
 
@@ -239,7 +240,11 @@ impl<'a> Row<'a> {
     }
 
     /// `valid_from` and `valid_to` as days; `None` if one of them is not sound.
+    /// Rows of a table without these columns hold always.
     pub fn validity(self) -> Option<Validity> {
+        if !self.sheet.table.columns.iter().any(|column| column.name == VALID_FROM.name) {
+            return Some(Validity::ALWAYS);
+        }
         self.period("valid_from", "valid_to").flatten()
     }
 

@@ -4,6 +4,8 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::ids::Digest;
 use crate::reference::agreements::AgreementKind;
 use crate::reference::agreements::Agreements;
+use crate::reference::baseline::Baseline;
+use crate::reference::baseline::Baselines;
 use crate::reference::bundle::Bundle;
 use crate::reference::bundle::FolderVersion;
 use crate::reference::departments::Departments;
@@ -39,6 +41,7 @@ pub struct Snapshot {
     departments: Departments,
     staff: Staff,
     frequencies: Frequencies,
+    baselines: Baselines,
 }
 
 impl Snapshot {
@@ -67,6 +70,7 @@ impl Snapshot {
             departments: Departments::build(table("departments")),
             staff: Staff::build(table("staff")),
             frequencies: Frequencies::build(table("frequencies"), &mut diagnostics),
+            baselines: Baselines::build(bundle, &mut diagnostics),
         };
         if diagnostics.is_empty() { Ok(snapshot) } else { Err(diagnostics) }
     }
@@ -145,6 +149,16 @@ impl Snapshot {
     /// What a frequency code means on a day; `None` for one of an institution's own.
     pub fn frequency(&self, code: &str, day: i64) -> Option<Frequency> {
         self.frequencies.frequency(code, day)
+    }
+
+    /// The version of a baseline of that name.
+    pub fn baseline(&self, name: &str) -> Option<&Baseline> {
+        self.baselines.baseline(name)
+    }
+
+    /// All baselines, by name.
+    pub fn baselines(&self) -> impl Iterator<Item = (&str, &Baseline)> {
+        self.baselines.all()
     }
 
     /// The disease groups of one diagnosis on a day.

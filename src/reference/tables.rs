@@ -4,6 +4,8 @@
 use std::fmt::Debug;
 
 use crate::reference::agreements;
+use crate::reference::baseline::Month;
+use crate::reference::baseline_tables;
 use crate::reference::code;
 use crate::reference::code::CodeKind;
 use crate::reference::departments;
@@ -17,6 +19,8 @@ use crate::reference::sheet::day_of;
 use crate::reference::sheet::scaled;
 use crate::reference::special_drug;
 use crate::reference::staff;
+use crate::reference::stratum::ANY;
+use crate::reference::stratum::AgeBand;
 use crate::reference::units::contents;
 
 /// Every table that a folder may bring.
@@ -32,6 +36,10 @@ pub static TABLES: &[&Table] = &[
     &disease::TABLE,
     &prices::CEILINGS,
     &prices::GUIDE_PRICES,
+    &baseline_tables::INDICATORS,
+    &baseline_tables::CELLS,
+    &baseline_tables::PRIORS,
+    &baseline_tables::EXPECTED,
 ];
 
 /// The table of that name.
@@ -134,6 +142,10 @@ pub enum Kind {
     Name,
     /// What one dose unit holds.
     Content,
+    /// `yyyy-MM`.
+    Month,
+    /// First and last whole year of age, or `*`.
+    AgeBand,
 }
 
 /// A column whose cells must be filled.
@@ -227,7 +239,12 @@ impl Column {
             }
             Kind::Name => {
                 let known = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-                told(known, "is no group name", "Write lower-case letters, digits and `_`.")
+                told(known, "is no name", "Write lower-case letters, digits and `_`.")
+            }
+            Kind::Month => told(Month::parse(text).is_some(), "is not a month", "Write yyyy-MM."),
+            Kind::AgeBand => {
+                let help = "Write the first and the last whole year, like `18-64`, or `65-` for all from 65 on; `*` for any age.";
+                told(text == ANY || AgeBand::parse(text).is_some(), "is no band of ages", help)
             }
         }
     }
@@ -250,7 +267,9 @@ mod tests {
             let names: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
             let twice = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name));
             assert_eq!(twice, None, "{}", table.name);
-            assert!(names.contains(&"valid_from") && names.contains(&"valid_to"), "{}: all rows are dated", table.name);
+            let dated = ["valid_from", "valid_to"].map(|name| names.contains(&name));
+            let versioned = dated == [false; 2] && names[0] == baseline_tables::INDICATORS.columns[0].name;
+            assert!(dated == [true; 2] || versioned, "{}: rows are dated, or hold as long as their version", table.name);
             if let Key::Cells(cells) = table.key {
                 assert!(cells.iter().all(|cell| names.contains(cell)), "{}", table.name);
             }

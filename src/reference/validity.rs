@@ -18,6 +18,8 @@ pub struct Validity {
 impl Validity {
     /// The end of a row that is still open.
     pub const OPEN: i64 = i64::MAX;
+    /// The days of a row that is not dated.
+    pub const ALWAYS: Self = Self { from: i64::MIN, to: Self::OPEN };
 
     pub fn holds(self, day: i64) -> bool {
         self.from <= day && day < self.to
@@ -82,10 +84,13 @@ impl Keys {
             let key = key.iter().map(String::as_str).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
             for (at, (validity, place)) in rows.iter().enumerate() {
                 if let Some((_, first)) = rows.iter().take(at).find(|(other, _)| other.overlaps(*validity)) {
-                    diagnostics.push(
-                        Diagnostic::new(&place.source, place.span.clone(), format!("duplicate key `{key}` with overlapping dates"))
-                            .help(format!("Give the row at {}:{} a valid_to, or remove one of the two.", first.source.name, first.line())),
-                    );
+                    let first = format!("{}:{}", first.source.name, first.line());
+                    let (dates, help) = match *validity {
+                        Validity::ALWAYS => ("", format!("Remove this row or the one at {first}.")),
+                        _ => (" with overlapping dates", format!("Give the row at {first} a valid_to, or remove one of the two.")),
+                    };
+                    let message = format!("duplicate key `{key}`{dates}");
+                    diagnostics.push(Diagnostic::new(&place.source, place.span.clone(), message).help(help));
                 }
             }
         }

@@ -4,6 +4,7 @@
 //! Equal settings and an equal city give equal bytes. Nothing here reads a
 //! clock or depends on the order of a hash table.
 
+mod baseline;
 mod city;
 mod everyday;
 mod fields;
@@ -25,6 +26,7 @@ use chrono::Datelike as _;
 use chrono::Months;
 use chrono::NaiveDate;
 
+pub use baseline::baseline;
 pub use city::City;
 pub use city::CityError;
 pub use city::Drug;

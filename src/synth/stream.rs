@@ -14,6 +14,7 @@ use super::city::City;
 use super::day;
 use super::everyday::Everyday;
 use super::everyday::Plan;
+use super::model::Bill;
 use super::model::Doc;
 use super::plants::Truth;
 use super::plants::plant;
@@ -211,16 +212,7 @@ impl<'c> Generator<'c> {
             self.ready = self.waiting.len();
             return self.ready > 0;
         }
-        self.weight += weight_of(self.day);
-        let mut share = [0; 2];
-        for idx in 0..2 {
-            let until = (u128::from(self.quota[idx]) * u128::from(self.weight) / u128::from(self.weight_all)) as u64;
-            share[idx] = until - self.planned[idx];
-            self.planned[idx] = until;
-        }
-        let mut plans = Vec::new();
-        self.everyday.day(self.day, share[0], share[1], &mut plans);
-        for plan in plans {
+        for plan in self.plan_everyday() {
             self.wait(plan.number, plan.time, What::Everyday(plan), None, plan.is_prescription());
         }
         while let Some(idx) = self.by_time.get(self.next_scripted).copied() {
@@ -238,6 +230,32 @@ impl<'c> Generator<'c> {
         // Later days' messages are stamped no earlier than their day begins.
         self.ready = self.waiting.partition_point(|waiting| waiting.at_ms < next);
         true
+    }
+
+    /// What ordinary life plans for the day.
+    fn plan_everyday(&mut self) -> Vec<Plan> {
+        self.weight += weight_of(self.day);
+        let mut share = [0; 2];
+        for idx in 0..2 {
+            let until = (u128::from(self.quota[idx]) * u128::from(self.weight) / u128::from(self.weight_all)) as u64;
+            share[idx] = until - self.planned[idx];
+            self.planned[idx] = until;
+        }
+        let mut plans = Vec::new();
+        self.everyday.day(self.day, share[0], share[1], &mut plans);
+        plans
+    }
+
+    /// The bills of ordinary life on the days before `until`, without what is planted.
+    pub(super) fn ordinary_bills(mut self, until: i64, mut each: impl FnMut(&Bill)) {
+        while self.day < until {
+            for plan in self.plan_everyday() {
+                if let Doc::Bill(bill) = self.everyday.compose(&plan) {
+                    each(&bill);
+                }
+            }
+            self.day += 1;
+        }
     }
 
     fn wait(&mut self, number: u64, time: Civil, what: What, delay: Option<i64>, is_prescription: bool) {
