@@ -1,6 +1,6 @@
 //! Baselines: every mistake in their tables has its place, a look-up gives the
-//! nearest cell of enough cases, a digest names one version, and real stays have
-//! what is expected of them.
+//! nearest cell of enough cases, a digest names one version, real stays have
+//! what is expected of them, and `claimsift baseline` shows what they say.
 
 #[path = "support/feed.rs"]
 mod feed;
@@ -8,6 +8,8 @@ mod feed;
 mod ny_baseline;
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
 
 use claimsift::base::diagnostic::Diagnostic;
 use claimsift::base::diagnostic::render;
@@ -63,6 +65,12 @@ impl Rows<'_> {
 
     fn mistakes(&self) -> Vec<Diagnostic> {
         Snapshot::load(&[self.folder()]).err().unwrap_or_default()
+    }
+
+    fn write(&self, to: &Path) {
+        for (name, bytes) in self.folder().files {
+            std::fs::write(to.join(name), bytes).unwrap();
+        }
     }
 }
 
@@ -270,6 +278,56 @@ fn a_digest_names_one_version_and_nothing_else() {
     assert_ne!(first, digest(Rows { cells: CHAIN, expected: "", ..SOUND }));
     let renamed = indicators.replace("费用,cost,x\nb,days", "总费用,cost,x\nb,days");
     assert_ne!(first, digest(Rows { cells: CHAIN, indicators: &renamed, ..SOUND }));
+}
+
+/// Exit code, standard output, standard error.
+fn claimsift(args: &[&str]) -> (Option<i32>, String, String) {
+    let done = Command::new(env!("CARGO_BIN_EXE_claimsift")).args(args).output().expect("claimsift starts");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (done.status.code(), text(done.stdout), text(done.stderr))
+}
+
+#[test]
+fn the_command_tells_what_baselines_hold_and_which_cell_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display().to_string();
+    let rows = Rows { cells: CHAIN, ..SOUND };
+    rows.write(folder.path());
+    let (code, text, said) = claimsift(&["baseline", "check", "--reference", &path]);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    let digest = rows.load().baseline("b").unwrap().digest().to_string();
+    for part in [&digest, "2025-01-01 to 2026-01-01", "27, 26", "expected cases: institutions 1, months 1", "1 baseline, no mistakes"] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+
+    let cell = "disease_group=304,age=66,inst_level=3,setting=inpatient,insutype=310";
+    let args = ["baseline", "show", "--indicator", "cost", "--cell", cell, "--at", "2026-06-01", "--reference", &path];
+    let (code, text, said) = claimsift(&args);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    let lines: Vec<&str> = text.lines().collect();
+    let line = |part: &str| *lines.iter().find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}\n{text}"));
+    assert!(line("304 65- 3 inpatient 310").contains("too few: below 30"), "{text}");
+    assert!(line("304 65- 3 inpatient *").contains("expected") && line("304 65- 3 inpatient *").contains("40.25"), "{text}");
+    assert!(line("304 * 3 inpatient *").contains("ceiling") && line("304 * 3 inpatient *").contains("70.00"), "{text}");
+    let (_, text, _) = claimsift(&["baseline", "show", "--cell", "age=3", "--at", "2026-06-01", "--reference", &path]);
+    assert!(text.matches("no cell fits").count() == 2, "{text}");
+    let (_, text, _) = claimsift(&["baseline", "show", "--reference", &path]);
+    assert!(text.contains("5000") && text.contains("费用 cost, in 元"), "{text}");
+
+    for (args, told) in [
+        (&["--baseline", "c"][..], "c: no such baseline; known are b"),
+        (&["--indicator", "tests"], "tests: no indicator of baseline b; known are cost, days"),
+    ] {
+        let (code, text, said) = claimsift(&[&["baseline", "show", "--reference", &path], args].concat());
+        assert_eq!((code, text.as_str()), (Some(1), ""));
+        assert!(said.contains(told), "{said}");
+    }
+    Rows { cells: &CHAIN.replace(",3,", ",4,"), ..SOUND }.write(folder.path());
+    for verb in ["check", "show"] {
+        let (code, text, said) = claimsift(&["baseline", verb, "--reference", &path]);
+        assert_eq!((code, text.as_str()), (Some(1), ""));
+        assert!(said.contains("unknown inst_level `4`") && said.contains("baseline_cells.csv:2"), "{said}");
+    }
 }
 
 /// What the discharges had and what their own baseline expects of them agree.

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+pub mod baseline;
 pub mod clues;
 pub mod demo;
 pub mod key;
@@ -40,6 +41,8 @@ enum Command {
     Rules(rules::Rules),
     /// Check reference tables, show what they know, and list what they lack.
     Reference(reference::Reference),
+    /// Check the standards that ratios are held against, and show what they say.
+    Baseline(baseline::BaselineCommand),
     /// Write clues as tables for people.
     Clues(clues::Clues),
     /// Create topics, read them, and state how far a feed has come.
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Synth(synth) => synth.execute(),
         Command::Rules(rules) => rules.execute(),
         Command::Reference(reference) => reference.execute(),
+        Command::Baseline(baseline) => baseline.execute(),
         Command::Clues(clues) => clues.execute(),
         Command::Topics(topics) => topics.execute(),
         Command::Key(key) => key.execute(),

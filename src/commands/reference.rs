@@ -57,7 +57,7 @@ enum Verb {
 }
 
 #[derive(Debug, Args)]
-struct Folders {
+pub(super) struct Folders {
     /// Configuration file that names the reference folders.
     #[arg(long)]
     config: Option<PathBuf>,
@@ -106,7 +106,7 @@ impl Reference {
 }
 
 impl Folders {
-    fn settings(&self) -> Result<Settings, Failure> {
+    pub(super) fn settings(&self) -> Result<Settings, Failure> {
         let mut settings = match &self.config {
             Some(config) => load_config(config)?,
             None => Settings { reference: ["rules/reference", "demo/reference"].map(PathBuf::from).into(), ..Settings::default() },
@@ -124,7 +124,7 @@ fn read(folders: &[PathBuf]) -> Result<(Bundle, Vec<crate::base::diagnostic::Dia
 }
 
 /// A bundle without mistakes, and what is made of it.
-fn load(folders: &[PathBuf]) -> Result<(Bundle, Snapshot), Failure> {
+pub(super) fn load(folders: &[PathBuf]) -> Result<(Bundle, Snapshot), Failure> {
     let (bundle, diagnostics) = read(folders)?;
     let snapshot = Snapshot::of(&bundle, diagnostics).map_err(|mistakes| load::mistakes_of(&mistakes))?;
     Ok((bundle, snapshot))
@@ -153,7 +153,7 @@ fn check(folders: &Folders) -> Result<(), Failure> {
 }
 
 /// `right`: columns of numbers.
-fn drawn<const N: usize>(heads: &[&str; N], right: &[usize], rows: impl IntoIterator<Item = [String; N]>) -> Table {
+pub(super) fn drawn<const N: usize>(heads: &[&str; N], right: &[usize], rows: impl IntoIterator<Item = [String; N]>) -> Table {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(heads.iter());
@@ -168,7 +168,7 @@ fn drawn<const N: usize>(heads: &[&str; N], right: &[usize], rows: impl IntoIter
     table
 }
 
-fn date(day: i64) -> String {
+pub(super) fn date(day: i64) -> String {
     if day == Validity::OPEN { "open".to_owned() } else { Civil(day * SECONDS_PER_DAY).to_string().chars().take(10).collect() }
 }
 
