@@ -68,6 +68,7 @@ const CODES: &[(&str, &str)] = &[
     ("emergency", "急诊"),
     ("inpatient", "住院"),
     ("day_surgery", "日间手术"),
+    ("maternity_inpatient", "生育住院"),
     ("chronic", "门慢特"),
     ("pharmacy", "零售药店"),
     ("hospital", "医疗机构"),
