@@ -59,6 +59,11 @@ pub enum Block {
         zh: &'static str,
         en: &'static str,
     },
+    /// A heading that is not the program's own.
+    Part {
+        zh: String,
+        en: String,
+    },
     Text(Cell),
     List(Vec<Cell>),
     /// Without a row it is left out.
@@ -116,6 +121,7 @@ fn markdown(block: &Block, out: &mut String) {
     let _ = match block {
         Block::Title { zh, en } => writeln!(out, "# {}\n\n{}", escaped(zh), escaped(en)),
         Block::Heading { zh, en } => writeln!(out, "## {zh} {en}"),
+        Block::Part { zh, en } => writeln!(out, "## {} {}", escaped(zh), escaped(en)),
         Block::Text(cell) => writeln!(out, "{}", line(cell)),
         Block::List(items) => items.iter().try_for_each(|item| writeln!(out, "- {}", line(item))),
         Block::Sql(sql) => writeln!(out, "```sql\n{}\n```", sql.trim_end()),
@@ -161,6 +167,7 @@ fn to_html(block: &Block) -> String {
     match block {
         Block::Title { zh, en } => format!("<h1>{}</h1>\n", html::both(zh, en)),
         Block::Heading { zh, en } => format!("<h2>{}</h2>\n", html::both(zh, en)),
+        Block::Part { zh, en } => format!("<h2>{}</h2>\n", html::both(zh, en)),
         Block::Text(cell) => format!("<p>{}</p>\n", cell_html(cell)),
         Block::List(items) => {
             format!("<ul>{}</ul>\n", items.iter().map(|item| format!("<li>{}</li>", cell_html(item))).collect::<String>())
@@ -183,12 +190,17 @@ fn to_html(block: &Block) -> String {
     }
 }
 
-/// Chinese breaks anywhere; words as short as this stay whole.
+/// Chinese breaks anywhere; words as short as this stay whole, and so do days.
 const WHOLE_CHARS: usize = 8;
+const DAY_CHARS: usize = 10;
+
+fn stays_whole(text: &str) -> bool {
+    text.chars().count() <= WHOLE_CHARS || (text.len() <= DAY_CHARS && text.is_ascii())
+}
 
 fn cell_html(cell: &Cell) -> String {
     let run = |run: &Run| match run {
-        Run::Plain(text) if text.chars().count() <= WHOLE_CHARS => format!("<span class=\"nb\">{}</span>", html::escape(text)),
+        Run::Plain(text) if stays_whole(text) => format!("<span class=\"nb\">{}</span>", html::escape(text)),
         Run::Plain(text) => html::escape(text),
         Run::En(text) => format!("<span class=\"en\" lang=\"en\">{}</span>", html::escape(text)),
         Run::Code(text) => format!("<code>{}</code>", html::escape(text)),

@@ -87,7 +87,7 @@ fn index(book: &RuleBook) -> Page {
             continue;
         }
         let title = pack.title.clone().unwrap_or_else(|| Bilingual { zh: pack.id.clone(), en: pack.id.clone() });
-        blocks.push(Block::Text(vec![Run::Plain(title.zh), Run::En(format!("{} ({}, {})", title.en, pack.id, rules.len()))]));
+        blocks.push(Block::Part { zh: title.zh, en: format!("{} ({}, {})", title.en, pack.id, rules.len()) });
         let row = |rule: &&RuleDoc| {
             let link = Run::Link { text: rule.title.zh.clone(), page: rule.id.clone() };
             vec![
@@ -96,7 +96,7 @@ fn index(book: &RuleBook) -> Page {
                 plain(rule.result.zh()),
                 plain(rule.problem_type.clone()),
                 plain(department(book, &rule.department.lead).zh),
-                plain(feeds(rule).join("、")),
+                feeds(rule).into_iter().map(|name| Run::Plain(name.to_owned())).collect(),
                 plain(rule.cases.len().to_string()),
             ]
         };
@@ -296,7 +296,7 @@ fn data_quality(rule: &RuleDoc, blocks: &mut Vec<Block>) {
 fn quiet(rule: &RuleDoc, blocks: &mut Vec<Block>) {
     let named = |expect: Expect| {
         let cases = rule.cases.iter().filter(move |case| case.expect == expect);
-        cases.map(|case| plain(case.name.clone())).collect::<Vec<_>>()
+        cases.map(|case| vec![Run::En(case.name.clone())]).collect::<Vec<_>>()
     };
     for (zh, en, expect) in
         [("不提示的情形", "Quiet cases, each tested", Expect::Quiet), ("无法判断的情形", "Unknown, counted and not told", Expect::Unknown)]
@@ -444,7 +444,7 @@ fn cases(rule: &RuleDoc, blocks: &mut Vec<Block>) {
     let row = |(idx, case): (usize, &crate::ruleset::doc::CaseDoc)| {
         vec![
             plain((idx + 1).to_string()),
-            plain(case.name.clone()),
+            vec![Run::En(case.name.clone())],
             both(case.expect.zh(), case.expect.name()),
             plain(case.grade.map_or("", |grade| grade.zh())),
             plain(case.money.map(|money| money.to_string()).unwrap_or_default()),

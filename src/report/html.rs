@@ -29,6 +29,11 @@ pub fn both(zh: &str, en: &str) -> String {
     format!("{} <span class=\"en\" lang=\"en\">{}</span>", escape(zh), escape(en))
 }
 
+/// A rule's title with its id, which does not break.
+pub fn rule(title: &str, id: &str) -> String {
+    format!("{} <span class=\"en nb\" lang=\"en\">{}</span>", escape(title), escape(id))
+}
+
 /// Money with a comma each three digits, from 分.
 pub fn yuan(fen: i64) -> String {
     let digits = (fen.unsigned_abs() / 100).to_string();

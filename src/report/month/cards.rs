@@ -22,6 +22,7 @@ use crate::ruleset::doc::EvaluateDoc;
 use crate::ruleset::doc::ParamValue;
 use crate::ruleset::doc::RuleDoc;
 use crate::ruleset::words::Institutions;
+use crate::ruleset::words::Status;
 
 /// What stands for a value about a person.
 const HIDDEN: &str = "〔个人信息〕";
@@ -41,8 +42,13 @@ pub(super) fn families(month: &Month<'_>) -> String {
 fn card(month: &Month<'_>, card: &Card, of_family: u64) -> String {
     let finding = &card.told.finding;
     let rule = month.rule(&finding.rule.id);
+    let of_family = if rule.is_some_and(|rule| rule.status != Status::Live) {
+        "试运行，不发部门".to_owned()
+    } else {
+        format!("本类 {of_family} 条")
+    };
     let mut out = format!(
-        "<article class=\"card\">\n<h3>{} <span class=\"chip plain\">本类 {of_family} 条</span> {}</h3>\n<p>{} · <code>{}</code> · 主办 {}</p>\n",
+        "<article class=\"card\">\n<h3>{} <span class=\"chip plain\">{of_family}</span> {}</h3>\n<p>{} · <code>{}</code> · 主办 {}</p>\n",
         html::escape(&finding.problem_type),
         grade(&finding.result),
         html::both(&finding.rule.title.zh, &finding.rule.title.en),

@@ -126,6 +126,11 @@ fn head(month: &Month<'_>) -> String {
         ("有效线索", "clues", month.delivered().count() as u64),
         ("植入问题", "planted", sum(|score| score.planted)),
         ("发现", "found", sum(|score| score.found)),
+        (
+            "已知漏报",
+            "known misses",
+            month.known_misses.iter().filter(|((id, _), _)| live().any(|score| score.rule == *id)).map(|(_, times)| times).sum(),
+        ),
         ("误报", "false", sum(|score| score.wrong)),
     ];
     let mut out = format!(

@@ -15,14 +15,21 @@ use crate::ruleset::doc::EvaluateDoc;
 use crate::ruleset::doc::RuleDoc;
 use crate::ruleset::words::Expect;
 
+/// A condition of more characters that stops several cases is told once, above them.
+const SHORT_CHARS: usize = 30;
+
 pub(super) fn silences(month: &Month<'_>) -> String {
     let mut by_rule: BTreeMap<&str, Vec<&Silence>> = BTreeMap::new();
     for silence in &month.silences {
         by_rule.entry(&silence.rule).or_default().push(silence);
     }
     let mut out = "<p class=\"lead\">演示数据中故意放入了看似违规、其实正当的情形。每种取一例重新询问引擎：是哪一个条件、豁免或历史事实挡住了线索。<span class=\"en\" lang=\"en\">Innocent look-alikes were planted on purpose. The engine was asked again about one of each: which condition, exemption or earlier fact kept the rule silent.</span></p>\n".to_owned();
+    let named = |id: &&str| month.rule(id).map(|rule| (rule.id.as_str(), rule.title.zh.as_str()));
+    let link = |(id, title): (&str, &str)| format!("<a href=\"#why-{}\">{}</a>", html::escape(id), html::escape(title));
+    out.push_str(&format!("<nav>{}</nav>\n", by_rule.keys().filter_map(named).map(link).collect::<String>()));
     for (id, silences) in by_rule {
         let Some(rule) = month.rule(id) else { continue };
+        let numbered = numbered(rule, &silences);
         let mut table =
             Table::new().text("情形", "case").number("植入", "planted").number("报告", "told").text("挡住线索的是", "what stopped it");
         for silence in silences {
@@ -33,20 +40,42 @@ pub(super) fn silences(month: &Month<'_>) -> String {
                 format!("{}{kind}", html::both(&zh, &en)),
                 html::count(silence.planted),
                 told,
-                why(month, rule, &silence.answer),
+                why(month, rule, &numbered, &silence.answer),
             ]);
         }
         out.push_str(&format!(
-            "<h3>{} <code>{}</code></h3>\n{}",
+            "<h3 id=\"why-{id}\">{} <code>{id}</code></h3>\n{}{}",
             html::both(&rule.title.zh, &rule.title.en),
-            html::escape(id),
-            table.html()
+            numbered.iter().enumerate().map(|(place, condition)| told_once(rule, place, condition)).collect::<String>(),
+            table.html(),
+            id = html::escape(id),
         ));
     }
     out
 }
 
-fn why(month: &Month<'_>, rule: &RuleDoc, answer: &Answer) -> String {
+/// The long conditions that stop more than one case, by which the cases name them.
+fn numbered<'a>(rule: &RuleDoc, silences: &[&'a Silence]) -> Vec<&'a str> {
+    let stops = |silence: &&'a Silence| {
+        let answer = &silence.answer;
+        answer.parts.iter().filter(|part| part.stops() && !part.excuses).map(|part| part.label.zh.as_str())
+    };
+    let mut times: BTreeMap<&str, u32> = BTreeMap::new();
+    silences.iter().flat_map(stops).for_each(|condition| *times.entry(condition).or_default() += 1);
+    let is_long = |condition: &str| cards::in_words(rule, condition, None).chars().count() > SHORT_CHARS;
+    times.into_iter().filter(|(condition, times)| *times > 1 && is_long(condition)).map(|(condition, _)| condition).collect()
+}
+
+fn told_once(rule: &RuleDoc, place: usize, condition: &str) -> String {
+    let said = cards::in_words(rule, condition, None);
+    format!("<p class=\"told\"><b>{}</b> {}</p>\n", number_of(place), html::escape(&said))
+}
+
+fn number_of(place: usize) -> String {
+    format!("条件 {}", place + 1)
+}
+
+fn why(month: &Month<'_>, rule: &RuleDoc, numbered: &[&str], answer: &Answer) -> String {
     let mut reasons: Vec<String> = Vec::new();
     if answer.said == Expect::Clue {
         reasons.push("<span class=\"bad\">有线索</span>".to_owned());
@@ -56,7 +85,7 @@ fn why(month: &Month<'_>, rule: &RuleDoc, answer: &Answer) -> String {
         reasons.push(format!("<span class=\"chip suspected\">无法判断</span> {}", html::both(&said.zh, &said.en)));
     }
     match &rule.evaluate {
-        EvaluateDoc::Row { .. } => parts(rule, answer, &mut reasons),
+        EvaluateDoc::Row { .. } => parts(rule, numbered, answer, &mut reasons),
         EvaluateDoc::EarlierContact(_) => contact(answer, &mut reasons),
         EvaluateDoc::OverlappingSupply(_) => overlap(rule, answer, &mut reasons),
     }
@@ -66,16 +95,20 @@ fn why(month: &Month<'_>, rule: &RuleDoc, answer: &Answer) -> String {
     reasons.into_iter().map(|reason| format!("<p>{reason}</p>")).collect()
 }
 
-fn parts(rule: &RuleDoc, answer: &Answer, reasons: &mut Vec<String>) {
+fn parts(rule: &RuleDoc, numbered: &[&str], answer: &Answer, reasons: &mut Vec<String>) {
     let stops = || answer.parts.iter().filter(|part| part.stops());
     for part in stops().filter(|part| part.excuses) {
         reasons.push(format!("<span class=\"chip good\">豁免成立</span> {}", html::both(&part.label.zh, &part.label.en)));
     }
     for part in stops().filter(|part| !part.excuses) {
+        let condition = &part.label.zh;
+        let (what, break_) = match numbered.iter().position(|known| known == condition) {
+            Some(place) => (format!("<b>{}</b>", number_of(place)), ""),
+            None => (html::escape(&cards::in_words(rule, condition, None)), "<br>"),
+        };
         reasons.push(format!(
-            "<span class=\"chip good\">条件不成立</span> {}<br><span class=\"lead\">实际：{}</span>",
-            html::escape(&cards::in_words(rule, &part.label.zh, None)),
-            html::escape(&cards::values_of(&part.label.zh, &answer.values))
+            "<span class=\"chip good\">条件不成立</span> {what}{break_} <span class=\"lead\">实际：{}</span>",
+            html::escape(&cards::values_of(condition, &answer.values))
         ));
     }
     if stops().next().is_none() && answer.said == Expect::Unknown {
@@ -86,7 +119,10 @@ fn parts(rule: &RuleDoc, answer: &Answer, reasons: &mut Vec<String>) {
     }
     if let Some(limit) = answer.limit.as_deref() {
         let unit = rule.clue.unit.as_ref().map(|unit| unit.zh.as_str()).unwrap_or_default();
-        reasons.push(format!("<span class=\"lead\">本例限值 {} {}</span>", html::escape(&words::value(limit)), html::escape(unit)));
+        let told = format!("<span class=\"lead\">；本例限值 {} {}</span>", html::escape(&words::value(limit)), html::escape(unit));
+        if let Some(last) = reasons.last_mut() {
+            last.push_str(&told);
+        }
     }
 }
 

@@ -120,7 +120,7 @@ fn groups(month: &Month<'_>, clues: &[&Told]) -> String {
         let code = first.subject.fixmedins_code.as_deref().unwrap_or_default();
         table.row(vec![
             html::escape(first.subject.fixmedins_name.as_deref().unwrap_or(code)),
-            html::both(&first.rule.title.zh, &first.rule.id),
+            html::rule(&first.rule.title.zh, &first.rule.id),
             html::escape(&department(month.book, &first.lead).zh),
             format!("<span class=\"nb\">{}</span>", html::escape(first.fact_time.get(..7).unwrap_or_default())),
             html::count(clues.len() as u64),
@@ -193,17 +193,20 @@ fn withdrawal(withdrawal: &Withdrawal) -> String {
 
 pub(super) fn unknown(month: &Month<'_>) -> String {
     let mut table = Table::new().text("规则", "rule").text("原因", "reason").number("次数", "times").number("占评估", "share");
-    let mut all = 0;
+    let mut listed = Vec::new();
     for score in &month.scores {
         let (Some(rule), Some(tally)) = (month.rule(&score.rule), month.tallies.get(&score.rule)) else { continue };
-        for (reason, times) in &tally.unknown {
-            let said = words::reason(month.book, Some(rule), reason);
-            let share = if tally.evaluated == 0 { String::new() } else { per_cent(*times, tally.evaluated) };
-            table.row(vec![html::both(&rule.title.zh, &rule.id), html::both(&said.zh, &said.en), html::count(*times), share]);
-            all += times;
-        }
+        listed.extend(tally.unknown.iter().map(|(reason, times)| (*times, rule, reason, tally.evaluated)));
     }
-    let intro = "<p class=\"lead\">数据说不清的不提示，只计数。补齐这些数据，规则才能判断。<span class=\"en\" lang=\"en\">What the data do not say is counted and never told. These are the data to mend first.</span></p>\n";
+    // Stable: rules and reasons of equal number stay in their order.
+    listed.sort_by_key(|(times, ..)| std::cmp::Reverse(*times));
+    let all = listed.iter().map(|(times, ..)| times).sum();
+    for (times, rule, reason, evaluated) in listed {
+        let said = words::reason(month.book, Some(rule), reason);
+        let share = if evaluated == 0 { String::new() } else { per_cent(times, evaluated) };
+        table.row(vec![html::rule(&rule.title.zh, &rule.id), html::both(&said.zh, &said.en), html::count(times), share]);
+    }
+    let intro = "<p class=\"lead\">数据说不清的不提示，只计数，按次数由多到少。补齐这些数据，规则才能判断。<span class=\"en\" lang=\"en\">What the data do not say is counted and never told, most first: these are the data to mend.</span></p>\n";
     table.total(vec![html::both("合计", "all"), String::new(), html::count(all), String::new()]);
     intro.to_owned() + &table.html()
 }
@@ -228,17 +231,19 @@ pub(super) fn scores(month: &Month<'_>) -> String {
         .number("漏报", "missed")
         .number("误报", "false")
         .number("撤回", "withdrawn");
-    let mut sums = [0_u64; 6];
+    // Of live rules, and of those on trial.
+    let mut sums = [[0_u64; 6]; 2];
     for score in &month.scores {
         let Some(rule) = month.rule(&score.rule) else { continue };
         let tally = month.tallies.get(&score.rule);
         let retracted = tally.map_or(0, |tally| tally.retracted);
         let numbers = [score.clues, score.planted, score.found, score.missed, score.wrong, retracted];
-        sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
+        let trial = usize::from(rule.status != Status::Live);
+        sums[trial].iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
         let known: u64 = month.known_misses.iter().filter(|((id, _), _)| *id == score.rule).map(|(_, times)| times).sum();
         let chip = if rule.status == Status::Live { "good" } else { "plain" };
         let mut cells = vec![
-            html::both(&rule.title.zh, &rule.id),
+            html::rule(&rule.title.zh, &rule.id),
             format!("<span class=\"chip {chip}\">{}</span>", rule.status.zh()),
             html::count(tally.map_or(0, |tally| tally.evaluated)),
         ];
@@ -250,10 +255,14 @@ pub(super) fn scores(month: &Month<'_>) -> String {
         }));
         table.row(cells);
     }
-    let mut cells = vec![html::both("合计", "all"), String::new(), String::new()];
-    cells.extend(sums.into_iter().map(html::count));
-    table.total(cells);
-    let mut out = table.html();
+    for (name, sums) in [html::both("启用规则合计", "live rules"), html::both("试运行规则合计", "rules on trial")].into_iter().zip(sums)
+    {
+        let mut cells = vec![name, String::new(), String::new()];
+        cells.extend(sums.into_iter().map(html::count));
+        table.total(cells);
+    }
+    let mut out = "<p class=\"lead\">漏报中数据不足以看出的是已知漏报，原因见下表；此外的漏报和误报以红色标出。试运行规则对日常诊疗也有提示，“误报”一栏是植入之外的线索，供研读，不发部门，不计入页首的误报。<span class=\"en\" lang=\"en\">What the data cannot show is a known miss, with its reason below; any other miss or false clue stands in red. Rules on trial speak of ordinary care too: what they tell beyond the planted cases is to be read, goes to no department and is not counted as false above.</span></p>\n".to_owned();
+    out.push_str(&table.html());
     out.push_str(&misses(month));
     out
 }
@@ -276,20 +285,16 @@ fn misses(month: &Month<'_>) -> String {
     if rules.is_empty() {
         return String::new();
     }
-    let mut table = Table::new().class("misses").text("规则", "rule").number("植入", "planted").text("看不到的情形", "what it cannot see");
+    let mut table = Table::new().class("misses").text("规则", "rule").text("看不到的情形", "what it cannot see");
     for (id, told) in rules {
         let line = |(zh, en, planted): &(&str, &str, u64)| {
-            let mark = if *planted > 0 { format!(" <span class=\"nb\">× {}</span>", html::count(*planted)) } else { String::new() };
-            format!("<p>{}{mark}</p>", html::both(zh, en))
+            let mark = if *planted > 0 { format!("<span class=\"chip plain\">{}</span> ", html::count(*planted)) } else { String::new() };
+            format!("<p>{mark}{}</p>", html::both(zh, en))
         };
-        table.row(vec![
-            html::both(month.rule(id).map_or(id, |rule| &rule.title.zh), id),
-            html::count(told.iter().map(|(_, _, planted)| planted).sum()),
-            told.iter().map(line).collect(),
-        ]);
+        table.row(vec![html::rule(month.rule(id).map_or(id, |rule| &rule.title.zh), id), told.iter().map(line).collect()]);
     }
     format!(
-        "<h4>{}</h4>\n<p class=\"lead\">规则文件列明的、数据不足以看出的违规；× 为本月植入的例数，均未报告。<span class=\"en\" lang=\"en\">What the rules' files say that the data cannot show; × counts the planted cases of this month, none of them told.</span></p>\n{}",
+        "<h4>{}</h4>\n<p class=\"lead\">规则文件列明的、数据不足以看出的违规；数字为本月植入的例数，均未报告。<span class=\"en\" lang=\"en\">What the rules' files say that the data cannot show; the numbers count the planted cases of this month, none of them told.</span></p>\n{}",
         html::both("已知漏报及原因", "known misses and why"),
         table.html()
     )
