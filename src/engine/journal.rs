@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::effects::RunDone;
 
 /// Rises when the same input would give other clues under the same rules.
-pub const SEMANTICS: u32 = 4;
+pub const SEMANTICS: u32 = 5;
 
 /// One run of one input: `messages` were read at offsets from `from` to below
 /// `to`. Control records and aborted batches leave gaps, so the count and the
