@@ -341,10 +341,12 @@ impl Columns<'_> {
                     groups_text(self.snapshot, codes, facts.fact_time.div_euclid(SECONDS_PER_DAY))
                 })
             }
-            "ref.inst_kind" => text(&|row| institutions[row].map(|institution| institution.kind.to_owned())),
-            "ref.inst_level" => text(&|row| institutions[row].map(|institution| institution.level.clone())),
-            "ref.inst_nature" => text(&|row| institutions[row].map(|institution| institution.nature.to_owned())),
-            "ref.host_code" => text(&|row| institutions[row].and_then(|institution| institution.host_code.clone())),
+            "ref.inst_kind" => texts(institutions.iter().map(|institution| institution.map(|institution| institution.kind))),
+            "ref.inst_level" => texts(institutions.iter().map(|institution| institution.map(|institution| institution.level.as_str()))),
+            "ref.inst_nature" => texts(institutions.iter().map(|institution| institution.map(|institution| institution.nature))),
+            "ref.host_code" => {
+                texts(institutions.iter().map(|institution| institution.and_then(|institution| institution.host_code.as_deref())))
+            }
             "ref.authno_fed" => flags(institutions.iter().map(|institution| institution.map(|institution| institution.authno_fed))),
             "ref.online_licensed" => {
                 flags(institutions.iter().map(|institution| institution.and_then(|institution| institution.online_licence)))
@@ -434,54 +436,57 @@ impl Columns<'_> {
     }
 }
 
-const ITEM_TEXTS: &[&str] =
-    &["ref.special_class", "ref.sex_limit", "ref.level_min", "ref.service_age", "ref.insurance_limit", "ref.substance", "ref.form_group"];
-const ITEM_FLAGS: &[&str] = &["ref.child_only", "ref.delivery_item", "ref.inpatient_only", "ref.online_item"];
+type TextOf = for<'a> fn(&ItemFacts<'a>) -> Option<&'a str>;
+type FlagOf = fn(&ItemFacts<'_>) -> Option<bool>;
+
+const ITEM_TEXTS: &[(&str, TextOf)] = &[
+    ("ref.special_class", |facts| facts.special_class.map(|class| class.word())),
+    ("ref.sex_limit", |facts| facts.sex_limit.map(|limit| DIGITS[usize::from(limit)])),
+    ("ref.level_min", |facts| facts.level_min.map(|level| DIGITS[usize::from(level)])),
+    ("ref.service_age", |facts| facts.service_age.map(|age| AGES[usize::from(age)])),
+    ("ref.insurance_limit", |facts| facts.insurance_limit.map(|insurance| INSURANCES[usize::from(insurance)])),
+    ("ref.substance", |facts| facts.substance),
+    ("ref.form_group", |facts| facts.form_group.map(|form| form.word())),
+];
+const ITEM_FLAGS: &[(&str, FlagOf)] = &[
+    ("ref.child_only", |facts| facts.child_only),
+    ("ref.delivery_item", |facts| facts.delivery_item),
+    ("ref.inpatient_only", |facts| facts.inpatient_only),
+    ("ref.online_item", |facts| facts.online_item),
+];
 const DIGITS: [&str; 4] = ["0", "1", "2", "3"];
 
 /// The reference columns of lines that are wanted, filled line by line, so
 /// that the tables are asked once per line.
 struct ItemColumns {
-    texts: Vec<(&'static str, StringBuilder)>,
-    flags: Vec<(&'static str, BooleanBuilder)>,
+    texts: Vec<(&'static str, TextOf, StringBuilder)>,
+    flags: Vec<(&'static str, FlagOf, BooleanBuilder)>,
 }
 
 impl ItemColumns {
     fn new(wanted: &dyn Fn(&str) -> bool) -> Self {
-        let pick = |names: &[&'static str]| names.iter().copied().filter(|name| wanted(name)).collect::<Vec<_>>();
+        let texts = ITEM_TEXTS.iter().filter(|(name, _)| wanted(name));
+        let flags = ITEM_FLAGS.iter().filter(|(name, _)| wanted(name));
         Self {
-            texts: pick(ITEM_TEXTS).into_iter().map(|name| (name, StringBuilder::new())).collect(),
-            flags: pick(ITEM_FLAGS).into_iter().map(|name| (name, BooleanBuilder::new())).collect(),
+            texts: texts.map(|(name, of)| (*name, *of, StringBuilder::new())).collect(),
+            flags: flags.map(|(name, of)| (*name, *of, BooleanBuilder::new())).collect(),
         }
     }
 
     fn push(&mut self, facts: &ItemFacts<'_>) {
-        for (name, builder) in &mut self.texts {
-            builder.append_option(match *name {
-                "ref.special_class" => facts.special_class.map(|class| class.word()),
-                "ref.sex_limit" => facts.sex_limit.map(|limit| DIGITS[usize::from(limit)]),
-                "ref.level_min" => facts.level_min.map(|level| DIGITS[usize::from(level)]),
-                "ref.service_age" => facts.service_age.map(|age| AGES[usize::from(age)]),
-                "ref.insurance_limit" => facts.insurance_limit.map(|insurance| INSURANCES[usize::from(insurance)]),
-                "ref.substance" => facts.substance,
-                _ => facts.form_group.map(|form| form.word()),
-            });
+        for (_, of, builder) in &mut self.texts {
+            builder.append_option(of(facts));
         }
-        for (name, builder) in &mut self.flags {
-            builder.append_option(match *name {
-                "ref.child_only" => facts.child_only,
-                "ref.delivery_item" => facts.delivery_item,
-                "ref.inpatient_only" => facts.inpatient_only,
-                _ => facts.online_item,
-            });
+        for (_, of, builder) in &mut self.flags {
+            builder.append_option(of(facts));
         }
     }
 
     fn finish(self, derived: &mut BTreeMap<String, ArrayRef>) {
-        for (name, mut builder) in self.texts {
+        for (name, _, mut builder) in self.texts {
             derived.insert(name.to_owned(), Arc::new(builder.finish()));
         }
-        for (name, mut builder) in self.flags {
+        for (name, _, mut builder) in self.flags {
             derived.insert(name.to_owned(), Arc::new(builder.finish()));
         }
     }
