@@ -129,7 +129,10 @@ pub(super) fn part_of_text(expr: &Expr, inputs: &[Operand]) -> Option<Outcome> {
     };
     let (ScalarValue::Int64(Some(start @ 1..)), ScalarValue::Int64(Some(length @ 0..))) = (start, length) else { return None };
     let array = text.array.as_string_opt::<i32>().filter(|array| array.is_ascii() && !text.scalar)?;
-    Some(substring(array, start - 1, u64::try_from(*length).ok()).map_err(DataFusionError::from))
+    // The kernel counts in 32 bits: nothing is longer than all texts together.
+    let all = i64::try_from(array.value_data().len()).ok().filter(|all| *all <= i64::from(i32::MAX / 2))?;
+    let length = u64::try_from(*length.min(&all)).ok();
+    Some(substring(array, (start - 1).min(all), length).map_err(DataFusionError::from))
 }
 
 pub(super) fn arithmetic(op: Operator, inputs: &[Operand]) -> Outcome {

@@ -193,6 +193,18 @@ fn parameters_follow_the_area() {
 }
 
 #[test]
+fn a_part_of_a_text_may_begin_or_end_beyond_it() {
+    for (sql, expect) in [
+        ("substr(line.med_list_codg, 3, 2147483647) = right(line.med_list_codg, length(line.med_list_codg) - 2)", "true"),
+        ("substr(line.med_list_codg, 1, 4294967295) = line.med_list_codg", "true"),
+        ("substr(line.med_list_codg, 4294967297, 2) = ''", "true"),
+        ("substr(line.med_list_codg, 3, 0) = ''", "true"),
+    ] {
+        check(sql, expect);
+    }
+}
+
+#[test]
 fn the_parts_of_a_condition_name_their_own_columns_whole() {
     let whole = typed("header.gend = '2' and (line.cnt > 1 or header.online) and line.cnt > param.days_max");
     let parts: Vec<Vec<String>> = whole.conjuncts().iter().map(|part| part.columns().iter().cloned().collect()).collect();
