@@ -206,8 +206,10 @@ impl Shard {
             let others = halves.iter().zip(&touched).filter(|(_, touched)| !**touched);
             let lines = others.map(|(half, _)| (half.time, half.profile.days, half.prescribed));
             let told = || self.told(rules.overlap.iter().copied(), &need.key);
+            // A supply that was there may have stood between others.
+            let changes = halves.iter().zip(&touched).any(|(half, touched)| *touched && !fresh(half));
             // Most refills come when little is left: no more is joined for them.
-            if touched.contains(&false) && (told() || may_overlap(&supplies, lines, rules.tolerance)) {
+            if touched.contains(&false) && (changes || told() || may_overlap(&supplies, lines, rules.tolerance)) {
                 rows = join(halves.clone());
                 for row in &mut rows {
                     row.asked = row.supply.halves.iter().any(is_touched);

@@ -158,6 +158,11 @@ pub fn is_care(setting: Option<&str>) -> bool {
     )
 }
 
+/// Settings in which drugs are used where they are given.
+pub fn is_stay(setting: &str) -> bool {
+    matches!(setting, "inpatient" | "day_surgery" | "maternity_inpatient")
+}
+
 /// A line of the run and a later one of the same message that refunds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refund {

@@ -31,6 +31,7 @@ use crate::engine::affected::Kind;
 use crate::engine::affected::SupplyRules;
 use crate::engine::affected::supply_scope;
 use crate::engine::effects::RuleTally;
+use crate::engine::facts::is_stay;
 use crate::engine::history::FoundClues;
 use crate::engine::history::least;
 use crate::engine::history::setting;
@@ -345,9 +346,9 @@ impl Shard {
         if engine.settings.clues_from.is_some_and(|from| event_time(last) < from.0) {
             return FoundClues::new();
         }
-        let area = self.memory.symbols.text(self.memory.events.row(supplies[last].visit).area);
+        let area = |idx: usize| self.memory.symbols.text(self.memory.events.row(supplies[idx].visit).area);
         let limits = |idx: usize| {
-            let own = |number| setting(&rule.doc, number, area, supplies[idx].time.div_euclid(SECONDS_PER_DAY));
+            let own = |number| setting(&rule.doc, number, area(idx), supplies[idx].time.div_euclid(SECONDS_PER_DAY));
             OverlapLimits {
                 remaining_days: own(&doc.remaining_days),
                 remaining_share: own(&doc.remaining_share),
@@ -369,6 +370,13 @@ impl Shard {
             let at = view.start + at;
             view.excused.is_valid(at).then(|| view.excused.value(at))
         };
+        let one_issue = |earlier: &Supply<'_>, later: &Supply<'_>| match doc.institutions {
+            Institutions::One => self.one_issue(earlier, later),
+            Institutions::Several => {
+                let same = earlier.anchor.institution.is_some() && earlier.anchor.institution == later.anchor.institution;
+                Some(same && self.one_issue(earlier, later) == Some(true))
+            }
+        };
         let related = |earlier: &Supply<'_>, later: &Supply<'_>| {
             let excuses = [
                 excused(later),
@@ -376,16 +384,18 @@ impl Shard {
                     Institutions::Several => earlier == later,
                     Institutions::One => earlier != later,
                 }),
-                if doc.institutions == Institutions::One { self.one_issue(earlier, later) } else { Some(false) },
+                one_issue(earlier, later),
                 form(earlier).zip(form(later)).map(|(earlier, later)| earlier != later),
                 Some(earlier.discharge || later.discharge),
+                // What was used on a ward is not at home.
+                self.setting_of(earlier).map(is_stay),
                 raised(earlier, later),
                 // Basal and bolus insulin share a substance, not a name.
                 Some(code_name(earlier).is_some_and(|name| name.contains("胰岛素")) && code_name(earlier) != code_name(later)),
             ];
             if excuses.contains(&Some(true)) { Some(false) } else { (!excuses.contains(&None)).then_some(true) }
         };
-        let result = overlaps(&supplies, among, &limits, &related);
+        let result = overlaps(&supplies, among, &limits, &related, &one_issue);
         let enters = |idx: &&usize| rows[**idx].fresh;
         tally.count_unknown("excuse_not_decidable", result.undecided.iter().filter(enters).count() as u64);
         tally.count_unknown("days_not_computable", result.unknown.iter().filter(enters).count() as u64);
@@ -397,7 +407,7 @@ impl Shard {
             }
             let time = supplies[last].time;
             let grew = u64::from(chain.members.iter().any(|idx| rows[*idx].fresh));
-            if !has_basis(&rule.doc, time.div_euclid(SECONDS_PER_DAY), area) {
+            if !has_basis(&rule.doc, time.div_euclid(SECONDS_PER_DAY), area(last)) {
                 tally.count_unknown("no_basis_in_force", grew);
                 continue;
             }
@@ -426,6 +436,12 @@ impl Shard {
             return Some(true);
         }
         (earlier.anchor.number != later.anchor.number || matches!(earlier.anchor.number, Number::Line(_))).then_some(false)
+    }
+
+    /// As its first event tells it.
+    fn setting_of(&self, supply: &Supply<'_>) -> Option<&str> {
+        let halves = supply.halves.iter().map(|half| half.event);
+        std::iter::once(supply.visit).chain(halves).find_map(|event| self.memory.symbols.text(self.memory.events.row(event).setting))
     }
 
     /// The visits at the supply's own institution that its lines tell.

@@ -50,15 +50,18 @@ pub struct Overlaps {
 
 /// Searches dispensed supplies, given in the order of time. `related` says, if
 /// it can be told, whether a later supply may be held against an earlier one (same form, dose
-/// not raised, not a first refill after discharge, ...).
+/// not raised, not a first refill after discharge, ...); `one_issue` says it of
+/// a supply and one that stands in the chain already: of one visit or one day
+/// no more is counted than once.
 /// `limits` are those that hold for a later supply, by its place.
 pub fn overlaps(
     supplies: &[&Supply<'_>],
     among: Among,
     limits: &dyn Fn(usize) -> OverlapLimits,
     related: &dyn Fn(&Supply<'_>, &Supply<'_>) -> Option<bool>,
+    one_issue: &dyn Fn(&Supply<'_>, &Supply<'_>) -> Option<bool>,
 ) -> Overlaps {
-    let search = Search { supplies, among, limits, related };
+    let search = Search { supplies, among, limits, related, one_issue };
     let dispensed = (0..supplies.len()).filter(|idx| supplies[*idx].dispensed);
     let mut out = Overlaps::default();
     match among {
@@ -74,7 +77,7 @@ pub fn overlaps(
     out
 }
 
-/// Whether one of the `joined` supplies, given in the order of time, may overlap
+/// Whether one of the `joined` supplies, all of them new, given in the order of time, may overlap
 /// another of them, or one that the other `lines` make up, by more than
 /// `tolerance`. Lines are told as (time, days, whether prescribed); days in ten-thousandths.
 ///
@@ -124,6 +127,7 @@ struct Search<'s, 'a> {
     among: Among,
     limits: &'s dyn Fn(usize) -> OverlapLimits,
     related: &'s dyn Fn(&Supply<'_>, &Supply<'_>) -> Option<bool>,
+    one_issue: &'s dyn Fn(&Supply<'_>, &Supply<'_>) -> Option<bool>,
 }
 
 impl Search<'_, '_> {
@@ -132,17 +136,14 @@ impl Search<'_, '_> {
     fn each(&self, mut places: BTreeMap<Option<&str>, Vec<usize>>, out: &mut Overlaps) {
         let doubtful = places.remove(&None).unwrap_or_default();
         if places.is_empty() {
-            self.walk(doubtful.into_iter(), out);
+            self.doubt(doubtful, out);
             return;
         }
         for own in places.into_values() {
             if !doubtful.is_empty() {
                 let mut all: Vec<usize> = own.iter().chain(&doubtful).copied().collect();
                 all.sort_unstable();
-                let mut may_be = Overlaps::default();
-                self.walk(all.into_iter(), &mut may_be);
-                out.unknown.extend(may_be.unknown);
-                out.undecided.extend(may_be.undecided);
+                self.doubt(all, out);
             }
             self.walk(own.into_iter(), out);
         }
@@ -150,6 +151,14 @@ impl Search<'_, '_> {
             told.sort_unstable();
             told.dedup();
         }
+    }
+
+    /// What some supplies leave unknown, if they are of one institution.
+    fn doubt(&self, places: Vec<usize>, out: &mut Overlaps) {
+        let mut may_be = Overlaps::default();
+        self.walk(places.into_iter(), &mut may_be);
+        out.unknown.extend(may_be.unknown);
+        out.undecided.extend(may_be.undecided);
     }
 
     fn walk(&self, places: impl Iterator<Item = usize>, out: &mut Overlaps) {
@@ -168,7 +177,15 @@ impl Search<'_, '_> {
                     let remaining = (until - supply.time * ONE) / DAY;
                     let limits = (self.limits)(idx);
                     let limit = limits.remaining_days.max(earlier.days().unwrap_or_default() * limits.remaining_share / ONE);
-                    let over = (remaining > limit).then(|| (self.related)(earlier, supply));
+                    let over = (remaining > limit).then(|| {
+                        let others = chain.members.iter().filter(|member| **member != holder);
+                        let counted: Vec<_> = others.map(|member| (self.one_issue)(supplies[*member], supply)).collect();
+                        match (self.related)(earlier, supply) {
+                            _ if counted.contains(&Some(true)) => Some(false),
+                            Some(true) if counted.contains(&None) => None,
+                            related => related,
+                        }
+                    });
                     if over == Some(None) {
                         out.undecided.push(idx);
                     }
@@ -249,7 +266,21 @@ mod tests {
         let supplies: Vec<Supply<'_>> = told.iter().map(|told| supply(*told)).collect();
         let same = |one: &Supply<'_>, other: &Supply<'_>| Some(one.anchor.institution? == other.anchor.institution?);
         let related = move |one: &Supply<'_>, other: &Supply<'_>| same(one, other).map(|same| same == (among == Among::One));
-        overlaps(&supplies.iter().collect::<Vec<_>>(), among, &|_| LIMITS, &related)
+        overlaps(&supplies.iter().collect::<Vec<_>>(), among, &|_| LIMITS, &related, &|_, _| Some(false))
+    }
+
+    #[test]
+    fn one_visit_counts_once_however_many_lines_it_has() {
+        let told = [(0, 28), (20, 7), (20, 7), (21, 7)].map(|(day, days)| supply((day, Some(days), Some(0), true)));
+        let all: Vec<&Supply<'_>> = told.iter().collect();
+        let surplus = |one_issue: &dyn Fn(&Supply<'_>, &Supply<'_>) -> Option<bool>| {
+            let limits = |_| OverlapLimits { remaining_days: 6 * ONE, remaining_share: 0, surplus_days: 0 };
+            let found = overlaps(&all, Among::One, &limits, &|_, _| Some(true), one_issue);
+            (found.chains.iter().map(|chain| chain.surplus / ONE).collect::<Vec<_>>(), found.undecided)
+        };
+        assert_eq!(surplus(&|_, _| Some(false)), (vec![8 + 8 + 7], vec![]));
+        assert_eq!(surplus(&|one, other| Some(one.time == other.time)), (vec![8 + 7], vec![]));
+        assert_eq!(surplus(&|_, _| None), (vec![8], vec![2, 3]));
     }
 
     #[test]
@@ -307,8 +338,8 @@ mod tests {
             // Any verdict may fall on any pair, and the same on it again.
             let related = |one: &Supply<'_>, other: &Supply<'_>| verdicts[((one.time / DAY * 7 + other.time / DAY) % 64) as usize];
             let limits = |_| OverlapLimits { surplus_days: 0, ..LIMITS };
-            let all = overlaps(&supplies.iter().collect::<Vec<_>>(), among, &limits, &related);
-            let rest = overlaps(&others.iter().map(|idx| &supplies[*idx]).collect::<Vec<_>>(), among, &limits, &related);
+            let all = overlaps(&supplies.iter().collect::<Vec<_>>(), among, &limits, &related, &|_, _| Some(false));
+            let rest = overlaps(&others.iter().map(|idx| &supplies[*idx]).collect::<Vec<_>>(), among, &limits, &related, &|_, _| Some(false));
             let place = |idx: &usize| others[*idx];
             let chains = rest.chains.iter().map(|chain| Chain { members: chain.members.iter().map(place).collect(), ..*chain });
             let mut expected: Vec<Chain> = chains.collect();

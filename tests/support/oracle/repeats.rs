@@ -76,7 +76,12 @@ fn runs(feed: &Feed, supplies: &[&Supply<'_>], rule: Rule) -> Vec<Clue> {
         };
         let left = (end(earlier, lasts) - supply.time as f64) / DAY as f64;
         let outlasts = end(supply, own) > end(earlier, lasts);
-        if left > f64::max(7.0, lasts * 0.2) && !is_explained(earlier, supply, rule) {
+        // Of one visit or one day no more counts than once.
+        let is_counted = run.iter().filter(|one| !std::ptr::eq(**one, earlier)).any(|one| match rule {
+            Rule::Same => is_one_issue(one, supply),
+            Rule::Elsewhere => one.institution.is_some() && one.institution == supply.institution && is_surely_one_issue(one, supply),
+        });
+        if left > f64::max(7.0, lasts * 0.2) && !is_counted && !is_explained(earlier, supply, rule) {
             run.push(supply);
             // To ten-thousandths of a day, the rest cut off.
             surplus += (left * 1e4 + 1e-4).floor() / 1e4;
@@ -109,12 +114,15 @@ fn close(feed: &Feed, run: &[&Supply<'_>], surplus: f64, rule: Rule) -> Option<C
 /// Whether what one institution gave twice is one issue: of one visit or one
 /// day, or nobody can tell. One number in two visits may be one prescription.
 fn is_one_issue(earlier: &Supply<'_>, later: &Supply<'_>) -> bool {
-    let day = |supply: &Supply<'_>| supply.time.div_euclid(DAY);
-    day(earlier) == day(later)
+    is_surely_one_issue(earlier, later)
         || earlier.visits.is_empty()
         || later.visits.is_empty()
-        || earlier.visits.intersection(&later.visits).next().is_some()
         || earlier.order.is_some() && earlier.order == later.order
+}
+
+fn is_surely_one_issue(earlier: &Supply<'_>, later: &Supply<'_>) -> bool {
+    let day = |supply: &Supply<'_>| supply.time.div_euclid(DAY);
+    day(earlier) == day(later) || earlier.visits.intersection(&later.visits).next().is_some()
 }
 
 fn is_on_ward(supply: &Supply<'_>) -> bool {
@@ -143,7 +151,8 @@ fn is_explained(earlier: &Supply<'_>, later: &Supply<'_>, rule: Rule) -> bool {
         Rule::Elsewhere => earlier.institution.is_none() || later.institution.is_none() || earlier.institution == later.institution,
         Rule::Same => is_one_issue(earlier, later),
     };
-    own || is_on_ward(later)
+    own || is_on_ward(earlier)
+        || is_on_ward(later)
         || earlier.release.is_none()
         || later.release.is_none()
         || earlier.release != later.release
