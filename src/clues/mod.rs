@@ -5,6 +5,7 @@ pub mod finding;
 pub mod lifecycle;
 pub mod money;
 pub mod national;
+pub mod ratio_words;
 pub mod routing;
 pub mod schema;
 pub mod sheets;
