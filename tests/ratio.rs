@@ -12,7 +12,7 @@ use std::path::Path;
 
 use claimsift::base::diagnostic::render;
 use claimsift::base::ids::Digest;
-use claimsift::base::ids::INPUTS;
+use claimsift::base::ids::EVENT_INPUTS;
 use claimsift::base::ids::ShardId;
 use claimsift::base::time::Civil;
 use claimsift::base::time::SECONDS_PER_DAY;
@@ -122,7 +122,7 @@ fn fold(definition: Definition, contributions: &[Contribution]) -> (Vec<Panes>, 
                 met[idx] += 1;
                 at = Civil(i64::from(one.day) * SECONDS_PER_DAY);
             }
-            let blocks = shard.flush(&FLUSH, [at; INPUTS], at == Civil::MAX, home);
+            let blocks = shard.flush(&FLUSH, [at; EVENT_INPUTS], at == Civil::MAX, home);
             told_all &= at == Civil::MAX && blocks.is_empty();
             for block in blocks {
                 let block = Block::decode(&block.encode()).unwrap();

@@ -20,8 +20,13 @@ pub struct Digest(pub [u8; 32]);
 /// The number of a partition; the shard that owns it carries the same number.
 pub type ShardId = i32;
 
-/// The number of an input: the place of its event type in the list of them.
+/// The number of an input: the place of its event type in the list of them;
+/// behind them stand the partials.
 pub type InputId = usize;
+/// How many inputs hold events.
+pub const EVENT_INPUTS: usize = 2;
+/// The internal input: what shards tell rollups.
+pub const PARTIALS_INPUT: InputId = EVENT_INPUTS;
 /// How many inputs there are.
 pub const INPUTS: usize = 2;
 

@@ -5,8 +5,12 @@ use std::collections::BTreeSet;
 
 use crate::codecs::FieldFault;
 use crate::codecs::RejectClass;
+use crate::evaluators::ratio::Outcome;
 use crate::events::InputId;
 use crate::io::log::Record;
+use crate::reference::baseline_tables::UnitKind;
+use crate::window::calendar::Span;
+use crate::window::group::Text;
 
 /// What became of the messages of a step. Every message is counted once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -140,4 +144,29 @@ pub struct Effects {
     /// Why the worker must stop instead of committing this step: a reject
     /// class whose policy is `stop`.
     pub stop: Option<String>,
+}
+
+/// What the end of an epoch wants done: partials to send, and clues of panes
+/// that were looked at.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Closing {
+    /// State changed: the epoch is journalled even if it read nothing.
+    pub worked: bool,
+    pub records: Vec<Record>,
+    /// By rule id.
+    pub rules: BTreeMap<String, RuleTally>,
+    /// Units that were looked at, whatever came of it; empty where nothing is told.
+    pub looked: Vec<Looked>,
+}
+
+/// A unit that a ratio rule looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Looked {
+    pub rule: String,
+    pub span: Span,
+    pub institution: Text,
+    pub unit_kind: UnitKind,
+    /// Code of the department or doctor, or of the institution.
+    pub unit: Text,
+    pub outcome: Outcome,
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::effects::RunDone;
+use crate::base::ids::ShardId;
 
 /// Rises when the same input would give other clues under the same rules.
 pub const SEMANTICS: u32 = 5;
@@ -38,6 +39,10 @@ pub enum TickKind {
     /// message. Its watermark stays: silence is no statement that nothing
     /// earlier follows, so nothing is concluded from it.
     Idle,
+    /// The shard of this number sent no partials for its `idle_after`: looks go
+    /// ahead without it until it is heard of again. State is kept for it all
+    /// the same. `input` is that of the partials.
+    SourceIdle(ShardId),
 }
 
 /// What must be the same when the journal is continued.

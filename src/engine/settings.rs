@@ -102,9 +102,9 @@ impl Engine {
             .tables
             .iter()
             .map(|table| {
-                let columns = table
-                    .iter()
-                    .flat_map(|table| table.masks.columns().iter().chain(table.details.columns()).chain(table.history.columns()));
+                let columns = table.iter().flat_map(|table| {
+                    table.masks.columns().iter().chain(table.details.columns()).chain(table.history.columns()).chain(table.groups.columns())
+                });
                 columns.map(|column| column.name.clone()).collect()
             })
             .collect();

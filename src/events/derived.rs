@@ -16,6 +16,7 @@ use super::Kind::Text;
 use super::Kind::Time;
 use super::Tag::Personal;
 use super::col;
+use super::group::GROUP;
 use super::supply::SUPPLY;
 
 /// `header.*` beside the fields of the event.
@@ -108,13 +109,14 @@ pub fn find(event: &EventType, name: &str) -> Option<Column> {
     lists.into_iter().flatten().find(|known| known.name == column).copied()
 }
 
-fn tables(event: &EventType) -> [(&'static str, [&'static [Column]; 3]); 4] {
+fn tables(event: &EventType) -> [(&'static str, [&'static [Column]; 3]); 5] {
     let [both, refunded] = of_line(event);
     [
         ("header", [event.header.columns, HEADER, &[]]),
         ("line", [event.lines().table.columns, both, refunded]),
         ("ref", [REF_HEADER, REF_LINE, &[]]),
         ("supply", [SUPPLY.columns, &[], &[]]),
+        ("group", [GROUP.columns, &[], &[]]),
     ]
 }
 

@@ -2,6 +2,7 @@
 //! Arrow schema, the JSON Schema, the column pages and the sensitivity tags.
 
 pub mod derived;
+pub mod group;
 pub mod prescription;
 pub mod schema;
 pub mod settlement;

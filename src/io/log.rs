@@ -22,6 +22,9 @@ pub enum Output {
     Rejects,
     /// A journal entry per shard and epoch, in the shard's own partition.
     Journal,
+    /// Blocks of partial sums, in the partition of the shard that they are for,
+    /// which reads them as an input.
+    Partials,
 }
 
 /// Headers of a reject that say where it came from. The first holds the name

@@ -136,6 +136,7 @@ impl Explainer<'_> {
                 self.take_apart(rule, &dispensed, name, messages, &mut answer);
                 answer.said = said;
             }
+            EvaluateDoc::Ratio(_) => {}
         }
         answer
     }

@@ -201,6 +201,7 @@ fn condition(rule: &RuleDoc, blocks: &mut Vec<Block>) {
             )));
             blocks.push(Block::Table { heads: SETTING_HEADS, rows });
         }
+        EvaluateDoc::Ratio(_) => {}
         EvaluateDoc::OverlappingSupply(overlap) => {
             let own = |key: &str, cell: Cell| vec![label(&spec::OVERLAPPING_SUPPLY, key), cell];
             let rows = vec![
@@ -365,6 +366,7 @@ fn expressions<'a>(book: &'a RuleBook, rule: &'a RuleDoc) -> Vec<&'a Sql> {
         EvaluateDoc::Row { when } => vec![when],
         EvaluateDoc::EarlierContact(contact) => std::iter::once(&contact.anchor).chain(&contact.told_by).collect(),
         EvaluateDoc::OverlappingSupply(_) => Vec::new(),
+        EvaluateDoc::Ratio(ratio) => std::iter::once(&ratio.cases).chain(&ratio.value.sum).chain(&ratio.value.filter).collect(),
     };
     all.extend(rule.gates.iter().filter_map(|id| book.gate(id, rule.event, rule.grain)).map(|gate| &gate.when));
     all.extend(rule.exempt.iter().map(|exempt| &exempt.when));

@@ -16,6 +16,7 @@ use crate::events::PRESCRIPTION_INPUT;
 use crate::events::SETTLEMENT_INPUT;
 use crate::events::Tag;
 use crate::events::derived;
+use crate::events::group::GROUP;
 use crate::events::supply::SUPPLY;
 use crate::expr;
 use crate::expr::Columns;
@@ -31,6 +32,7 @@ use crate::ruleset::doc::Bilingual;
 use crate::ruleset::doc::EvaluateDoc;
 use crate::ruleset::doc::ParamValue;
 use crate::ruleset::doc::QualityDoc;
+use crate::ruleset::doc::RatioDoc;
 use crate::ruleset::doc::RuleBook;
 use crate::ruleset::doc::RuleDoc;
 use crate::ruleset::doc::Sql;
@@ -73,6 +75,8 @@ pub struct TablePrograms {
     /// condition of which none may be false. Asked once per item, not per row.
     pub items: Program,
     pub item_conditions: Vec<Vec<OutputId>>,
+    /// What ratio rules sum, over all rows; also evaluated where nothing is told.
+    pub groups: Program,
     /// Rows of rules: their places in [`RuleSet::rules`].
     pub rules: Vec<usize>,
     /// Anchors of history rules: place in `rules`, anchor, and the
@@ -82,6 +86,7 @@ pub struct TablePrograms {
     pub mask_shares: Shares,
     pub detail_shares: Shares,
     pub history_shares: Shares,
+    pub group_shares: Shares,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,8 +99,29 @@ pub struct AnchorOutputs {
 pub struct Rule {
     pub doc: RuleDoc,
     pub shadow: bool,
-    /// `None` for rules on consultations, which judge events and no rows.
+    /// `None` for rules on consultations and groups, which judge no rows.
     pub row: Option<RowRule>,
+    pub ratio: Option<RatioRule>,
+}
+
+/// What a ratio rule asks of the bills of settlements: places in
+/// [`TablePrograms::groups`].
+pub struct RatioRule {
+    /// Over headers: whether a bill belongs to a case that counts.
+    pub cases: OutputId,
+    /// Over headers: bills whose case does not count where one holds.
+    pub excuses: Vec<OutputId>,
+    /// `None`: the days of the stay.
+    pub sum: Option<CaseSum>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct CaseSum {
+    pub output: OutputId,
+    /// Of lines, else of headers.
+    pub by_line: bool,
+    /// Over lines: those that are summed.
+    pub filter: Option<OutputId>,
 }
 
 /// A rule whose rows are judged by themselves.
@@ -120,6 +146,13 @@ impl RowRule {
     fn detail_outputs(&self) -> Vec<OutputId> {
         let Details { values, observed, limit, money } = &self.details;
         values.iter().map(|(_, output)| *output).chain(*observed).chain(*limit).chain(*money).collect()
+    }
+}
+
+impl RatioRule {
+    fn outputs(&self) -> Vec<OutputId> {
+        let sum = self.sum.iter().flat_map(|sum| std::iter::once(sum.output).chain(sum.filter));
+        std::iter::once(self.cases).chain(self.excuses.iter().copied()).chain(sum).collect()
     }
 }
 
@@ -247,6 +280,7 @@ struct Compiler<'a> {
     masks: Vec<ProgramBuilder>,
     details: Vec<ProgramBuilder>,
     history: Vec<ProgramBuilder>,
+    groups: Vec<ProgramBuilder>,
     items: Vec<ProgramBuilder>,
     item_conditions: Vec<Vec<Vec<OutputId>>>,
     named: Vec<BTreeSet<String>>,
@@ -264,6 +298,7 @@ impl<'a> Compiler<'a> {
             masks: (0..TABLES).map(|table| ProgramBuilder::new(&columns_of(table))).collect(),
             details: (0..TABLES).map(|table| ProgramBuilder::new(&columns_of(table))).collect(),
             history: (0..TABLES).map(|table| ProgramBuilder::new(&columns_of(table))).collect(),
+            groups: (0..TABLES).map(|table| ProgramBuilder::new(&columns_of(table))).collect(),
             items: (0..TABLES).map(|table| ProgramBuilder::new(&columns_of(table))).collect(),
             item_conditions: vec![Vec::new(); TABLES],
             named: vec![BTreeSet::new(); TABLES],
@@ -277,6 +312,12 @@ impl<'a> Compiler<'a> {
     fn rule(&mut self, doc: &RuleDoc) {
         let place = self.rules.len();
         let table = table_of(doc.event);
+        if let EvaluateDoc::Ratio(ratio) = &doc.evaluate {
+            if let Some(ratio) = self.ratio(doc, ratio) {
+                self.rules.push(Rule { doc: doc.clone(), shadow: doc.status == Status::Shadow, row: None, ratio: Some(ratio) });
+            }
+            return;
+        }
         let row = match &doc.evaluate {
             EvaluateDoc::Row { when } => self.row(doc, table, when),
             EvaluateDoc::EarlierContact(contact) => {
@@ -289,6 +330,7 @@ impl<'a> Compiler<'a> {
                     Sql { text: "supply.dispensed".to_owned(), span: doc.origin.at("evaluate"), source: Arc::clone(&doc.origin.source) };
                 self.row(doc, table, &dispensed)
             }
+            EvaluateDoc::Ratio(_) => None,
         };
         let by_rows = matches!(doc.evaluate, EvaluateDoc::Row { .. });
         let complete = row.is_some() || matches!(doc.evaluate, EvaluateDoc::EarlierContact(_));
@@ -297,7 +339,7 @@ impl<'a> Compiler<'a> {
                 self.item_condition(doc, table);
                 self.table_rules[table].push(place);
             }
-            self.rules.push(Rule { doc: doc.clone(), shadow: doc.status == Status::Shadow, row });
+            self.rules.push(Rule { doc: doc.clone(), shadow: doc.status == Status::Shadow, row, ratio: None });
         }
     }
 
@@ -354,6 +396,59 @@ impl<'a> Compiler<'a> {
             if let Some(anchor) = anchor {
                 self.anchors[table].push(AnchorOutputs { rule: place, anchor, told_by });
             }
+        }
+    }
+
+    fn ratio(&mut self, doc: &RuleDoc, ratio: &RatioDoc) -> Option<RatioRule> {
+        for sql in &doc.clue.evidence {
+            self.group_column(sql, 0..sql.text.len(), &sql.text);
+        }
+        for template in [&doc.clue.summary.zh, &doc.clue.summary.en] {
+            for (range, name) in template.placeholders().into_iter().flatten() {
+                self.group_column(template, range, name);
+            }
+        }
+        let table = SETTLEMENT_INPUT;
+        let of = |grain| Scope { table, grain, params: params_of(doc, table) };
+        let (headers, lines) = (of(expr::Grain::Header), of(expr::Grain::Line));
+        let cases = self.group(&ratio.cases, Want::Boolean, &headers);
+        let mut excuses = Vec::new();
+        for id in &doc.gates {
+            let Some(gate) = self.book.gate(id, doc.event, Grain::Header).filter(|gate| gate.quiet) else { continue };
+            excuses.extend(self.group(&gate.when, Want::Boolean, &headers));
+        }
+        for exempt in &doc.exempt {
+            excuses.extend(self.group(&exempt.when, Want::Boolean, &headers));
+        }
+        let sum = match &ratio.value.sum {
+            None => None,
+            Some(sql) => {
+                let typed = self.parse(sql, Want::Decimal, &lines, true)?;
+                let by_line = typed.grain() == expr::Grain::Line || ratio.value.filter.is_some();
+                let grain = if by_line { expr::Grain::Line } else { expr::Grain::Header };
+                let output = self.groups[table].add(&typed, grain);
+                let filter = match &ratio.value.filter {
+                    Some(sql) => Some(self.group(sql, Want::Boolean, &lines)?),
+                    None => None,
+                };
+                Some(CaseSum { output, by_line, filter })
+            }
+        };
+        Some(RatioRule { cases: cases?, excuses, sum })
+    }
+
+    fn group(&mut self, sql: &Sql, want: Want, scope: &Scope) -> Option<OutputId> {
+        let typed = self.parse(sql, want, scope, true)?;
+        Some(self.groups[scope.table].add(&typed, scope.grain))
+    }
+
+    /// A clue about a group carries what is computed when its pane is looked at.
+    fn group_column(&mut self, sql: &Sql, range: std::ops::Range<usize>, name: &str) {
+        let known = |column: &Column| name.strip_prefix("group.") == Some(column.name);
+        if !GROUP.columns.iter().any(known) {
+            let names: Vec<String> = GROUP.columns.iter().map(|column| format!("group.{}", column.name)).collect();
+            let help = format!("A clue about a group can carry: {}.", names.join(", "));
+            self.diagnostics.push(sql.diagnostic(range, format!("`{name}` is nothing that a group has")).help(help));
         }
     }
 
@@ -435,15 +530,17 @@ impl<'a> Compiler<'a> {
             .masks
             .into_iter()
             .zip(self.details)
-            .zip(self.history)
+            .zip(self.history.into_iter().zip(self.groups))
             .zip(self.items)
             .zip(self.item_conditions)
             .zip(self.table_rules)
             .zip(self.anchors);
-        for ((((((masks, details), history), items), item_conditions), rules), anchors) in parts {
+        for ((((((masks, details), (history, groups)), items), item_conditions), rules), anchors) in parts {
             let programs = (masks.build(), details.build(), history.build());
             let (masks, details, history) = programs;
-            let used = !masks.columns().is_empty() || !anchors.is_empty();
+            let groups = groups.build();
+            let of_groups = tables.len() == SETTLEMENT_INPUT && self.rules.iter().any(|rule| rule.ratio.is_some());
+            let used = !masks.columns().is_empty() || !anchors.is_empty() || of_groups;
             let by_rows = |outputs: fn(&RowRule) -> Vec<OutputId>| {
                 let own = self.rules.iter().enumerate().filter_map(|(place, rule)| Some((place, rule.row.as_ref()?)));
                 own.filter(|(_, row)| row.table == tables.len()).map(|(place, row)| (place, outputs(row))).collect::<Vec<_>>()
@@ -452,10 +549,13 @@ impl<'a> Compiler<'a> {
             let (mask_shares, detail_shares) =
                 (shares(&masks, by_rows(RowRule::mask_outputs)), shares(&details, by_rows(RowRule::detail_outputs)));
             let history_shares = shares(&history, of_anchors.collect());
+            let of_ratios = self.rules.iter().enumerate().filter_map(|(place, rule)| Some((place, rule.ratio.as_ref()?.outputs())));
+            let group_shares = if of_groups { shares(&groups, of_ratios.collect()) } else { Shares::new() };
             tables.push(used.then_some(TablePrograms {
                 masks,
                 details,
                 history,
+                groups,
                 items: items.build(),
                 item_conditions,
                 rules,
@@ -463,6 +563,7 @@ impl<'a> Compiler<'a> {
                 mask_shares,
                 detail_shares,
                 history_shares,
+                group_shares,
             }));
         }
         let (departments, code_map) = (self.book.departments.clone(), self.book.code_map.clone());

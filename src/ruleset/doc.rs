@@ -19,14 +19,19 @@ use crate::ruleset::code_map::CodeMap;
 use crate::ruleset::decimal::Decimal;
 use crate::ruleset::departments::Departments;
 use crate::ruleset::json::Json;
+use crate::ruleset::words::Compare;
 use crate::ruleset::words::Expect;
 use crate::ruleset::words::Grade;
 use crate::ruleset::words::Grain;
+use crate::ruleset::words::GroupCase;
+use crate::ruleset::words::Headline;
 use crate::ruleset::words::Institutions;
+use crate::ruleset::words::PaneWord;
 use crate::ruleset::words::Party;
 use crate::ruleset::words::RuleEvent;
 use crate::ruleset::words::Severity;
 use crate::ruleset::words::Status;
+use crate::ruleset::words::UnitWord;
 use crate::ruleset::yaml::Node;
 use crate::ruleset::yaml::place_in_scalar;
 
@@ -138,6 +143,42 @@ pub enum EvaluateDoc {
     EarlierContact(EarlierContactDoc),
     /// A supply against the person's other supplies.
     OverlappingSupply(OverlappingSupplyDoc),
+    /// The cases of a group against a baseline.
+    Ratio(RatioDoc),
+}
+
+/// What is counted of which cases, and when a group has too much of it.
+#[derive(Clone, Debug)]
+pub struct RatioDoc {
+    pub compare: Compare,
+    /// What is told, of [`Compare::OverCeiling`].
+    pub headline: Headline,
+    pub case: GroupCase,
+    /// Which bills belong to cases that count: a condition over headers.
+    pub cases: Sql,
+    pub value: CaseValueDoc,
+    /// Name in the baseline.
+    pub indicator: String,
+    /// Name of the baseline among the references.
+    pub baseline: String,
+    pub units: Vec<UnitWord>,
+    pub panes: Vec<PaneWord>,
+    /// Least (shrunken ratio − 1) · E of a clue, in 元 or things.
+    pub min_excess: Number,
+    /// Least cases beyond the usual above the ceiling, of [`Headline::ByCase`].
+    pub min_excess_cases: u32,
+}
+
+/// What one case adds.
+#[derive(Clone, Debug)]
+pub struct CaseValueDoc {
+    /// Summed over the lines of the case's bills, or over the bills where it
+    /// names header columns alone; `None`: the days of the stay.
+    pub sum: Option<Sql>,
+    /// Which lines are summed; `None`: all.
+    pub filter: Option<Sql>,
+    /// Divided by the days of the stay, at least one.
+    pub per_day: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -104,6 +104,7 @@ words! {
         Header = "header", "主单", "one row per event";
         Line = "line", "明细", "one row per fee or drug line";
         Supply = "supply", "供给", "one row per supply";
+        Case = "case", "病例", "one visit, or one finished stay with all its bills";
     }
 }
 
@@ -120,6 +121,48 @@ words! {
     Institutions {
         Several = "several", "跨机构", "supplies of different institutions";
         One = "one", "同一机构", "supplies of the same institution, from one visit to another";
+    }
+}
+
+words! {
+    /// What a ratio rule counts as one case.
+    GroupCase {
+        Stay = "stay", "住院", "a finished stay, its interim bills summed";
+        Visit = "visit", "就诊", "a visit that is no stay and no purchase at a pharmacy";
+    }
+}
+
+words! {
+    /// What the cases of a group are held against.
+    Compare {
+        Expected = "expected", "实际/预期", "what the baseline expects of such cases (O/E)";
+        OverCeiling = "over_ceiling", "超上限比", "the ceilings of such cases";
+    }
+}
+
+words! {
+    /// Which of the three over-ceiling ratios a rule tells about; the others stand beside it.
+    Headline {
+        ByCase = "by_case", "超上限例数占比", "share of cases above the ceiling";
+        ByAmount = "by_amount", "超上限金额占比", "what lies above the ceilings";
+    }
+}
+
+words! {
+    /// Whose cases are summed.
+    UnitWord {
+        Institution = "institution", "机构", "an institution";
+        Department = "department", "科室", "a department of an institution";
+        Doctor = "doctor", "医师", "a doctor of an institution";
+    }
+}
+
+words! {
+    /// Over which slice of event time cases are summed.
+    PaneWord {
+        Month = "month", "月", "a calendar month";
+        Quarter = "quarter", "季", "a calendar quarter";
+        YearToDate = "year_to_date", "年初至今", "from January to the end of a month";
     }
 }
 

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::ids::INPUTS;
+use crate::base::ids::EVENT_INPUTS;
 use crate::base::ids::ShardId;
 use crate::base::limits::BLOCK_SUMS_MAX;
 use crate::base::limits::BLOCK_TEXT_BYTES_MAX;
@@ -48,8 +48,8 @@ pub struct Standing {
     /// Portions of the last flush are left.
     pub flushing: bool,
     /// What the last flush to all rollups told, for each input.
-    pub told: [Civil; INPUTS],
-    pub watermarks: [Civil; INPUTS],
+    pub told: [Civil; EVENT_INPUTS],
+    pub watermarks: [Civil; EVENT_INPUTS],
     /// Everything shall be told now.
     pub end: bool,
 }
@@ -90,7 +90,7 @@ type Groups = BTreeMap<(Text, Definition), BTreeMap<(RowKey, i32), Row>>;
 struct Told {
     /// Of the last block.
     sequence: u64,
-    watermarks: [Civil; INPUTS],
+    watermarks: [Civil; EVENT_INPUTS],
 }
 
 /// What a shard has counted and not yet told, with all that its next blocks
@@ -106,15 +106,15 @@ pub struct Gathered {
     /// a statement is left.
     flushing: BTreeMap<ShardId, Groups>,
     /// The watermarks of that flush.
-    flushed_at: [Civil; INPUTS],
+    flushed_at: [Civil; EVENT_INPUTS],
     /// The watermarks of the last flush to all rollups.
-    told_all: [Civil; INPUTS],
+    told_all: [Civil; EVENT_INPUTS],
     told: BTreeMap<ShardId, Told>,
 }
 
 impl Gathered {
     pub fn new(source: ShardId, partitions: ShardId) -> Self {
-        let unseen = [Civil::MIN; INPUTS];
+        let unseen = [Civil::MIN; EVENT_INPUTS];
         Self {
             source,
             partitions,
@@ -169,7 +169,7 @@ impl Gathered {
         Ok(())
     }
 
-    pub fn standing(&self, watermarks: [Civil; INPUTS], end: bool) -> Standing {
+    pub fn standing(&self, watermarks: [Civil; EVENT_INPUTS], end: bool) -> Standing {
         Standing { rows: self.open_rows, flushing: !self.flushing.is_empty(), told: self.told_all, watermarks, end }
     }
 
@@ -177,7 +177,13 @@ impl Gathered {
     /// flush, by rollup, institution, definition, department, doctor, cell and
     /// day. `watermarks`: of the shard after the epoch. `home`: the rollup of
     /// an institution. At an `end` it is asked again until it gives no block.
-    pub fn flush(&mut self, limits: &FlushLimits, watermarks: [Civil; INPUTS], end: bool, home: impl Fn(&str) -> ShardId) -> Vec<Block> {
+    pub fn flush(
+        &mut self,
+        limits: &FlushLimits,
+        watermarks: [Civil; EVENT_INPUTS],
+        end: bool,
+        home: impl Fn(&str) -> ShardId,
+    ) -> Vec<Block> {
         match decide(&self.standing(watermarks, end), limits) {
             Decision::Rest => return Vec::new(),
             Decision::GoOn => {}
@@ -193,7 +199,7 @@ impl Gathered {
         self.portion(limits.portion_rows)
     }
 
-    fn begin(&mut self, watermarks: [Civil; INPUTS], home: impl Fn(&str) -> ShardId) {
+    fn begin(&mut self, watermarks: [Civil; EVENT_INPUTS], home: impl Fn(&str) -> ShardId) {
         self.flushed_at = watermarks;
         self.open_rows = 0;
         for (group, rows) in std::mem::take(&mut self.open) {
@@ -210,7 +216,7 @@ impl Gathered {
             let rollup = *next.key();
             let body = cut(next.get_mut(), left);
             left = left.saturating_sub(body.as_ref().map_or(1, |body| body.rows().len()));
-            let told = self.told.entry(rollup).or_insert(Told { sequence: 0, watermarks: [Civil::MIN; INPUTS] });
+            let told = self.told.entry(rollup).or_insert(Told { sequence: 0, watermarks: [Civil::MIN; EVENT_INPUTS] });
             if next.get().is_empty() {
                 next.remove();
                 told.watermarks = self.flushed_at;
@@ -268,7 +274,7 @@ mod tests {
         ShardId::from(institution.as_bytes()[1] - b'0') % 3
     }
 
-    fn at(seconds: i64) -> [Civil; INPUTS] {
+    fn at(seconds: i64) -> [Civil; EVENT_INPUTS] {
         [Civil(seconds), Civil::MIN]
     }
 

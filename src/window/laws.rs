@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::base::ids::Digest;
-use crate::base::ids::INPUTS;
+use crate::base::ids::EVENT_INPUTS;
 use crate::base::ids::ShardId;
 use crate::base::time::Civil;
 use crate::base::time::SECONDS_PER_DAY;
@@ -129,12 +129,12 @@ fn told(cases: &[(Definition, Contribution, Deed)], route: &Route) -> Vec<Panes>
             Deed::Add => shard.add(*definition, case).unwrap(),
             Deed::Retract => shard.retract(*definition, case).unwrap(),
         }
-        send(shard.flush(&limits, [Civil::MIN; INPUTS], false, home), &mut waiting);
+        send(shard.flush(&limits, [Civil::MIN; EVENT_INPUTS], false, home), &mut waiting);
         fold(&route.order[idx % route.order.len()], &mut waiting);
     }
     for shard in &mut shards {
         loop {
-            let blocks = shard.flush(&limits, [Civil(0); INPUTS], true, home);
+            let blocks = shard.flush(&limits, [Civil(0); EVENT_INPUTS], true, home);
             if blocks.is_empty() {
                 break;
             }

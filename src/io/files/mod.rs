@@ -293,7 +293,7 @@ impl FilesLog {
 
     fn write(&mut self, record: &Record) -> Result<(), Fault> {
         let line = match record.output {
-            Output::Journal => return Ok(()),
+            Output::Journal | Output::Partials => return Ok(()),
             Output::Rejects => reject_line(&self.with_origin(record)),
             Output::Clues | Output::Shadow => record.value.clone().unwrap_or_default(),
         };

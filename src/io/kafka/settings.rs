@@ -82,7 +82,7 @@ impl KafkaSettings {
             Output::Clues => &self.clues,
             Output::Shadow => &self.shadow,
             Output::Rejects => &self.rejects,
-            Output::Journal => &self.journal,
+            Output::Journal | Output::Partials => &self.journal,
         }
     }
 

@@ -223,7 +223,7 @@ fn tested(rule: &RuleDoc, card: &Card) -> String {
 fn remembered(rule: &RuleDoc, card: &Card) -> String {
     let finding = &card.told.finding;
     let (zh, en) = match &rule.evaluate {
-        EvaluateDoc::Row { .. } => return String::new(),
+        EvaluateDoc::Row { .. } | EvaluateDoc::Ratio(_) => return String::new(),
         EvaluateDoc::EarlierContact(_) => {
             ("此前未见该参保人同一疾病的线下就诊。", "No earlier visit in person for the same disease is known.")
         }

@@ -88,6 +88,8 @@ fn why(month: &Month<'_>, rule: &RuleDoc, numbered: &[&str], answer: &Answer) ->
         EvaluateDoc::Row { .. } => parts(rule, numbered, answer, &mut reasons),
         EvaluateDoc::EarlierContact(_) => contact(answer, &mut reasons),
         EvaluateDoc::OverlappingSupply(_) => overlap(rule, answer, &mut reasons),
+        // Groups have no single case that could be asked about.
+        EvaluateDoc::Ratio(_) => {}
     }
     if reasons.is_empty() {
         reasons.push("该规则没有可判断的记录 <span class=\"en\" lang=\"en\">nothing of it is judged by this rule</span>".to_owned());

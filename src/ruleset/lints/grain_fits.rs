@@ -31,6 +31,7 @@ fn check(book: &RuleBook) -> Vec<Diagnostic> {
             EvaluateDoc::Row { .. } => continue,
             EvaluateDoc::EarlierContact(_) => Grain::Header,
             EvaluateDoc::OverlappingSupply(_) => Grain::Supply,
+            EvaluateDoc::Ratio(_) => Grain::Case,
         };
         if rule.grain != wanted {
             let message = format!("this history does not judge the grain `{}`", rule.grain);

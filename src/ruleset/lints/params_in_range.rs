@@ -76,6 +76,7 @@ fn check_param(rule: &RuleDoc, param: &ParamDoc, found: &mut Vec<Diagnostic>) {
 fn check_settings(rule: &RuleDoc, found: &mut Vec<Diagnostic>) {
     let settings = match &rule.evaluate {
         EvaluateDoc::Row { .. } => vec![],
+        EvaluateDoc::Ratio(doc) => vec![("min_excess", &doc.min_excess)],
         EvaluateDoc::EarlierContact(doc) => {
             vec![("lookback_days", &doc.lookback_days), ("min_history_days", &doc.min_history_days)]
         }
