@@ -33,6 +33,22 @@ pub const BLOCK_SUMS_MAX: usize = 4096;
 /// Texts of the rows of one block of partials, in bytes.
 pub const BLOCK_TEXT_BYTES_MAX: usize = 256 * 1024;
 
+/// Rows of partial sums that wait in a shard before they are sent; some tens of
+/// megabytes at most.
+pub const PARTIAL_ROWS_WAITING_MAX: usize = 65_536;
+/// Event time after which every rollup hears of a shard, in seconds.
+pub const PARTIALS_EVERY_SECONDS: i64 = 3600;
+/// Rows of partial sums that one epoch of a shard sends.
+pub const PARTIAL_ROWS_PER_EPOCH_MAX: usize = 32_768;
+/// Panes of institutions that one epoch of a shard looks at.
+pub const LOOKS_PER_EPOCH_MAX: usize = 1024;
+/// Years of institutions that one epoch of a shard drops.
+pub const DROPS_PER_EPOCH_MAX: usize = 65_536;
+/// How far behind its topic's watermark an event may arrive, in seconds.
+pub const LATENESS_SECONDS: i64 = 3 * 86_400;
+/// How far before its event time a fact may lie or a correction may act, in seconds.
+pub const REACH_SECONDS: i64 = 184 * 86_400;
+
 // The longest block (sums of at most 125 bytes, four columns of keys of at most
 // 5 bytes, texts) is a record that Kafka takes by default.
 const _: () = assert!(BLOCK_SUMS_MAX * (125 + 20) + BLOCK_TEXT_BYTES_MAX < 1_000_000);

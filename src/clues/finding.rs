@@ -75,8 +75,9 @@ pub struct Subject {
     pub doctor: Option<String>,
     /// In what capacity: 处方医师 who prescribed, 开单医师 who ordered, 主诊医师 in charge.
     pub doctor_role: Option<&'static str>,
-    /// Keyed pseudonym; the key's id stands in the provenance.
-    pub person: String,
+    /// Keyed pseudonym; the key's id stands in the provenance. Absent where the
+    /// clue is about a group of cases.
+    pub person: Option<String>,
     pub area_of_care: Option<String>,
     pub area_of_insurance: Option<String>,
 }

@@ -65,7 +65,7 @@ pub fn project(finding: &Finding, codes: &CodeMap) -> National {
         rule_name_en: cut(&finding.rule.title.en, NAME_MAX).to_owned(),
         vola_cont: cut(&finding.vola_cont.zh, TEXT_MAX).to_owned(),
         vola_cont_en: cut(&finding.vola_cont.en, TEXT_MAX).to_owned(),
-        patn_id: id(Some(&finding.subject.person)),
+        patn_id: id(finding.subject.person.as_deref()),
         mdtrt_id: finding.evidence.iter().find_map(|item| id(item.mdtrt_id.as_deref())),
         judge_result_detail_dtos: finding.evidence.iter().map(|item| detail(finding, item)).collect(),
         vola_amt: finding.money.vola_amt.map(|amount| amount.rescale(2)),
@@ -83,7 +83,7 @@ fn detail(finding: &Finding, item: &Evidence) -> Detail {
     let key = [finding.clue_id.as_str(), item.event, institution, &item.id, visit, line];
     Detail {
         jrd_id: ClueId::of(key.map(str::as_bytes)).to_string(),
-        patn_id: id(Some(&finding.subject.person)),
+        patn_id: id(finding.subject.person.as_deref()),
         mdtrt_id: id(item.mdtrt_id.as_deref()),
         rx_id: id(item.rx_no.as_deref()),
         vola_item_type: item.vola_item_type.to_string(),

@@ -50,7 +50,7 @@ pub fn clue_schema() -> String {
             ),
             ("area", optional("管辖地", "6 digits: the place of care, for a fault of the person alone the place of insurance")),
             ("hi_paymtd", optional("医保支付方式", "how the insurance pays the bill, as the bill says")),
-            ("subject", subject(&text, &optional)),
+            ("subject", subject(&optional)),
             ("event_time", text("事件时间", "yyyy-MM-dd HH:mm:ss on the feed's wall clock")),
             ("fact_time", text("事实时间", "when it happened; limits and law are those of this time")),
             ("vola_cont", both("违规内容", "what was found, in words with numbers")),
@@ -118,7 +118,7 @@ pub fn clue_schema() -> String {
 
 type TextField<'a> = &'a dyn Fn(&str, &str) -> Value;
 
-fn subject(text: TextField<'_>, optional: TextField<'_>) -> Value {
+fn subject(optional: TextField<'_>) -> Value {
     object(
         "对象",
         "whom and what it is about",
@@ -131,7 +131,7 @@ fn subject(text: TextField<'_>, optional: TextField<'_>) -> Value {
                 "doctor_role",
                 json!({ "enum": ["处方医师", "开单医师", "主诊医师", null], "title": "医师角色", "description": "who prescribed, who ordered, who was in charge" }),
             ),
-            ("person", text("参保人假名", "keyed pseudonym")),
+            ("person", optional("参保人假名", "keyed pseudonym; null of clues about groups of cases")),
             ("area_of_care", optional("就医地", "6 digits")),
             ("area_of_insurance", optional("参保地", "6 digits")),
         ],

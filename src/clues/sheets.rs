@@ -131,7 +131,7 @@ impl Sum {
     fn add(&mut self, told: &Told, item: &Evidence, fund: Option<Decimal>) {
         self.institutions.extend(item.fixmedins_code.clone());
         let visit = item.mdtrt_id.clone().unwrap_or_else(|| item.id.clone());
-        self.visits.insert((told.finding.subject.person.clone(), visit));
+        self.visits.insert((told.finding.subject.person.clone().unwrap_or_default(), visit));
         self.clues.insert(told.finding.clue_id.clone());
         self.items.insert(key_of(item), (item.cnt, item.amount));
         if fund.is_none() {
@@ -249,7 +249,7 @@ fn lines(clues: &[&Told]) -> Sheet {
                 text(name),
                 code(subject.department.as_deref()),
                 code(subject.doctor.as_deref()),
-                Cell::Code(subject.person.clone()),
+                code(subject.person.as_deref()),
                 code(subject.area_of_insurance.as_deref()),
                 code(subject.area_of_care.as_deref()),
                 text(&item.time),

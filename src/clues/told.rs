@@ -59,7 +59,7 @@ pub struct Subject {
     pub fixmedins_name: Option<String>,
     pub department: Option<String>,
     pub doctor: Option<String>,
-    pub person: String,
+    pub person: Option<String>,
     pub area_of_care: Option<String>,
     pub area_of_insurance: Option<String>,
 }
@@ -220,7 +220,7 @@ pub(super) mod fixture {
                 lead: "insurance".to_owned(),
                 copy_to: Vec::new(),
                 area: Some("990101".to_owned()),
-                subject: Subject { fixmedins_code: Some("H99010100002".to_owned()), person: "p".to_owned(), ..Subject::default() },
+                subject: Subject { fixmedins_code: Some("H99010100002".to_owned()), person: Some("p".to_owned()), ..Subject::default() },
                 fact_time: "2026-03-10 09:00:00".to_owned(),
                 vola_cont: Text { zh: "内容".to_owned(), ..Text::default() },
                 money: Money {

@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::base::record::Message;
 use crate::codecs::FieldFault;
 use crate::codecs::RejectClass;
 use crate::evaluators::ratio::Outcome;
@@ -128,6 +132,25 @@ pub struct RunDone {
     pub messages: u64,
     /// Over keys and values, in order.
     pub hash: u64,
+}
+
+impl RunDone {
+    /// Nothing of it is read yet.
+    pub fn begin(input: InputId, messages: usize) -> Self {
+        Self { input, from: 0, to: 0, messages: messages as u64, hash: 0 }
+    }
+
+    /// Takes in the next message; returns a hash of its value, so that one pass
+    /// over the bytes serves the run and whoever compares contents.
+    pub fn read(&mut self, message: Message<'_>) -> u64 {
+        if self.to == 0 {
+            self.from = message.offset;
+        }
+        self.to = message.offset + 1;
+        let content = xxh3_64(message.value.unwrap_or_default());
+        self.hash = xxh3_64_with_seed(message.key.unwrap_or_default(), self.hash ^ content);
+        content
+    }
 }
 
 /// The outcome of one step.

@@ -5,6 +5,7 @@ use arrow::array::Array as _;
 use arrow::array::ArrayRef;
 use arrow::array::Date32Array;
 use arrow::array::Decimal128Array;
+use arrow::array::Int32Array;
 use arrow::array::StringArray;
 use arrow::array::TimestampSecondArray;
 use arrow::record_batch::RecordBatch;
@@ -82,6 +83,12 @@ impl<'a> Table<'a> {
 
     pub fn numbers(&self, name: &str) -> Numbers<'a> {
         Numbers(self.typed(name))
+    }
+
+    /// A whole number of a column; `None` also where it is none.
+    pub fn integer(&self, name: &str, row: usize) -> Option<i32> {
+        let array: &Int32Array = self.typed(name)?;
+        array.is_valid(row).then(|| array.value(row))
     }
 
     pub fn times(&self, name: &str) -> Times<'a> {

@@ -207,7 +207,7 @@ impl Shard {
             department: sym(row.department),
             doctor: sym(row.doctor),
             doctor_role: (!row.doctor.is_none()).then_some("处方医师"),
-            person: self.persons.key(person).to_string(),
+            person: Some(self.persons.key(person).to_string()),
             area_of_care: sym(row.area),
             area_of_insurance: sym(row.insured_area),
         }

@@ -3,8 +3,6 @@
 
 use arrow::array::BooleanArray;
 use arrow::compute::filter_record_batch;
-use xxhash_rust::xxh3::xxh3_64;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::base::ids::PersonKey;
 use crate::base::ids::ShardId;
@@ -68,17 +66,11 @@ pub struct Gate<'a> {
 impl Gate<'_> {
     pub fn take_in(&self, messages: &dyn Messages, decoder: &mut JsonDecoder, seen: &mut Seen, counts: &mut Counts) -> Intake {
         let mut rows: Vec<Row> = Vec::with_capacity(messages.len());
-        let mut run = RunDone { input: self.input, from: 0, to: 0, messages: messages.len() as u64, hash: 0 };
+        let mut run = RunDone::begin(self.input, messages.len());
         let (mut rejects, mut stated, mut stop) = (Vec::new(), None, None);
         for idx in 0..messages.len() {
             let message = messages.get(idx);
-            if idx == 0 {
-                run.from = message.offset;
-            }
-            run.to = message.offset + 1;
-            // One pass over the bytes serves the run's hash and the content of the event.
-            let content = xxh3_64(message.value.unwrap_or_default());
-            run.hash = xxh3_64_with_seed(message.key.unwrap_or_default(), run.hash ^ content);
+            let content = run.read(message);
             counts.n_in += 1;
             match self.message(message, decoder) {
                 Ok(Seat::Statement(until)) => {

@@ -8,6 +8,8 @@ use arrow::array::Array as _;
 use arrow::array::UInt32Array;
 use hashbrown::HashSet;
 
+use crate::base::ids::EVENT_INPUTS;
+use crate::base::ids::PARTIALS_INPUT;
 use crate::base::ids::ShardId;
 use crate::base::record::Messages;
 use crate::base::time::Civil;
@@ -22,6 +24,8 @@ use crate::engine::effects::RuleTally;
 use crate::engine::enrich::Batch;
 use crate::engine::enrich::enrich;
 use crate::engine::facts::is_care;
+use crate::engine::groups::Groups;
+use crate::engine::groups::Taken;
 use crate::engine::intake::Gate;
 use crate::engine::items::Items;
 use crate::engine::journal::Tick;
@@ -69,6 +73,7 @@ pub struct Shard {
     /// Events of consultations that a rule has judged: only looked up, so that
     /// each consultation counts once.
     pub(super) judged: HashSet<(usize, EventIdx)>,
+    groups: Groups,
 }
 
 impl Shard {
@@ -88,6 +93,7 @@ impl Shard {
             idle: vec![false; EVENT_TYPES.len()],
             waiting: BTreeSet::new(),
             judged: HashSet::new(),
+            groups: Groups::new(&engine, id),
             engine,
         }
     }
@@ -116,7 +122,7 @@ impl Shard {
                     *idle = true;
                 }
             }
-            TickKind::SourceIdle(_) => {}
+            TickKind::SourceIdle(source) => self.groups.source_idle(source),
         }
     }
 
@@ -124,27 +130,25 @@ impl Shard {
     /// partials are sent and panes looked at, both within limits. Called for
     /// every epoch of the journal and, while nothing is read, until nothing
     /// `worked`. Muted, state changes as ever and nothing is told.
-    #[expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "nothing is gathered yet")]
-    pub fn close_epoch(&mut self, _epoch: u64, _muted: bool) -> Closing {
-        Closing::default()
+    pub fn close_epoch(&mut self, epoch: u64, muted: bool) -> Closing {
+        let mut watermarks = [Civil::MIN; EVENT_INPUTS];
+        watermarks.iter_mut().zip(&self.watermarks).for_each(|(at, watermark)| *at = watermark.at());
+        self.groups.close(watermarks, epoch, muted)
     }
 
     /// Shards whose partials panes wait for although another shard is far enough.
-    #[expect(clippy::unused_self, reason = "nothing is gathered yet")]
     pub fn holding(&self) -> Vec<Holding> {
-        Vec::new()
+        self.groups.holding()
     }
 
     /// Whether the last tick about a shard called it idle as a source of partials.
-    #[expect(clippy::unused_self, reason = "nothing is gathered yet")]
-    pub fn is_source_idle(&self, _source: ShardId) -> bool {
-        false
+    pub fn is_source_idle(&self, source: ShardId) -> bool {
+        self.groups.is_source_idle(source)
     }
 
     /// Rows of partials that came after their pane was dropped.
-    #[expect(clippy::unused_self, reason = "nothing is gathered yet")]
     pub fn late_rows(&self) -> u64 {
-        0
+        self.groups.late_rows()
     }
 
     pub fn persons(&self) -> usize {
@@ -154,6 +158,9 @@ impl Shard {
     /// Takes in one run of one input. `epoch` is the number of the epoch the
     /// run belongs to. Muted, state changes as ever and nothing is told.
     pub fn step(&mut self, input: InputId, messages: &dyn Messages, epoch: u64, muted: bool) -> Effects {
+        if input == PARTIALS_INPUT {
+            return self.groups.fold(messages);
+        }
         let engine = Arc::clone(&self.engine);
         self.idle[input] &= messages.is_empty();
         let mut counts = Counts::default();
@@ -175,7 +182,13 @@ impl Shard {
         }
         let anchors = anchors(&engine, &batch, if muted { None } else { Some(&mut tallies) });
         let marks = Marks { persons: &people, anchors: &anchors, offsets: &intake.offsets };
+        let first = EventIdx(u32::try_from(self.memory.events.len()).unwrap_or(u32::MAX));
         let changed = self.memory.remember(&batch, &self.items, &marks);
+        if input == SETTLEMENT_INPUT {
+            let mut unheard = BTreeMap::new();
+            let tallies = if muted { &mut unheard } else { &mut tallies };
+            self.groups.take(&engine, &Taken { batch: &batch, first }, &mut self.memory, tallies);
+        }
         if let Some(latest) = intake.latest {
             self.watermarks[input].seen(latest);
         }

@@ -116,7 +116,7 @@ impl Teller<'_> {
             department: of_line("bilg_dept_codg").or_else(|| text("prsc_dept_code")),
             doctor,
             doctor_role,
-            person: person.to_string(),
+            person: Some(person.to_string()),
             area_of_care: text(if bill { "fix_blng_admdvs" } else { "mdtrtarea_no" }),
             area_of_insurance: text(if bill { "insu_admdvs" } else { "insu_plc_no" }),
         };

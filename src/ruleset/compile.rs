@@ -111,6 +111,8 @@ pub struct RatioRule {
     pub cases: OutputId,
     /// Over headers: bills whose case does not count where one holds.
     pub excuses: Vec<OutputId>,
+    /// Their texts.
+    pub excuse_texts: Vec<String>,
     /// `None`: the days of the stay.
     pub sum: Option<CaseSum>,
 }
@@ -146,6 +148,14 @@ impl RowRule {
     fn detail_outputs(&self) -> Vec<OutputId> {
         let Details { values, observed, limit, money } = &self.details;
         values.iter().map(|(_, output)| *output).chain(*observed).chain(*limit).chain(*money).collect()
+    }
+}
+
+impl RuleSet {
+    /// The texts of the gates and exemptions that keep a bill out of a ratio rule's cases.
+    pub fn excuses_of(&self, rule: &RuleDoc) -> Vec<String> {
+        let own = self.rules.iter().find(|known| known.doc.id == rule.id).and_then(|known| known.ratio.as_ref());
+        own.map(|ratio| ratio.excuse_texts.clone()).unwrap_or_default()
     }
 }
 
@@ -237,6 +247,8 @@ const SETTLEMENT_KEPT: &[(&str, &str)] = &[
     ),
     ("diseinfo", "diag_type diag_code"),
 ];
+/// Header columns that groups need of settlements.
+const GROUPS_KEPT: &str = "mid_setl_flag endtime ipt_days dscg_caty adm_caty chfpdr_code insutype age brdy hosp_lv";
 const PRESCRIPTION_KEPT: &[(&str, &str)] = &[
     (
         "header",
@@ -412,13 +424,15 @@ impl<'a> Compiler<'a> {
         let of = |grain| Scope { table, grain, params: params_of(doc, table) };
         let (headers, lines) = (of(expr::Grain::Header), of(expr::Grain::Line));
         let cases = self.group(&ratio.cases, Want::Boolean, &headers);
-        let mut excuses = Vec::new();
+        let (mut excuses, mut excuse_texts) = (Vec::new(), Vec::new());
         for id in &doc.gates {
             let Some(gate) = self.book.gate(id, doc.event, Grain::Header).filter(|gate| gate.quiet) else { continue };
             excuses.extend(self.group(&gate.when, Want::Boolean, &headers));
+            excuse_texts.push(gate.when.text.clone());
         }
         for exempt in &doc.exempt {
             excuses.extend(self.group(&exempt.when, Want::Boolean, &headers));
+            excuse_texts.push(exempt.when.text.clone());
         }
         let sum = match &ratio.value.sum {
             None => None,
@@ -434,7 +448,7 @@ impl<'a> Compiler<'a> {
                 Some(CaseSum { output, by_line, filter })
             }
         };
-        Some(RatioRule { cases: cases?, excuses, sum })
+        Some(RatioRule { cases: cases?, excuses, excuse_texts, sum })
     }
 
     fn group(&mut self, sql: &Sql, want: Want, scope: &Scope) -> Option<OutputId> {
@@ -524,7 +538,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn finish(self, digest: String) -> (RuleSet, Vec<Diagnostic>) {
+    fn finish(mut self, digest: String) -> (RuleSet, Vec<Diagnostic>) {
         let mut tables = Vec::new();
         let parts = self
             .masks
@@ -567,6 +581,10 @@ impl<'a> Compiler<'a> {
             }));
         }
         let (departments, code_map) = (self.book.departments.clone(), self.book.code_map.clone());
+        if self.rules.iter().any(|rule| rule.ratio.is_some()) {
+            let names = GROUPS_KEPT.split_whitespace().map(|column| format!("header.{column}"));
+            self.named[SETTLEMENT_INPUT].extend(names);
+        }
         let projections = [(SETTLEMENT_INPUT, SETTLEMENT_KEPT), (PRESCRIPTION_INPUT, PRESCRIPTION_KEPT)]
             .into_iter()
             .map(|(input, kept)| projection(input, kept, &self.named))

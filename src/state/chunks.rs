@@ -33,6 +33,11 @@ impl<T> Chunks<T> {
         self.chunks.get(idx / CHUNK)?.get(idx % CHUNK)
     }
 
+    #[inline]
+    pub fn get_mut(&mut self, idx: usize) -> Option<&mut T> {
+        self.chunks.get_mut(idx / CHUNK)?.get_mut(idx % CHUNK)
+    }
+
     pub fn len(&self) -> usize {
         self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
     }

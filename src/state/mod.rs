@@ -2,6 +2,7 @@
 //! clues it may have to revise. Only tables; what they mean is the
 //! evaluators' business.
 
+pub mod cases;
 pub mod chunks;
 pub mod clues;
 pub mod events;

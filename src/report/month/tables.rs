@@ -115,7 +115,7 @@ fn groups(month: &Month<'_>, clues: &[&Told]) -> String {
     let more = listed.len().saturating_sub(GROUPS_MAX);
     for (_, clues) in listed.into_iter().take(GROUPS_MAX) {
         let Some(first) = clues.first().map(|told| &told.finding) else { continue };
-        let persons: BTreeSet<&str> = clues.iter().map(|told| told.finding.subject.person.as_str()).collect();
+        let persons: BTreeSet<&str> = clues.iter().filter_map(|told| told.finding.subject.person.as_deref()).collect();
         let (offending, fund) = sums(&clues);
         let code = first.subject.fixmedins_code.as_deref().unwrap_or_default();
         table.row(vec![

@@ -1,0 +1,194 @@
+//! Bills of a run, as cases take them in: attribution, kind of case, and what
+//! each definition counts of them.
+
+use arrow::array::Array as _;
+use arrow::array::ArrayRef;
+use arrow::array::BooleanArray;
+use arrow::array::Decimal128Array;
+use arrow::array::UInt32Array;
+use arrow::datatypes::DataType;
+
+use crate::base::decimal::divide_round;
+use crate::base::decimal::pow10;
+use crate::base::time::SECONDS_PER_DAY;
+use crate::base::time::age_years;
+use crate::engine::Engine;
+use crate::engine::enrich::Batch;
+use crate::engine::facts::is_stay;
+use crate::engine::rows;
+use crate::expr::Input;
+use crate::reference::baseline_tables::Case;
+use crate::reference::snapshot::Snapshot;
+use crate::reference::stratum::level_band;
+use crate::ruleset::compile::RatioRule;
+use crate::ruleset::compile::TablePrograms;
+use crate::state::cases::BillRow;
+use crate::state::events::EventIdx;
+use crate::state::intern::Interner;
+use crate::state::intern::Sym;
+
+/// What is counted as a case of what, by where care was given. Purchases at a
+/// pharmacy are no case of anything; `None` also where the setting is unknown.
+pub fn case_of(setting: &str) -> Option<Case> {
+    match setting {
+        "pharmacy" => None,
+        stay if is_stay(stay) => Some(Case::Stay),
+        _ => Some(Case::Visit),
+    }
+}
+
+/// What a definition counts of a bill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// The bill is none of its cases'.
+    Out,
+    /// Whether it is, or what it adds, is unknown.
+    Unknown,
+    /// In the fixed point of the indicator.
+    Of(i64),
+}
+
+/// The outputs of one engine's programs over a run of settlements.
+pub struct Outputs {
+    values: Vec<ArrayRef>,
+}
+
+impl Outputs {
+    pub fn of(table: &TablePrograms, batch: &Batch) -> Self {
+        let parents = UInt32Array::from(batch.parents().to_vec());
+        let columns: Vec<ArrayRef> = table
+            .groups
+            .columns()
+            .iter()
+            .map(|column| {
+                let rows = if column.grain == crate::expr::Grain::Line { batch.lines.len() } else { batch.headers.len() };
+                batch.column(&column.name).cloned().unwrap_or_else(|| arrow::array::new_null_array(&column.data_type, rows))
+            })
+            .collect();
+        Self { values: table.groups.evaluate(&Input { columns: &columns, header_rows: batch.headers.len(), parents: &parents }) }
+    }
+
+    /// By header row.
+    pub fn entries(&self, rule: &RatioRule, batch: &Batch, decimals: u32) -> Vec<Entry> {
+        let cases = rows::mask(&self.values, rule.cases);
+        let excuses: Vec<&BooleanArray> = rule.excuses.iter().map(|excuse| rows::mask(&self.values, *excuse)).collect();
+        let known = |mask: &BooleanArray, row: usize| mask.is_valid(row).then(|| mask.value(row));
+        let counted = |row: usize| {
+            let mut unknown = false;
+            for (mask, out) in std::iter::once((cases, false)).chain(excuses.iter().map(|excuse| (*excuse, true))) {
+                match known(mask, row) {
+                    Some(holds) if holds == out => return Some(false),
+                    Some(_) => {}
+                    None => unknown = true,
+                }
+            }
+            (!unknown).then_some(true)
+        };
+        let sums = rule.sum.map(|sum| {
+            let filter = sum.filter.map(|filter| rows::mask(&self.values, filter));
+            self.sums(sum.output.0, sum.by_line, filter, batch, decimals)
+        });
+        let entry = |row: usize| match (counted(row), &sums) {
+            (Some(false), _) => Entry::Out,
+            (None, _) => Entry::Unknown,
+            (Some(true), None) => Entry::Of(0),
+            (Some(true), Some(sums)) => sums[row].map_or(Entry::Unknown, Entry::Of),
+        };
+        (0..batch.headers.len()).map(entry).collect()
+    }
+
+    fn sums(&self, output: usize, by_line: bool, filter: Option<&BooleanArray>, batch: &Batch, decimals: u32) -> Vec<Option<i64>> {
+        let array = &self.values[output];
+        let numbers: Option<&Decimal128Array> = array.as_any().downcast_ref();
+        let scale = match array.data_type() {
+            DataType::Decimal128(_, scale) => i64::from(*scale),
+            _ => 0,
+        };
+        let number = |row: usize| numbers.filter(|numbers| numbers.is_valid(row)).map(|numbers| numbers.value(row));
+        let mut sums: Vec<Option<i128>> = vec![Some(0); batch.headers.len()];
+        if by_line {
+            for (line, header) in batch.parents().iter().enumerate() {
+                let sum = &mut sums[*header as usize];
+                let counts = filter.map_or(Some(true), |filter| filter.is_valid(line).then(|| filter.value(line)));
+                *sum = match counts {
+                    Some(false) => continue,
+                    None => None,
+                    Some(true) => sum.zip(number(line)).and_then(|(sum, value)| sum.checked_add(value)),
+                };
+            }
+        } else {
+            sums.iter_mut().enumerate().for_each(|(row, sum)| *sum = number(row));
+        }
+        let to = i64::from(decimals);
+        let scaled = |sum: i128| {
+            if scale <= to {
+                sum.checked_mul(pow10(u8::try_from(to - scale).ok()?))
+            } else {
+                Some(divide_round(sum, pow10(u8::try_from(scale - to).ok()?)))
+            }
+        };
+        sums.into_iter().map(|sum| i64::try_from(scaled(sum?)?).ok()).collect()
+    }
+}
+
+/// Columns of settlements that attribution needs.
+pub struct BillColumns<'a> {
+    batch: &'a Batch,
+    header: crate::engine::facts::Table<'a>,
+    lines: crate::engine::facts::Table<'a>,
+}
+
+impl<'a> BillColumns<'a> {
+    pub fn new(batch: &'a Batch) -> Self {
+        Self { batch, header: batch.header(), lines: batch.line_table() }
+    }
+
+    /// `row` of the run, which is `event`; `asked`: how many definitions there are.
+    pub fn bill(&self, row: usize, event: EventIdx, case: Case, asked: u16, references: &Snapshot, symbols: &mut Interner) -> BillRow {
+        let facts = &self.batch.headers[row];
+        let text = |name: &str| self.header.texts(name).get(row);
+        let day = |name: &str| self.header.times(name).get(row).and_then(|time| i32::try_from(time.div_euclid(SECONDS_PER_DAY)).ok());
+        let fact_day = facts.fact_time.div_euclid(SECONDS_PER_DAY);
+        let institution = text("fixmedins_code").and_then(|code| references.institution(code, fact_day));
+        let level = institution.map_or_else(|| text("hosp_lv"), |known| Some(known.level.as_str()));
+        let birth = self.header.days("brdy").get(row).and_then(chrono::NaiveDate::from_epoch_days);
+        let at = i32::try_from(fact_day).ok().and_then(chrono::NaiveDate::from_epoch_days);
+        let stated = || self.header.numbers("age").get(row).map(|age| age / 10_000);
+        let age = birth.zip(at).map(|(birth, at)| i64::from(age_years(birth, at))).or_else(stated);
+        BillRow {
+            event,
+            case,
+            interim: case == Case::Stay && text("mid_setl_flag") == Some("1"),
+            begin_day: day("begntime"),
+            end_day: day("endtime"),
+            stated_days: self.header.integer("ipt_days", row),
+            department: symbols.intern(text("dscg_caty").or_else(|| text("adm_caty"))),
+            doctor: symbols.intern(text("chfpdr_code")),
+            insutype: symbols.intern(text("insutype")),
+            age: age.and_then(|age| u8::try_from(age).ok()),
+            level: level.and_then(level_band),
+            host: symbols.intern(institution.and_then(|known| known.host_code.as_deref())),
+            asked,
+        }
+    }
+
+    /// Amounts by ordering doctor, in 分, over the lines of a row.
+    pub fn doctors(&self, row: usize, symbols: &mut Interner) -> Vec<(Sym, i64)> {
+        let codes = self.lines.texts("bilg_dr_codg");
+        let mut sums: Vec<(Sym, i64)> = Vec::new();
+        for line in self.batch.headers[row].lines.clone() {
+            let (Some(code), Some(amount)) = (codes.get(line), self.batch.lines[line].net_amount) else { continue };
+            let doctor = symbols.intern(Some(code));
+            match sums.iter_mut().find(|(known, _)| *known == doctor) {
+                Some((_, sum)) => *sum = sum.saturating_add(amount),
+                None => sums.push((doctor, amount)),
+            }
+        }
+        sums
+    }
+}
+
+/// Whether a table of programs has anything that groups ask.
+pub fn programs(engine: &Engine) -> Option<&TablePrograms> {
+    engine.rules.tables.get(crate::events::SETTLEMENT_INPUT)?.as_ref()
+}

@@ -1,0 +1,219 @@
+//! What ratio rules count: a definition for each distinct way of counting, and
+//! what a case contributes to it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use crate::base::decimal::divide_round;
+use crate::base::ids::Digest;
+use crate::engine::Engine;
+use crate::engine::groups::case::CaseFacts;
+use crate::engine::groups::case::Kind;
+use crate::engine::journal::SEMANTICS;
+use crate::reference::baseline::Baseline;
+use crate::reference::baseline::Indicator;
+use crate::reference::baseline_tables::Case;
+use crate::reference::snapshot::Snapshot;
+use crate::reference::stratum::Stratum;
+use crate::ruleset::doc::EvaluateDoc;
+use crate::ruleset::doc::ParamDoc;
+use crate::ruleset::doc::RatioDoc;
+use crate::ruleset::doc::RuleDoc;
+use crate::ruleset::words::Compare;
+use crate::ruleset::words::GroupCase;
+use crate::state::intern::Interner;
+use crate::window::group::Contribution;
+use crate::window::group::Definition;
+use crate::window::group::Measure;
+use crate::window::group::Over;
+use crate::window::group::RowKey;
+use crate::window::group::Text;
+
+/// One way of counting, and since when it holds.
+pub struct Counting {
+    pub definition: Definition,
+    /// Whose rules, references and programs it comes from.
+    pub engine: Arc<Engine>,
+    /// Places of the rules that judge its sums.
+    pub rules: Vec<usize>,
+    pub case: Case,
+    pub baseline: String,
+    pub indicator: String,
+    pub decimals: u32,
+    /// Days of pane time that it holds for; the second is the first without it.
+    pub days: (i32, i32),
+    compare: Compare,
+    of_days: bool,
+    per_day: bool,
+    /// Cells that were looked up: derived, never output.
+    known: HashMap<(Kind, i32), Option<Known>>,
+}
+
+/// What is known of the cell of a case.
+#[derive(Clone)]
+struct Known {
+    name: Text,
+    cap: Option<i64>,
+    ceiling: Option<i64>,
+}
+
+/// The settings of a ratio rule; `None` for other rules.
+pub fn ratio_of(rule: &RuleDoc) -> Option<&RatioDoc> {
+    match &rule.evaluate {
+        EvaluateDoc::Ratio(ratio) => Some(ratio),
+        _ => None,
+    }
+}
+
+pub fn case_of(ratio: &RatioDoc) -> Case {
+    match ratio.case {
+        GroupCase::Stay => Case::Stay,
+        GroupCase::Visit => Case::Visit,
+    }
+}
+
+/// The baseline that a rule is held against, with its name.
+pub fn baseline_of<'a>(references: &'a Snapshot, ratio: &RatioDoc) -> Option<(String, &'a Baseline, &'a Indicator)> {
+    let baseline = references.baseline(&ratio.baseline)?;
+    Some((ratio.baseline.clone(), baseline, baseline.indicator(&ratio.indicator)?))
+}
+
+/// Names everything that decides which numbers are added: two rules with one
+/// digest share their sums. Thresholds are no part of it.
+fn digest(engine: &Engine, rule: &RuleDoc, ratio: &RatioDoc, baseline: &Baseline) -> Digest {
+    let sql = |sql: Option<&str>| sql.map_or_else(|| "-".to_owned(), |text| format!("={text}"));
+    let value = &ratio.value;
+    let mut parts = vec![
+        "claimsift definition".to_owned(),
+        SEMANTICS.to_string(),
+        ratio.compare.name().to_owned(),
+        ratio.case.name().to_owned(),
+        sql(Some(&ratio.cases.text)),
+        sql(value.sum.as_ref().map(|sql| sql.text.as_str())),
+        sql(value.filter.as_ref().map(|sql| sql.text.as_str())),
+        value.per_day.to_string(),
+        ratio.indicator.clone(),
+        baseline.digest().to_string(),
+    ];
+    let excuses = engine.rules.excuses_of(rule);
+    let named = |param: &&ParamDoc| {
+        let name = format!("param.{}", param.name);
+        let texts = [Some(&ratio.cases), value.sum.as_ref(), value.filter.as_ref()].into_iter().flatten().map(|sql| sql.text.as_str());
+        texts.chain(excuses.iter().map(String::as_str)).any(|text| text.contains(&name))
+    };
+    parts.extend(
+        rule.params.iter().filter(named).map(|param| format!("{} {:?} {:?} {:?}", param.name, param.default, param.by_area, param.by_date)),
+    );
+    parts.extend(excuses.iter().cloned());
+    Digest::of(parts.iter().map(String::as_bytes))
+}
+
+/// The cases of institutions, of whatever rule: what tells whether their data are whole.
+pub fn census(case: Case) -> Definition {
+    let name: &[u8] = match case {
+        Case::Stay => b"stay",
+        Case::Visit => b"visit",
+    };
+    let definition = Definition::new(Digest::of([b"claimsift census".as_slice(), name]), 1);
+    definition.unwrap_or_else(|| unreachable!("one indicator is a definition"))
+}
+
+/// The definitions of all ratio rules of an engine, in the order of their
+/// rules, and the rules whose baseline or indicator the references lack.
+pub fn definitions(engine: &Arc<Engine>) -> (Vec<Counting>, BTreeSet<usize>) {
+    let (mut found, mut lacking) = (Vec::<Counting>::new(), BTreeSet::new());
+    for (place, rule) in engine.rules.rules.iter().enumerate() {
+        let Some(ratio) = ratio_of(&rule.doc) else { continue };
+        let Some((name, baseline, indicator)) = baseline_of(&engine.references, ratio) else {
+            lacking.insert(place);
+            continue;
+        };
+        let Some(definition) = Definition::new(digest(engine, &rule.doc, ratio, baseline), 1) else { continue };
+        if let Some(known) = found.iter_mut().find(|known| known.definition == definition) {
+            known.rules.push(place);
+            continue;
+        }
+        found.push(Counting {
+            definition,
+            engine: Arc::clone(engine),
+            rules: vec![place],
+            case: case_of(ratio),
+            baseline: name,
+            indicator: ratio.indicator.clone(),
+            decimals: indicator.unit.decimals(),
+            days: (i32::MIN, i32::MAX),
+            compare: ratio.compare,
+            of_days: ratio.value.sum.is_none(),
+            per_day: ratio.value.per_day,
+            known: HashMap::new(),
+        });
+    }
+    (found, lacking)
+}
+
+impl Counting {
+    /// What a case adds; `None`: nothing. `number`: the definition's own.
+    pub fn contribution(&mut self, number: u16, case: &CaseFacts<'_>, symbols: &Interner) -> Option<Contribution> {
+        let held = self.days.0 <= case.day && case.day < self.days.1;
+        if case.kind.case != self.case || !held {
+            return None;
+        }
+        let closing = case.closing;
+        if number < closing.row.asked {
+            closing.counted(number)?;
+        }
+        let value = self.value(number, case);
+        let cell = self.cell(case, symbols);
+        let measure = value.and_then(|value| {
+            let Some(cell) = &cell else { return Measure::new(value, value, None) };
+            let capped = cell.cap.map_or(value, |cap| value.min(cap));
+            let ceiling = cell.ceiling.filter(|ceiling| value > *ceiling);
+            let over = ceiling.map(|ceiling| Over { value, excess: (capped - ceiling).max(0) });
+            Measure::new(capped, value, over)
+        });
+        let key = RowKey { department: case.department.clone(), doctor: case.doctor.clone(), cell: cell.map(|cell| cell.name) };
+        let contribution = Contribution { institution: case.institution.clone(), key, day: case.day, measures: vec![measure] };
+        contribution.check(&self.definition).is_ok().then_some(contribution)
+    }
+
+    /// Over all bills of the case, in the fixed point of the indicator.
+    fn value(&self, number: u16, case: &CaseFacts<'_>) -> Option<i64> {
+        let scale = 10_i128.pow(self.decimals);
+        let sum = if self.of_days {
+            i128::from(case.days?) * scale
+        } else {
+            let of_bill = |bill: &crate::state::cases::BillView<'_>| bill.counted(number).and_then(crate::state::packed::MaybeI64::get);
+            case.bills.iter().try_fold(0_i128, |sum, bill| Some(sum + i128::from(of_bill(bill)?)))?
+        };
+        let value = if self.per_day { divide_round(sum, i128::from(case.days?)) } else { sum };
+        i64::try_from(value).ok()
+    }
+
+    fn cell(&mut self, case: &CaseFacts<'_>, symbols: &Interner) -> Option<Known> {
+        let key = (case.kind, case.day);
+        if let Some(known) = self.known.get(&key) {
+            return known.clone();
+        }
+        let known = self.look_up(case, symbols);
+        self.known.insert(key, known.clone());
+        known
+    }
+
+    fn look_up(&self, case: &CaseFacts<'_>, symbols: &Interner) -> Option<Known> {
+        let indicator = self.engine.references.baseline(&self.baseline)?.indicator(&self.indicator)?;
+        let stratum = Stratum {
+            disease_group: symbols.text(case.kind.disease_group),
+            age: case.kind.age,
+            inst_level: case.kind.level,
+            setting: symbols.text(case.kind.setting),
+            insutype: symbols.text(case.kind.insutype),
+        };
+        let (cell, ceiling) = match self.compare {
+            Compare::Expected => indicator.cell(stratum, case.day.into()).map(|(_, cell)| (cell, cell.over))?,
+            Compare::OverCeiling => indicator.ceiling(stratum, case.day.into()).map(|(_, cell, over)| (cell, Some(over)))?,
+        };
+        Some(Known { name: cell.place.to_string().into(), cap: cell.cap, ceiling: ceiling.map(|over| over.ceiling) })
+    }
+}

@@ -1,0 +1,328 @@
+//! The groups of a shard: cases counted and sent as partials on one side,
+//! partials folded into panes and looked at on the other.
+//!
+//! `bills` and `case` say what a case is, `definition` what a rule counts of
+//! it, `look` what is concluded from a pane.
+
+mod bills;
+mod case;
+mod clue;
+mod definition;
+mod look;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::base::ids::Digest;
+use crate::base::ids::EVENT_INPUTS;
+use crate::base::ids::PARTIALS_INPUT;
+use crate::base::ids::ShardId;
+use crate::base::limits::DROPS_PER_EPOCH_MAX;
+use crate::base::limits::LATENESS_SECONDS;
+use crate::base::limits::LOOKS_PER_EPOCH_MAX;
+use crate::base::limits::PARTIAL_ROWS_PER_EPOCH_MAX;
+use crate::base::limits::PARTIAL_ROWS_WAITING_MAX;
+use crate::base::limits::PARTIALS_EVERY_SECONDS;
+use crate::base::limits::REACH_SECONDS;
+use crate::base::record::Messages;
+use crate::base::time::Civil;
+use crate::engine::Engine;
+use crate::engine::effects::Closing;
+use crate::engine::effects::Counts;
+use crate::engine::effects::Effects;
+use crate::engine::effects::RuleTally;
+use crate::engine::effects::RunDone;
+use crate::engine::enrich::Batch;
+use crate::engine::remember::Memory;
+use crate::events::SETTLEMENT_INPUT;
+use crate::io::log::Output;
+use crate::io::log::Record;
+use crate::io::partition::Partitioner;
+use crate::reference::baseline_tables::Case;
+use crate::state::cases::CaseIdx;
+use crate::state::cases::Cases;
+use crate::state::clues::Told;
+use crate::state::events::EventIdx;
+use crate::window::calendar::Month;
+use crate::window::calendar::Span;
+use crate::window::gather::FlushLimits;
+use crate::window::gather::Gathered;
+use crate::window::group::Contribution;
+use crate::window::group::Definition;
+use crate::window::group::Text;
+use crate::window::pane::Folded;
+use crate::window::pane::Holding;
+use crate::window::pane::PaneTimes;
+use crate::window::pane::Panes;
+use crate::window::partial::Block;
+
+use bills::BillColumns;
+use bills::Entry;
+use bills::Outputs;
+use case::CaseFacts;
+use case::Names;
+use case::Tables;
+use definition::Counting;
+use definition::census;
+
+const FLUSH: FlushLimits =
+    FlushLimits { rows: PARTIAL_ROWS_WAITING_MAX, seconds: PARTIALS_EVERY_SECONDS, portion_rows: PARTIAL_ROWS_PER_EPOCH_MAX };
+const TIMES: PaneTimes = PaneTimes { lateness: LATENESS_SECONDS, reach: REACH_SECONDS };
+/// Where institutions are at home: this is the program's own and never changes,
+/// because panes of an institution stay where they are.
+const HOMES: Partitioner = Partitioner::Murmur2;
+
+/// How sources name the partials.
+const TOPIC: &str = "partials";
+
+/// Offsets of the first and the last block of partials.
+type Blocks = (i64, i64);
+
+/// The groups of one shard.
+pub struct Groups {
+    shard: ShardId,
+    partitions: ShardId,
+    /// Every definition that ever was, by number.
+    countings: Vec<Counting>,
+    /// Rules whose baseline the references lack.
+    lacking: BTreeSet<usize>,
+    cases: Cases,
+    names: Names,
+    gathered: Gathered,
+    panes: Panes,
+    /// Where the sums of a month came from.
+    blocks: BTreeMap<(Digest, Text, Month), Blocks>,
+    /// What was told, by rule, institution and pane.
+    told: BTreeMap<(String, Text, Span), Vec<Told>>,
+}
+
+/// What a run hands to groups.
+pub struct Taken<'a> {
+    pub batch: &'a Batch,
+    /// The event of the first row; the others follow.
+    pub first: EventIdx,
+}
+
+/// What a case adds: definition and contribution.
+type Added = Vec<(Definition, Contribution)>;
+
+impl Groups {
+    pub fn new(engine: &Arc<Engine>, shard: ShardId) -> Self {
+        let partitions = engine.settings.partitions;
+        let (countings, lacking) = definition::definitions(engine);
+        Self {
+            shard,
+            partitions,
+            countings,
+            lacking,
+            cases: Cases::default(),
+            names: Names::default(),
+            gathered: Gathered::new(shard, partitions),
+            panes: Panes::new(shard, partitions, &[SETTLEMENT_INPUT], TIMES),
+            blocks: BTreeMap::new(),
+            told: BTreeMap::new(),
+        }
+    }
+
+    /// No rule counts anything: nothing is gathered, sent or looked at.
+    pub fn is_silent(&self) -> bool {
+        self.countings.is_empty()
+    }
+
+    /// Counts the bills of a run of settlements. `memory` holds their events.
+    pub fn take(&mut self, engine: &Engine, taken: &Taken<'_>, memory: &mut Memory, tallies: &mut BTreeMap<String, RuleTally>) {
+        let Taken { batch, first } = *taken;
+        for place in &self.lacking {
+            let rule = &engine.rules.rules[*place].doc.id;
+            tallies.entry(rule.clone()).or_default().count_unknown("no_baseline", batch.headers.len() as u64);
+        }
+        if self.is_silent() || batch.headers.is_empty() {
+            return;
+        }
+        let entries = self.entries(batch);
+        let columns = BillColumns::new(batch);
+        let asked = u16::try_from(self.countings.len()).unwrap_or(u16::MAX);
+        let mut unplaced = 0;
+        for (row, facts) in batch.headers.iter().enumerate() {
+            let Some(setting) = facts.setting else {
+                unplaced += 1;
+                continue;
+            };
+            let Some(case) = bills::case_of(setting) else { continue };
+            let event = EventIdx(first.0 + row as u32);
+            let bill = columns.bill(row, event, case, asked, &engine.references, &mut memory.symbols);
+            let counted: Vec<(u16, _)> = (0..asked)
+                .zip(&entries)
+                .filter_map(|(number, entries)| match entries.get(row)? {
+                    Entry::Out => None,
+                    Entry::Unknown => Some((number, None.into())),
+                    Entry::Of(value) => Some((number, Some(*value).into())),
+                })
+                .collect();
+            let doctors = if case == Case::Visit { columns.doctors(row, &mut memory.symbols) } else { Vec::new() };
+            let idx = self.cases.of(event, &memory.events, &memory.texts);
+            let before = self.contributions(idx, memory);
+            self.cases.add(idx, bill, &counted, &doctors);
+            let after = self.contributions(idx, memory);
+            self.replace(before, after);
+        }
+        if unplaced > 0 {
+            for counting in &self.countings {
+                for place in &counting.rules {
+                    let rule = &counting.engine.rules.rules[*place].doc.id;
+                    tallies.entry(rule.clone()).or_default().count_unknown("setting", unplaced);
+                }
+            }
+        }
+    }
+
+    /// What each definition counts of each header row.
+    fn entries(&self, batch: &Batch) -> Vec<Vec<Entry>> {
+        let mut outputs: Vec<(&Arc<Engine>, Option<Outputs>)> = Vec::new();
+        for counting in &self.countings {
+            if !outputs.iter().any(|(engine, _)| Arc::ptr_eq(engine, &counting.engine)) {
+                outputs.push((&counting.engine, bills::programs(&counting.engine).map(|table| Outputs::of(table, batch))));
+            }
+        }
+        let of = |counting: &Counting| {
+            let (_, outputs) = outputs.iter().find(|(engine, _)| Arc::ptr_eq(engine, &counting.engine))?;
+            let rule = counting.engine.rules.rules[*counting.rules.first()?].ratio.as_ref()?;
+            Some(outputs.as_ref()?.entries(rule, batch, counting.decimals))
+        };
+        self.countings.iter().map(|counting| of(counting).unwrap_or_default()).collect()
+    }
+
+    /// What a case adds as it is known now.
+    fn contributions(&mut self, idx: CaseIdx, memory: &Memory) -> Added {
+        let Self { cases, names, countings, .. } = self;
+        let tables = Tables { cases, events: &memory.events, texts: &memory.texts, symbols: &memory.symbols };
+        let Some(case) = CaseFacts::read(idx, tables, names) else { return Vec::new() };
+        let mut added: Added = Vec::with_capacity(4);
+        let census = census(case.kind.case);
+        let counted = case::counted(&case);
+        if counted.check(&census).is_err() {
+            return added;
+        }
+        added.push((census, counted));
+        for (number, counting) in (0..).zip(countings.iter_mut()) {
+            if let Some(contribution) = counting.contribution(number, &case, &memory.symbols) {
+                added.push((counting.definition, contribution));
+            }
+        }
+        // An online body is reported by itself and with its host.
+        if let Some(host) = &case.host {
+            let with_host: Added = added.iter().map(|(of, own)| (*of, Contribution { institution: host.clone(), ..own.clone() })).collect();
+            added.extend(with_host.into_iter().filter(|(of, contribution)| contribution.check(of).is_ok()));
+        }
+        added
+    }
+
+    /// Takes out what was added and is no more, and adds what is new. All were
+    /// checked, and sums of cases fit their integers by `MEASURE_MAX`.
+    fn replace(&mut self, before: Added, after: Added) {
+        for (definition, contribution) in before.iter().filter(|old| !after.contains(old)) {
+            let done = self.gathered.retract(*definition, contribution);
+            debug_assert!(done.is_ok(), "a checked contribution is taken out: {done:?}");
+        }
+        for (definition, contribution) in after.iter().filter(|new| !before.contains(new)) {
+            let done = self.gathered.add(*definition, contribution);
+            debug_assert!(done.is_ok(), "a checked contribution is added: {done:?}");
+        }
+    }
+
+    /// Folds a run of blocks. What is no block, or does not follow, stops the
+    /// worker: the topic is the program's own.
+    pub fn fold(&mut self, messages: &dyn Messages) -> Effects {
+        let mut run = RunDone::begin(PARTIALS_INPUT, messages.len());
+        let mut counts = Counts::default();
+        let mut stop = None;
+        for idx in 0..messages.len() {
+            let message = messages.get(idx);
+            run.read(message);
+            counts.n_in += 1;
+            counts.evaluated += 1;
+            let folded = Block::decode(message.value.unwrap_or_default())
+                .map_err(|fault| fault.to_string())
+                .and_then(|block| self.panes.fold(&block).map(|folded| (block, folded)).map_err(|fault| fault.to_string()));
+            match folded {
+                Ok((block, Folded::Merged { .. })) => self.note(&block, message.offset),
+                Ok((_, Folded::Stale)) => {}
+                Err(reason) if stop.is_none() => stop = Some(format!("partials at offset {}: {reason}", message.offset)),
+                Err(_) => {}
+            }
+        }
+        Effects { run, records: Vec::new(), counts, rules: BTreeMap::new(), unlisted: BTreeSet::new(), stop }
+    }
+
+    fn note(&mut self, block: &Block, offset: i64) {
+        let Some(body) = &block.body else { return };
+        let months: BTreeSet<Month> = body.rows().iter().map(|row| Month::of_day(row.day)).collect();
+        for month in months {
+            let key = (body.definition().digest(), body.institution().clone(), month);
+            let (first, last) = self.blocks.entry(key).or_insert((offset, offset));
+            (*first, *last) = ((*first).min(offset), (*last).max(offset));
+        }
+    }
+
+    /// The end of an epoch: see [`Shard::close_epoch`](super::shard::Shard::close_epoch).
+    pub fn close(&mut self, watermarks: [Civil; EVENT_INPUTS], epoch: u64, muted: bool) -> Closing {
+        let mut closing = Closing::default();
+        if self.is_silent() {
+            return closing;
+        }
+        let end = watermarks[SETTLEMENT_INPUT] == Civil::MAX;
+        let partitions = self.partitions;
+        let blocks = self.gathered.flush(&FLUSH, watermarks, end, |code| HOMES.partition(code.as_bytes(), partitions));
+        closing.worked = !blocks.is_empty();
+        if !muted {
+            closing.records = blocks.iter().map(block_record).collect();
+        }
+        let looks = self.panes.looks_due(LOOKS_PER_EPOCH_MAX);
+        closing.worked |= !looks.is_empty();
+        for look in &looks {
+            self.look(look, epoch, muted, &mut closing);
+        }
+        let kept_from = self.panes.kept_from();
+        closing.worked |= self.panes.drop_due(DROPS_PER_EPOCH_MAX) > 0 || self.panes.kept_from() != kept_from;
+        if self.panes.kept_from() != kept_from {
+            self.forget();
+        }
+        closing
+    }
+
+    /// Where sums of dropped years came from is asked no more, and what was
+    /// told of them cannot change.
+    fn forget(&mut self) {
+        let Some(kept_from) = self.panes.kept_from() else { return };
+        self.blocks.retain(|(_, _, month), _| month.year() >= kept_from);
+        self.told.retain(|(_, _, span), _| span.last().year() >= kept_from);
+    }
+
+    pub fn holding(&self) -> Vec<Holding> {
+        if self.is_silent() { Vec::new() } else { self.panes.holding() }
+    }
+
+    pub fn late_rows(&self) -> u64 {
+        self.panes.late_rows()
+    }
+
+    pub fn source_idle(&mut self, source: ShardId) {
+        self.panes.idle(source);
+    }
+
+    pub fn is_source_idle(&self, source: ShardId) -> bool {
+        self.panes.sources().is_idle(source)
+    }
+}
+
+fn block_record(block: &Block) -> Record {
+    Record {
+        output: Output::Partials,
+        partition: Some(block.rollup),
+        key: block.body.as_ref().map(|body| body.institution().as_bytes().to_vec()),
+        value: Some(block.encode()),
+        headers: Vec::new(),
+        timestamp_ms: None,
+    }
+}
