@@ -24,6 +24,7 @@ use crate::ruleset::doc::RuleDoc;
 use crate::ruleset::words::Compare;
 use crate::ruleset::words::GroupCase;
 use crate::state::intern::Interner;
+use crate::window::calendar::Span;
 use crate::window::group::Contribution;
 use crate::window::group::Definition;
 use crate::window::group::Measure;
@@ -154,6 +155,17 @@ pub fn definitions(engine: &Arc<Engine>) -> (Vec<Counting>, BTreeSet<usize>) {
 }
 
 impl Counting {
+    /// The same counting under another engine.
+    pub fn go_on(&mut self, new: Self) {
+        *self = Self { days: self.days, ..new };
+    }
+
+    /// Whether it holds for all days of a pane.
+    pub fn holds(&self, span: Span) -> bool {
+        let (first, end) = (span.start().start().day(), span.end().day());
+        i64::from(self.days.0) <= first && (self.days.1 == i32::MAX || end <= i64::from(self.days.1))
+    }
+
     /// What a case adds; `None`: nothing. `number`: the definition's own.
     pub fn contribution(&mut self, number: u16, case: &CaseFacts<'_>, symbols: &Interner) -> Option<Contribution> {
         let held = self.days.0 <= case.day && case.day < self.days.1;

@@ -52,8 +52,8 @@ type Found = BTreeMap<ClueId, (Finding, Vec<Place>)>;
 impl Groups {
     /// One look, by the rules that its definition comes from.
     pub(super) fn look(&mut self, look: &Look, epoch: u64, muted: bool, closing: &mut Closing) {
-        let Some(at) = self.countings.iter().rposition(|counting| counting.definition.digest() == look.definition) else { return };
-        let counting = &self.countings[at];
+        let same = || self.countings.iter().rev().filter(|counting| counting.definition.digest() == look.definition);
+        let Some(counting) = same().find(|counting| counting.holds(look.span)).or_else(|| same().next()) else { return };
         let own = Arc::clone(&counting.engine);
         let case = counting.case;
         let Some(baseline) = own.references.baseline(&counting.baseline) else { return };
@@ -73,6 +73,11 @@ impl Groups {
                 continue;
             }
             let tally = closing.rules.entry(rule.doc.id.clone()).or_default();
+            if !counting.holds(look.span) {
+                // Part of the pane was counted otherwise.
+                tally.count_unknown("definition_changed", 1);
+                continue;
+            }
             let units = sums.as_ref().map_err(|fault| *fault).and_then(|group| {
                 let mut units: Vec<(UnitKind, Text, Cells)> = Vec::new();
                 for word in &settings.units {
@@ -108,7 +113,7 @@ impl Groups {
                 .collect();
             let sources = self.sources(look);
             let found = pane.found(&judged, tally, &sources, self.shard);
-            let key = (rule.doc.id.clone(), look.institution.clone(), look.span);
+            let key = (look.definition, rule.doc.id.clone(), look.institution.clone(), look.span);
             if !found.is_empty() || self.told.contains_key(&key) {
                 let bytes = found.iter().map(|(id, (finding, _))| (*id, build::encode(finding))).collect();
                 let words = revise(self.told.entry(key).or_default(), bytes, None);

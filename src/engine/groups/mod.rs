@@ -93,8 +93,8 @@ pub struct Groups {
     panes: Panes,
     /// Where the sums of a month came from.
     blocks: BTreeMap<(Digest, Text, Month), Blocks>,
-    /// What was told, by rule, institution and pane.
-    told: BTreeMap<(String, Text, Span), Vec<Told>>,
+    /// What was told, by definition, rule, institution and pane.
+    told: BTreeMap<(Digest, String, Text, Span), Vec<Told>>,
 }
 
 /// What a run hands to groups.
@@ -123,6 +123,38 @@ impl Groups {
             blocks: BTreeMap::new(),
             told: BTreeMap::new(),
         }
+    }
+
+    /// Goes on under another engine. What both count alike goes on, judged by the
+    /// new rules; what only the old one counts holds for cases before
+    /// `groups_from`, and what is new for cases from then on. So every shard
+    /// agrees, whenever it switches.
+    pub fn switch(&mut self, engine: &Arc<Engine>, groups_from: Month) {
+        let from = groups_from.start().day();
+        let from = i32::try_from(from).unwrap_or(if from < 0 { i32::MIN } else { i32::MAX });
+        let (mut found, lacking) = definition::definitions(engine);
+        self.lacking = lacking;
+        for open in self.countings.iter_mut().filter(|counting| counting.days.1 == i32::MAX) {
+            match found.iter().position(|new| new.definition == open.definition) {
+                Some(at) => open.go_on(found.remove(at)),
+                None => open.days.1 = from,
+            }
+        }
+        for mut counting in found {
+            counting.days.0 = from;
+            self.countings.push(counting);
+        }
+    }
+
+    /// The engines whose programs are still asked about bills.
+    pub fn engines(&self) -> Vec<Arc<Engine>> {
+        let mut engines: Vec<Arc<Engine>> = Vec::new();
+        for counting in &self.countings {
+            if !engines.iter().any(|known| Arc::ptr_eq(known, &counting.engine)) {
+                engines.push(Arc::clone(&counting.engine));
+            }
+        }
+        engines
     }
 
     /// No rule counts anything: nothing is gathered, sent or looked at.
@@ -296,7 +328,7 @@ impl Groups {
     fn forget(&mut self) {
         let Some(kept_from) = self.panes.kept_from() else { return };
         self.blocks.retain(|(_, _, month), _| month.year() >= kept_from);
-        self.told.retain(|(_, _, span), _| span.last().year() >= kept_from);
+        self.told.retain(|(_, _, _, span), _| span.last().year() >= kept_from);
     }
 
     pub fn holding(&self) -> Vec<Holding> {
