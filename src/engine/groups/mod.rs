@@ -57,6 +57,8 @@ use crate::window::pane::PaneTimes;
 use crate::window::pane::Panes;
 use crate::window::partial::Block;
 
+pub use clue::period;
+
 use bills::BillColumns;
 use bills::Entry;
 use bills::Outputs;
