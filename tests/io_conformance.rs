@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use claimsift::base::ids::INPUTS;
+use claimsift::base::ids::EVENT_INPUTS;
 use claimsift::base::ids::InputId;
 use claimsift::base::ids::ShardId;
 use claimsift::base::time::Civil;
@@ -95,7 +95,7 @@ fn memory_with_gaps_between_offsets() {
 /// events, and its person, who decides the partition, stand beside it.
 struct Files {
     dir: tempfile::TempDir,
-    lines: [Vec<(String, i32)>; INPUTS],
+    lines: [Vec<(String, i32)>; EVENT_INPUTS],
 }
 
 impl Files {

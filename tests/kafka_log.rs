@@ -95,7 +95,10 @@ impl Worker {
 
     fn heads(&mut self) -> Vec<Head> {
         let shards: Vec<ShardId> = self.at.keys().copied().collect();
-        shards.iter().flat_map(|shard| [0, 1].map(|input| self.log.head(*shard, input).map_err(|fault| chain(&fault)).unwrap())).collect()
+        shards
+            .iter()
+            .flat_map(|shard| [0, 1, 2].map(|input| self.log.head(*shard, input).map_err(|fault| chain(&fault)).unwrap()))
+            .collect()
     }
 
     /// Takes what is at hand, without committing; the text of every message.
@@ -270,8 +273,8 @@ fn epochs_are_whole_and_a_restart_goes_on_where_they_end() {
     for shard in 0..PARTITIONS {
         let journal = worker.log.journal(shard).unwrap();
         let last = String::from_utf8_lossy(journal.last().unwrap()).into_owned();
-        assert_eq!(last, format!("first {shard} [500, 500]"), "the journal agrees with the committed offsets");
-        assert_eq!(worker.log.committed(shard).unwrap(), vec![Some(500), Some(500)]);
+        assert_eq!(last, format!("first {shard} [500, 500, 0]"), "the journal agrees with the committed offsets");
+        assert_eq!(worker.log.committed(shard).unwrap(), vec![Some(500), Some(500), Some(0)]);
     }
     worker.drain("second");
     check_clues(&settings, 520);
@@ -518,7 +521,7 @@ fn a_watermark_statement_reaches_every_partition() {
     assert_eq!(worker.log.head(0, 0).unwrap(), Head::AtEnd);
     worker.log.peek(0, 0, &mut |message| seen = Some(message.offset)).unwrap();
     assert_eq!(seen, None);
-    worker.log.seek(0, &[2, 2]).unwrap();
+    worker.log.seek(0, &[2, 2, 0]).unwrap();
     let start = Instant::now();
     while !matches!(worker.log.head(0, 0).unwrap(), Head::Ready(_)) {
         assert!(start.elapsed() < LIMIT);
@@ -534,7 +537,8 @@ fn topics_that_were_made_can_be_used_at_once() {
         let settings = broker().with_topics(&format!("fresh-{round}"), "a", 24);
         let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", &settings.bootstrap).create().unwrap();
         let [settlement, prescription] = &settings.inputs;
-        for topic in [settlement, prescription, &settings.clues, &settings.shadow, &settings.rejects, &settings.journal] {
+        for topic in [settlement, prescription, &settings.clues, &settings.shadow, &settings.rejects, &settings.journal, &settings.partials]
+        {
             let metadata = client.fetch_metadata(Some(topic), LIMIT).unwrap();
             let leaders: Vec<i32> = metadata.topics()[0].partitions().iter().map(|partition| partition.leader()).collect();
             assert!(leaders.len() == 24 && leaders.iter().all(|leader| *leader >= 0), "{topic}: {leaders:?}");
@@ -558,10 +562,12 @@ fn what_a_person_must_mend_stops_and_says_how() {
     let settings = broker.with_topics("unequal", "a", 2);
     let other = broker.with_topics("wider", "a", 3);
     check(KafkaSettings { journal: other.journal.clone(), ..settings.clone() }, "`wider-journal` has 3");
+    check(KafkaSettings { partials: other.partials.clone(), ..settings.clone() }, "`wider-partials` has 3");
     let third = broker.with_topics("third", "a", 3);
     let wide_inputs = KafkaSettings {
         inputs: [other.rejects, third.rejects],
         journal: other.journal,
+        partials: other.partials,
         rejects: settings.clues.clone(),
         clues: settings.rejects.clone(),
         ..settings.clone()
@@ -577,7 +583,7 @@ fn what_a_person_must_mend_stops_and_says_how() {
     while log.shards(STEP).unwrap().is_none_or(|shards| shards.is_empty()) {
         assert!(start.elapsed() < LIMIT);
     }
-    log.seek(0, &[1000, 0]).unwrap();
+    log.seek(0, &[1000, 0, 0]).unwrap();
     let fault = loop {
         assert!(start.elapsed() < LIMIT);
         if let Err(fault) = log.head(0, 0) {

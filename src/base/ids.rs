@@ -28,7 +28,7 @@ pub const EVENT_INPUTS: usize = 2;
 /// The internal input: what shards tell rollups.
 pub const PARTIALS_INPUT: InputId = EVENT_INPUTS;
 /// How many inputs there are.
-pub const INPUTS: usize = 2;
+pub const INPUTS: usize = 3;
 
 impl Digest {
     /// Digests `parts` with their lengths, so that no two lists of parts

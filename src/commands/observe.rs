@@ -7,23 +7,31 @@ use std::sync::LazyLock;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::base::ids::INPUTS;
 use crate::base::ids::ShardId;
 use crate::codecs::RejectClass;
 use crate::engine::Engine;
+use crate::engine::effects::Closing;
 use crate::engine::effects::Counts;
 use crate::engine::effects::Effects;
 use crate::engine::effects::RuleTally;
 use crate::engine::unlisted::is_code;
+use crate::evaluators::ratio::Outcome;
 use crate::events::EVENT_TYPES;
+use crate::events::input_name;
+use crate::io::log::Output;
 use crate::runtime::worker::Clock;
 use crate::runtime::worker::Observer;
+use crate::stats::shrinkage::Decision;
 use crate::telemetry::health::Health;
 use crate::telemetry::metrics::EpochMetrics;
 use crate::telemetry::metrics::InputMetrics;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::PartialMetrics;
 use crate::telemetry::metrics::RuleMetrics;
 use crate::telemetry::metrics::ShardMetrics;
 use crate::telemetry::metrics::WorkerMetrics;
+use crate::window::pane::Holding;
 
 /// The machine's clocks.
 pub struct SystemClock {
@@ -92,7 +100,11 @@ impl Totals {
         self.counts.add(&other.counts);
         self.epochs += other.epochs;
         self.unlisted.extend(other.unlisted.iter().cloned());
-        for (rule, tally) in &other.rules {
+        self.add_rules(&other.rules);
+    }
+
+    fn add_rules(&mut self, rules: &BTreeMap<String, RuleTally>) {
+        for (rule, tally) in rules {
             self.rules.entry(rule.clone()).or_default().add(tally);
         }
     }
@@ -102,9 +114,11 @@ impl Observer for Totals {
     fn step(&mut self, _: ShardId, effects: &Effects) {
         self.counts.add(&effects.counts);
         self.list(&effects.unlisted);
-        for (rule, tally) in &effects.rules {
-            self.rules.entry(rule.clone()).or_default().add(tally);
-        }
+        self.add_rules(&effects.rules);
+    }
+
+    fn closed(&mut self, _: ShardId, closing: &Closing) {
+        self.add_rules(&closing.rules);
     }
 
     fn committed(&mut self, _: u64, _: Duration) {
@@ -119,8 +133,9 @@ pub struct Reporter {
     health: Arc<Health>,
     clock: Arc<dyn Clock>,
     slot: usize,
-    names: Vec<String>,
+    /// By input of events.
     inputs: Vec<InputMetrics>,
+    partials: PartialMetrics,
     rules: BTreeMap<String, RuleMetrics>,
     epochs: EpochMetrics,
     worker: WorkerMetrics,
@@ -131,7 +146,6 @@ pub struct Reporter {
 impl Reporter {
     pub fn new(engine: &Engine, metrics: Arc<Metrics>, health: Arc<Health>, clock: Arc<dyn Clock>, slot: usize) -> Self {
         let classes: Vec<&str> = RejectClass::ALL.iter().map(|class| class.name()).collect();
-        let names: Vec<String> = EVENT_TYPES.iter().map(|event| event.name.to_owned()).collect();
         for rule in &engine.rules.rules {
             for check in rule.doc.quality_checks() {
                 metrics.data_quality(&rule.doc.id, check);
@@ -139,7 +153,8 @@ impl Reporter {
         }
         Self {
             totals: Totals::default(),
-            inputs: names.iter().map(|name| metrics.input(name, &classes)).collect(),
+            inputs: EVENT_TYPES.iter().map(|event| metrics.input(event.name, &classes)).collect(),
+            partials: metrics.partials(),
             rules: engine.rules.rules.iter().map(|rule| (rule.doc.id.clone(), metrics.rule(&rule.doc.id))).collect(),
             epochs: metrics.epochs(),
             worker: metrics.worker(&slot.to_string()),
@@ -149,12 +164,15 @@ impl Reporter {
             health,
             clock,
             slot,
-            names,
         }
     }
 
     fn count_input(&self, effects: &Effects) {
-        let (input, counts) = (&self.inputs[effects.run.input], &effects.counts);
+        let counts = &effects.counts;
+        let Some(input) = self.inputs.get(effects.run.input) else {
+            self.partials.taken.inc_by(effects.run.messages);
+            return;
+        };
         input.evaluated.inc_by(counts.evaluated);
         input.rejected.inc_by(counts.rejected_total());
         input.duplicates.inc_by(counts.duplicate);
@@ -174,11 +192,41 @@ impl Reporter {
             self.metrics.unknown_codes(kind).inc_by(*count);
         }
     }
+
+    fn count_rules(&self, rules: &BTreeMap<String, RuleTally>) {
+        for (rule, tally) in rules {
+            if let Some(metrics) = self.rules.get(rule) {
+                metrics.evaluated.inc_by(tally.evaluated);
+                metrics.hits.inc_by(tally.hits);
+                metrics.quiet.inc_by(tally.excused);
+                metrics.unknown.inc_by(tally.unknown.values().sum());
+                for (check, rows) in &tally.quality {
+                    self.metrics.data_quality(rule, check).inc_by(*rows);
+                }
+                metrics.seconds.inc_by(Duration::from_nanos(tally.nanoseconds).as_secs_f64());
+                metrics.clues_new.inc_by(tally.new);
+                metrics.clues_revised.inc_by(tally.updated);
+                metrics.clues_withdrawn.inc_by(tally.retracted);
+            }
+        }
+    }
+}
+
+/// What came of a look, as it is counted.
+fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Unknown(reason) => reason.name(),
+        Outcome::Judged(ratio) => match ratio.tier {
+            Decision::None => "none",
+            Decision::Watch => "watch",
+            Decision::Alert => "alert",
+        },
+    }
 }
 
 impl Observer for Reporter {
     fn shards(&mut self, shards: &[ShardId]) {
-        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        let names: Vec<&str> = (0..INPUTS).map(input_name).collect();
         self.shards = shards.iter().map(|shard| (*shard, self.metrics.shard(&names, *shard))).collect();
         self.worker.shards.set(i64::try_from(shards.len()).unwrap_or(i64::MAX));
         self.health.set_ready(self.slot, false);
@@ -196,21 +244,31 @@ impl Observer for Reporter {
     fn step(&mut self, shard: ShardId, effects: &Effects) {
         self.totals.step(shard, effects);
         self.count_input(effects);
-        for (rule, tally) in &effects.rules {
-            if let Some(metrics) = self.rules.get(rule) {
-                metrics.evaluated.inc_by(tally.evaluated);
-                metrics.hits.inc_by(tally.hits);
-                metrics.quiet.inc_by(tally.excused);
-                metrics.unknown.inc_by(tally.unknown.values().sum());
-                for (check, rows) in &tally.quality {
-                    self.metrics.data_quality(rule, check).inc_by(*rows);
-                }
-                metrics.seconds.inc_by(Duration::from_nanos(tally.nanoseconds).as_secs_f64());
-                metrics.clues_new.inc_by(tally.new);
-                metrics.clues_revised.inc_by(tally.updated);
-                metrics.clues_withdrawn.inc_by(tally.retracted);
-            }
+        self.count_rules(&effects.rules);
+    }
+
+    fn closed(&mut self, shard: ShardId, closing: &Closing) {
+        self.totals.closed(shard, closing);
+        self.count_rules(&closing.rules);
+        for block in closing.records.iter().filter(|record| record.output == Output::Partials) {
+            self.partials.sent.inc();
+            self.partials.sent_bytes.inc_by(block.value.as_ref().map_or(0, Vec::len) as u64);
         }
+        for looked in &closing.looked {
+            self.metrics.looks(&looked.rule, outcome_name(&looked.outcome)).inc();
+        }
+    }
+
+    fn panes(&mut self, shard: ShardId, holding: &[Holding], late_rows: u64) {
+        if let Some(gauges) = self.shards.get_mut(&shard) {
+            let kinds = |of: &Holding| [(of.source, "looks", of.looks), (of.source, "state", of.state)];
+            gauges.set_holding(holding.iter().flat_map(kinds).filter(|of| of.2).map(|of| (of.0, of.1)));
+            gauges.set_late_rows(late_rows);
+        }
+    }
+
+    fn source_idle(&mut self, shard: ShardId, source: ShardId) {
+        tracing::info!(shard, source, "a shard has told nothing more of groups for long: looks go ahead without it");
     }
 
     fn watermark(&mut self, shard: ShardId, input: usize, watermark: crate::base::time::Civil) {
@@ -226,7 +284,7 @@ impl Observer for Reporter {
             gauges.idle.set(i64::from(idle));
         }
         if idle {
-            tracing::info!(shard, input = EVENT_TYPES[input].name, "input is idle: what waits for its watermark goes on waiting");
+            tracing::info!(shard, input = input_name(input), "input is idle: what waits for its watermark goes on waiting");
         }
     }
 

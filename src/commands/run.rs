@@ -286,6 +286,7 @@ pub fn kafka_settings(settings: &Settings, slot: usize) -> Result<KafkaSettings,
         shadow: topics.shadow.clone(),
         rejects: topics.rejects.clone(),
         journal: topics.journal.clone(),
+        partials: topics.partials.clone(),
         extra: kafka.properties.iter().cloned().collect(),
     })
 }

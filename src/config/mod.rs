@@ -143,6 +143,7 @@ fn fill_topics(view: &View<'_>) -> TopicSettings {
         shadow: view.text("shadow"),
         rejects: view.text("rejects"),
         journal: view.text("journal"),
+        partials: view.text("partials"),
     }
 }
 

@@ -11,6 +11,8 @@ use chrono::NaiveDate;
 
 use crate::base::time::Zone;
 use crate::codecs::RejectClass;
+use crate::events::PRESCRIPTION_INPUT;
+use crate::events::SETTLEMENT_INPUT;
 use crate::ruleset::words::words;
 
 #[derive(Clone, Debug)]
@@ -77,11 +79,13 @@ pub struct TopicSettings {
     pub shadow: String,
     pub rejects: String,
     pub journal: String,
+    /// What shards tell each other of groups.
+    pub partials: String,
 }
 
 impl TopicSettings {
     /// Role and name of every topic.
-    pub fn named(&self) -> [(&'static str, &str); 6] {
+    pub fn named(&self) -> [(&'static str, &str); 7] {
         [
             ("settlement", &self.settlement),
             ("prescription", &self.prescription),
@@ -89,12 +93,17 @@ impl TopicSettings {
             ("shadow", &self.shadow),
             ("rejects", &self.rejects),
             ("journal", &self.journal),
+            ("partials", &self.partials),
         ]
     }
 
     /// The topic of an input, by `events::InputId`.
     pub fn input(&self, input: usize) -> &str {
-        if input == crate::events::SETTLEMENT_INPUT { &self.settlement } else { &self.prescription }
+        match input {
+            SETTLEMENT_INPUT => &self.settlement,
+            PRESCRIPTION_INPUT => &self.prescription,
+            _ => &self.partials,
+        }
     }
 }
 

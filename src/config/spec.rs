@@ -63,6 +63,8 @@ pub static TOPICS: Object = Object {
         optional("shadow", Shape::Form(&NAME), "试运行线索", "clues of rules on trial").or("claimsift-shadow"),
         optional("rejects", Shape::Form(&NAME), "拒收", "unusable messages, byte for byte").or("claimsift-rejects"),
         optional("journal", Shape::Form(&NAME), "日志账", "the journal of epochs").or("claimsift-journal"),
+        optional("partials", Shape::Form(&NAME), "分组部分和", "what shards tell each other of groups; written and read")
+            .or("claimsift-partials"),
     ],
 };
 

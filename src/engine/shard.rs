@@ -103,14 +103,15 @@ impl Shard {
         self.watermarks.iter().map(Watermark::at).min().unwrap_or(Civil::MIN)
     }
 
-    /// Watermark of one input.
+    /// Watermark of one input. Partials have none of their own: blocks tell
+    /// those of their sources.
     pub fn input_watermark(&self, input: InputId) -> Civil {
-        self.watermarks[input].at()
+        self.watermarks.get(input).map_or(Civil::MIN, Watermark::at)
     }
 
     /// Whether an input is idle by the last tick about it.
     pub fn is_idle(&self, input: InputId) -> bool {
-        self.idle[input]
+        self.idle.get(input).copied().unwrap_or_default()
     }
 
     /// Takes a decision of the runtime. No watermark moves, nothing is judged

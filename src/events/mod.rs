@@ -203,7 +203,12 @@ pub const EVENT_TYPES: &[&EventType] = &[&settlement::SETTLEMENT, &prescription:
 /// Place of an event type in [`EVENT_TYPES`].
 pub use crate::base::ids::InputId;
 
-const _: () = assert!(EVENT_TYPES.len() == crate::base::ids::INPUTS);
+const _: () = assert!(EVENT_TYPES.len() == crate::base::ids::EVENT_INPUTS);
+
+/// Name of an input: that of its event type, or `partials`.
+pub fn input_name(input: InputId) -> &'static str {
+    EVENT_TYPES.get(input).map_or("partials", |event| event.name)
+}
 
 pub const SETTLEMENT_INPUT: InputId = 0;
 pub const PRESCRIPTION_INPUT: InputId = 1;

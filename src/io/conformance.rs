@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::base::fault::chain;
 use crate::base::ids::INPUTS;
 use crate::base::ids::InputId;
+use crate::base::ids::PARTIALS_INPUT;
 use crate::base::ids::ShardId;
 use crate::base::record::Messages;
 use crate::io::log::CommitFailure;
@@ -57,6 +58,7 @@ pub fn check_run<B: Bench>(mut fresh: impl FnMut() -> B) {
     read_in_order(&mut fresh());
     heads_look_without_taking(&mut fresh());
     what_is_committed_shows(&mut fresh());
+    partials_come_back_as_an_input(&mut fresh());
 }
 
 /// What a group of workers that come and go relies on.
@@ -67,6 +69,7 @@ pub fn check_group<B: GroupBench>(mut fresh: impl FnMut() -> B) {
     lost_answer_is_decided_by_the_journal(&mut fresh());
     replay_gives_what_was_taken(&mut fresh());
     restart_goes_on_where_it_committed(&mut fresh());
+    partials_land_with_their_epoch(&mut fresh());
     fenced_worker_cannot_commit(&mut fresh());
     two_workers_share_the_shards(&mut fresh());
 }
@@ -168,6 +171,18 @@ fn write(shard: ShardId, values: &[&str], offsets: &[i64]) -> EpochWrite {
     EpochWrite { records, offsets: offsets.iter().enumerate().map(|(input, next)| (shard, input, *next)).collect() }
 }
 
+/// A block of partials for a shard.
+fn partial(shard: ShardId, value: &str) -> Record {
+    Record {
+        output: Output::Partials,
+        partition: Some(shard),
+        key: Some(b"key".to_vec()),
+        value: Some(value.as_bytes().to_vec()),
+        headers: Vec::new(),
+        timestamp_ms: None,
+    }
+}
+
 fn texts(values: Vec<Vec<u8>>) -> Vec<String> {
     values.iter().map(|value| String::from_utf8_lossy(value).into_owned()).collect()
 }
@@ -229,6 +244,33 @@ fn what_is_committed_shows<B: Bench>(bench: &mut B) {
     assert_eq!(texts(bench.output(Output::Clues, 0)), ["one", "two"]);
 }
 
+fn partials_come_back_as_an_input<B: Bench>(bench: &mut B) {
+    bench.feed(0, 0, &["a"]);
+    let mut log = bench.worker("w0");
+    join(&mut log, &[0, 1]);
+    let mut next = [[0; INPUTS]; 2];
+    next[0][0] = take(&mut log, 0, 0, 1, 8).1;
+    assert_eq!(ok(log.head(1, PARTIALS_INPUT)), Head::AtEnd);
+    let mut epoch = write(0, &["one"], &next[0]);
+    epoch.records.extend([partial(1, "p"), partial(0, "q"), partial(1, "r")]);
+    committed_ok(log.commit(&epoch));
+    ok(log.look_again(1, PARTIALS_INPUT));
+    assert_ne!(ok(log.head(1, PARTIALS_INPUT)), Head::AtEnd, "who looks again misses nothing that was committed");
+    for (shard, expected) in [(1, &["p", "r"][..]), (0, &["q"])] {
+        let (taken, after) = take(&mut log, shard, PARTIALS_INPUT, expected.len(), 1);
+        assert_eq!(values(&taken), expected);
+        next[if shard == 1 { 1 } else { 0 }][PARTIALS_INPUT] = after;
+    }
+    for (shard, next) in (0..).zip(&mut next) {
+        for (input, next) in next.iter_mut().enumerate() {
+            exhaust(&mut log, shard, input, next);
+        }
+        committed_ok(log.commit(&write(shard, &[], next)));
+    }
+    ok(log.leave());
+    assert_eq!(texts(bench.output(Output::Clues, 0)), ["one"]);
+}
+
 fn lag_is_what_is_left<B: GroupBench>(bench: &mut B) {
     bench.feed(0, 0, &["a", "b", "c", "d", "e"]);
     let mut log = bench.worker("w0");
@@ -248,12 +290,12 @@ fn records_and_offsets_land_together<B: GroupBench>(bench: &mut B) {
     assert_eq!(ok(log.committed(0)), vec![None; INPUTS]);
     let (_, next) = take(&mut log, 0, 0, 2, 8);
     assert!(bench.output(Output::Clues, 0).is_empty(), "nothing shows before the commit");
-    committed_ok(log.commit(&write(0, &["one", "two"], &[next, 0])));
-    assert_eq!(ok(log.committed(0)), vec![Some(next), Some(0)]);
+    committed_ok(log.commit(&write(0, &["one", "two"], &[next, 0, 0])));
+    assert_eq!(ok(log.committed(0)), vec![Some(next), Some(0), Some(0)]);
     assert_eq!(texts(bench.output(Output::Clues, 0)), ["one", "two"]);
     assert_eq!(texts(ok(log.journal(0))), ["entry one two"]);
     assert!(ok(log.journal(1)).is_empty(), "each shard has its own journal");
-    committed_ok(log.commit(&write(0, &[], &[next, 0])));
+    committed_ok(log.commit(&write(0, &[], &[next, 0, 0])));
     assert_eq!(texts(ok(log.journal(0))), ["entry one two", "entry "], "an epoch without input commits too");
     ok(log.leave());
 }
@@ -263,7 +305,7 @@ fn failed_commit_sent_again_lands_once<B: GroupBench>(bench: &mut B) {
     let mut log = bench.worker("w0");
     join(&mut log, &[0, 1]);
     let (_, next) = take(&mut log, 0, 0, 1, 8);
-    let kept = write(0, &["one"], &[next, 0]);
+    let kept = write(0, &["one"], &[next, 0, 0]);
     if bench.fail_next_commit("w0") {
         assert!(matches!(log.commit(&kept), Err(CommitFailure::Again(_))));
         assert!(bench.output(Output::Clues, 0).is_empty());
@@ -281,7 +323,7 @@ fn lost_answer_is_decided_by_the_journal<B: GroupBench>(bench: &mut B) {
     join(&mut log, &[0, 1]);
     let (_, next) = take(&mut log, 0, 0, 1, 8);
     if bench.lose_next_answer("w0") {
-        assert!(matches!(log.commit(&write(0, &["one"], &[next, 0])), Err(CommitFailure::Lost(_))));
+        assert!(matches!(log.commit(&write(0, &["one"], &[next, 0, 0])), Err(CommitFailure::Lost(_))));
         drop(log);
         let mut log = bench.worker("w0");
         join(&mut log, &[0, 1]);
@@ -296,7 +338,7 @@ fn replay_gives_what_was_taken<B: GroupBench>(bench: &mut B) {
     bench.feed(0, 0, &["a", "b", "c"]);
     join(&mut log, &[0, 1]);
     let (first, middle) = take(&mut log, 0, 0, 3, 8);
-    committed_ok(log.commit(&write(0, &["one"], &[middle, 0])));
+    committed_ok(log.commit(&write(0, &["one"], &[middle, 0, 0])));
     bench.feed(0, 0, &["d", "e"]);
     let (second, end) = take(&mut log, 0, 0, 2, 8);
     let mut check = |from: i64, to: i64, expect: &[(i64, Vec<u8>)]| {
@@ -311,7 +353,7 @@ fn replay_gives_what_was_taken<B: GroupBench>(bench: &mut B) {
     check(middle, end, &second);
     check(first[1].0, first[2].0, &first[1..2]);
     check(middle, middle, &[]);
-    ok(log.seek(0, &[middle, 0]));
+    ok(log.seek(0, &[middle, 0, 0]));
     assert_eq!(take(&mut log, 0, 0, 2, 8).0, second, "seek goes back");
     ok(log.leave());
 }
@@ -321,12 +363,46 @@ fn restart_goes_on_where_it_committed<B: GroupBench>(bench: &mut B) {
     let mut log = bench.worker("w0");
     join(&mut log, &[0, 1]);
     let (_, next) = take(&mut log, 0, 0, 1, 1);
-    committed_ok(log.commit(&write(0, &["one"], &[next, 0])));
+    committed_ok(log.commit(&write(0, &["one"], &[next, 0, 0])));
     take(&mut log, 0, 0, 1, 1);
     drop(log);
     let mut log = bench.worker("w0");
     join(&mut log, &[0, 1]);
     assert_eq!(values(&take(&mut log, 0, 0, 2, 8).0), ["b", "c"], "what was not committed comes again");
+    ok(log.leave());
+}
+
+fn partials_land_with_their_epoch<B: GroupBench>(bench: &mut B) {
+    let mut log = bench.worker("w0");
+    join(&mut log, &[0, 1]);
+    let epoch = |value: &str, next: i64| {
+        let mut epoch = write(0, &[], &[0, 0, next]);
+        epoch.records.push(partial(0, value));
+        epoch
+    };
+    if bench.fail_next_commit("w0") {
+        assert!(matches!(log.commit(&epoch("aborted", 0)), Err(CommitFailure::Again(_))));
+        assert_eq!(ok(log.head(0, PARTIALS_INPUT)), Head::AtEnd, "what was aborted is nowhere");
+    }
+    committed_ok(log.commit(&epoch("p", 0)));
+    committed_ok(log.commit(&epoch("q", 0)));
+    let (taken, next) = take(&mut log, 0, PARTIALS_INPUT, 2, 8);
+    assert_eq!(values(&taken), ["p", "q"]);
+    committed_ok(log.commit(&write(0, &[], &[0, 0, next])));
+    assert_eq!(ok(log.committed(0))[PARTIALS_INPUT], Some(next));
+    let mut again = Seen::new();
+    ok(log.replay(0, PARTIALS_INPUT, taken[0].0, next, &mut |messages| {
+        again.extend(seen(messages));
+        Ok(())
+    }));
+    assert_eq!(again, taken);
+    drop(log);
+    let mut log = bench.worker("w0");
+    join(&mut log, &[0, 1]);
+    // Behind the last message stand the marks of its transaction alone.
+    exhaust(&mut log, 0, PARTIALS_INPUT, &mut 0);
+    committed_ok(log.commit(&epoch("r", next)));
+    assert_eq!(values(&take(&mut log, 0, PARTIALS_INPUT, 1, 8).0), ["r"], "it goes on where it committed");
     ok(log.leave());
 }
 
@@ -337,9 +413,9 @@ fn fenced_worker_cannot_commit<B: GroupBench>(bench: &mut B) {
     let (_, next) = take(&mut old, 0, 0, 1, 8);
     let mut new = bench.worker("w0");
     join(&mut new, &[0, 1]);
-    assert!(matches!(old.commit(&write(0, &["old"], &[next, 0])), Err(CommitFailure::Lost(_))));
+    assert!(matches!(old.commit(&write(0, &["old"], &[next, 0, 0])), Err(CommitFailure::Lost(_))));
     let (_, next) = take(&mut new, 0, 0, 1, 8);
-    committed_ok(new.commit(&write(0, &["new"], &[next, 0])));
+    committed_ok(new.commit(&write(0, &["new"], &[next, 0, 0])));
     assert_eq!(texts(bench.output(Output::Clues, 0)), ["new"]);
     assert_eq!(texts(ok(new.journal(0))), ["entry new"]);
     ok(new.leave());
@@ -367,7 +443,7 @@ fn two_workers_share_the_shards<B: GroupBench>(bench: &mut B) {
     for (log, shard, value) in [(&mut first, 0, "a"), (&mut second, 1, "b")] {
         let (taken, next) = take(log, shard, 0, 1, 8);
         assert_eq!(values(&taken), [value]);
-        committed_ok(log.commit(&write(shard, &[value], &[next, 0])));
+        committed_ok(log.commit(&write(shard, &[value], &[next, 0, 0])));
     }
     ok(first.leave());
     join(&mut second, &[0, 1]);

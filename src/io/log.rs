@@ -22,8 +22,8 @@ pub enum Output {
     Rejects,
     /// A journal entry per shard and epoch, in the shard's own partition.
     Journal,
-    /// Blocks of partial sums, in the partition of the shard that they are for,
-    /// which reads them as an input.
+    /// Blocks of partial sums, in the partition of the shard that they are for:
+    /// what is committed here are the messages of `PARTIALS_INPUT`.
     Partials,
 }
 
@@ -90,6 +90,12 @@ pub trait Log {
 
     /// Looks ahead without consuming.
     fn head(&mut self, shard: ShardId, input: InputId) -> Result<Head, Fault>;
+
+    /// The next `head` counts all that was committed before this call, also
+    /// what the log has not heard of by itself yet.
+    fn look_again(&mut self, _shard: ShardId, _input: InputId) -> Result<(), Fault> {
+        Ok(())
+    }
 
     /// The first message that `take` would return, if `head` is `Ready`.
     fn peek(&mut self, shard: ShardId, input: InputId, look: &mut dyn FnMut(crate::base::record::Message<'_>)) -> Result<(), Fault>;

@@ -3,4 +3,6 @@
 
 pub mod breaker;
 pub mod recover;
+pub mod silence;
+pub mod wish;
 pub mod worker;

@@ -4,6 +4,9 @@
 use std::sync::Arc;
 
 use crate::base::fault::Fault;
+use crate::base::ids::EVENT_INPUTS;
+use crate::base::ids::INPUTS;
+use crate::base::ids::PARTIALS_INPUT;
 use crate::base::ids::ShardId;
 use crate::base::record::Message;
 use crate::base::record::Messages;
@@ -12,7 +15,7 @@ use crate::engine::effects::Counts;
 use crate::engine::journal::JournalEntry;
 use crate::engine::journal::RunRecord;
 use crate::engine::shard::Shard;
-use crate::events::EVENT_TYPES;
+use crate::events::input_name;
 use crate::io::log::Log;
 use crate::runtime::breaker::Breaker;
 use crate::runtime::breaker::RejectLimit;
@@ -54,20 +57,22 @@ pub fn recover(
         return Err(Fault::stop(format!("continue journal of shard {shard}"), reason));
     }
     let mut offsets = Vec::new();
-    for (input, event) in EVENT_TYPES.iter().enumerate() {
+    for input in 0..INPUTS {
         let journalled = entries.iter().rev().flat_map(|entry| entry.runs.iter().rev()).find(|run| run.input == input).map(|run| run.to);
         let offset = match (journalled, committed.get(input).copied().flatten()) {
             (Some(journalled), Some(committed)) if journalled != committed => {
                 let reason = format!(
                     "the journal ends at offset {journalled} of {} and the group stands at {committed}: set the group's offset to {journalled}",
-                    event.name
+                    input_name(input)
                 );
                 return Err(Fault::stop(format!("continue journal of shard {shard}"), reason));
             }
             // The journal is the truth: offsets of a group expire.
             (Some(journalled), _) => journalled,
-            (None, Some(committed)) => committed,
-            (None, None) => log.beginning(shard, input)?,
+            (None, Some(committed)) if input != PARTIALS_INPUT => committed,
+            // Of partials none may be missing: also a shard that was begun
+            // before there were any reads all of them.
+            (None, _) => log.beginning(shard, input)?,
         };
         offsets.push(offset);
     }
@@ -75,7 +80,7 @@ pub fn recover(
         shard: Shard::new(Arc::clone(engine), shard),
         epoch: entries.last().map_or(0, |entry| entry.number),
         offsets,
-        breakers: EVENT_TYPES.iter().map(|_| Breaker::new(limit.percent)).collect(),
+        breakers: vec![Breaker::new(limit.percent); EVENT_INPUTS],
     };
     for entry in &entries {
         alive();
@@ -92,12 +97,21 @@ fn replay(log: &mut dyn Log, owned: &mut Owned, shard: ShardId, entry: &JournalE
         let effects = owned.shard.step(run.input, &messages, entry.number, true);
         counts.add(&effects.counts);
         let rejected = effects.counts.rejected_total();
-        owned.breakers[run.input].count(run.messages, limit.counted(run.input, shard, run.from, rejected));
+        if let Some(breaker) = owned.breakers.get_mut(run.input) {
+            breaker.count(run.messages, limit.counted(run.input, shard, run.from, rejected));
+        }
+        if let Some(reason) = effects.stop.filter(|_| run.input == PARTIALS_INPUT) {
+            return Err(Fault::stop(format!("replay epoch {} of shard {shard}", entry.number), reason));
+        }
         let done = effects.run;
         if done.messages != run.messages || done.hash != run.hash {
             let reason = format!(
                 "offsets {} to {} of {} held {} messages when they were read and hold {} now, or others",
-                run.from, run.to, EVENT_TYPES[run.input].name, run.messages, done.messages
+                run.from,
+                run.to,
+                input_name(run.input),
+                run.messages,
+                done.messages
             );
             return Err(Fault::stop(format!("replay epoch {} of shard {shard}", entry.number), reason));
         }
@@ -108,6 +122,7 @@ fn replay(log: &mut dyn Log, owned: &mut Owned, shard: ShardId, entry: &JournalE
         return Err(Fault::stop(format!("replay epoch {} of shard {shard}", entry.number), reason));
     }
     entry.ticks.iter().for_each(|tick| owned.shard.tick(*tick));
+    owned.shard.close_epoch(entry.number, true);
     Ok(())
 }
 

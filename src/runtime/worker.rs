@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU8;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-use parking_lot::Mutex;
 
 use crate::base::fault::Fault;
 use crate::base::fault::Remedy;
 use crate::base::fault::chain;
+use crate::base::ids::EVENT_INPUTS;
+use crate::base::ids::INPUTS;
+use crate::base::ids::PARTIALS_INPUT;
 use crate::base::ids::ShardId;
 use crate::base::limits::RUNS_PER_EPOCH_MAX;
 use crate::base::time::Civil;
 use crate::codecs::FieldFault;
 use crate::codecs::json::peek_event_time;
 use crate::engine::Engine;
+use crate::engine::effects::Closing;
 use crate::engine::effects::Counts;
 use crate::engine::effects::Effects;
 use crate::engine::journal::FaultCount;
@@ -27,6 +27,8 @@ use crate::engine::journal::Tick;
 use crate::engine::journal::TickKind;
 use crate::events::EVENT_TYPES;
 use crate::events::InputId;
+use crate::events::SETTLEMENT_INPUT;
+use crate::events::input_name;
 use crate::io::log::CommitFailure;
 use crate::io::log::EpochWrite;
 use crate::io::log::Head;
@@ -37,46 +39,9 @@ use crate::runtime::breaker::AcceptedRejects;
 use crate::runtime::breaker::RejectLimit;
 use crate::runtime::recover::Owned;
 use crate::runtime::recover::recover;
-
-/// What workers are asked to do, shared with whoever asks; and how far those
-/// of one process are that stop at the end.
-#[derive(Debug, Default)]
-pub struct Wish {
-    asked: AtomicU8,
-    /// By slot: its shards, and whether they are at their end.
-    ends: Mutex<BTreeMap<usize, (Vec<ShardId>, bool)>>,
-}
-
-impl Wish {
-    /// Finish the epoch, commit, leave.
-    pub fn stop(&self) {
-        self.asked.fetch_max(1, Ordering::Relaxed);
-    }
-    /// Leave at once; what is not committed is done again by the next owner.
-    pub fn abort(&self) {
-        self.asked.fetch_max(2, Ordering::Relaxed);
-    }
-    pub fn stopping(&self) -> bool {
-        self.asked.load(Ordering::Relaxed) >= 1
-    }
-    pub fn aborting(&self) -> bool {
-        self.asked.load(Ordering::Relaxed) >= 2
-    }
-
-    /// A worker tells how far it is. Returns whether it may leave: it is at its
-    /// end, and so are the others, if this process has all `partitions`. One
-    /// that left earlier would hand its shards over to be rebuilt for nothing.
-    fn may_leave(&self, slot: usize, shards: Vec<ShardId>, at_end: bool, partitions: i32) -> bool {
-        let mut ends = self.ends.lock();
-        ends.insert(slot, (shards, at_end));
-        let here: BTreeSet<ShardId> = ends.values().flat_map(|end| end.0.iter().copied()).collect();
-        at_end && (here.len() < usize::try_from(partitions).unwrap_or_default() || ends.values().all(|end| end.1 || end.0.is_empty()))
-    }
-
-    fn left(&self, slot: usize) {
-        self.ends.lock().remove(&slot);
-    }
-}
+use crate::runtime::silence::Silence;
+pub use crate::runtime::wish::Wish;
+use crate::window::pane::Holding;
 
 #[derive(Clone, Debug)]
 pub struct WorkerSettings {
@@ -95,8 +60,9 @@ pub struct WorkerSettings {
     pub slot: usize,
     /// How long to wait for something to do.
     pub idle_wait: Duration,
-    /// By input: how long it may be silent before a tick calls it idle;
-    /// empty: for ever.
+    /// By input of events: how long it may be silent before a tick calls it
+    /// idle; that of settlements holds for sources of partials too. Empty: for
+    /// ever.
     pub idle_after: Vec<Duration>,
 }
 
@@ -126,6 +92,13 @@ pub trait Observer {
     fn watermark(&mut self, _shard: ShardId, _input: InputId, _watermark: Civil) {}
     /// Whether an input is idle: told when a tick says so, and when it speaks again.
     fn idle(&mut self, _shard: ShardId, _input: InputId, _idle: bool) {}
+    /// A tick says that looks of a shard go ahead without a source.
+    fn source_idle(&mut self, _shard: ShardId, _source: ShardId) {}
+    /// An epoch of a shard was closed.
+    fn closed(&mut self, _shard: ShardId, _closing: &Closing) {}
+    /// Whom the panes of a shard wait for, and how many rows came too late for
+    /// them so far; told as often as lags.
+    fn panes(&mut self, _shard: ShardId, _holding: &[Holding], _late_rows: u64) {}
     /// Messages of an input that were there about now and not taken yet.
     fn lag(&mut self, _shard: ShardId, _input: InputId, _messages: u64) {}
     fn committed(&mut self, _messages: u64, _took: Duration) {}
@@ -154,8 +127,10 @@ pub struct Worker<'a> {
     lost: Vec<ShardId>,
     /// When lags were told last; `None`: not since the shards changed.
     lags_told: Option<Duration>,
-    /// When each input last spoke, or was taken over.
-    spoke: BTreeMap<(ShardId, InputId), Duration>,
+    silence: Silence,
+    /// How many epochs with partials had been sent when all heads were last
+    /// looked at again.
+    looked_at: Option<u64>,
 }
 
 /// Between two tellings of lags.
@@ -169,9 +144,23 @@ struct Epoch {
     ticks: BTreeMap<ShardId, Vec<Tick>>,
     counts: BTreeMap<ShardId, Counts>,
     rejected_by_input: BTreeMap<(ShardId, InputId), u64>,
+    /// Shards whose state changed when the epoch was closed.
+    worked: BTreeSet<ShardId>,
     messages: u64,
     /// Whether every input was at its end when the epoch was closed.
     caught_up: bool,
+}
+
+impl Epoch {
+    /// Whether nothing was read and nothing is left to close.
+    fn is_idle(&self) -> bool {
+        self.messages == 0 && self.worked.is_empty()
+    }
+
+    /// The shards that the epoch has an entry for.
+    fn shards(&self) -> BTreeSet<ShardId> {
+        self.runs.keys().chain(self.ticks.keys()).chain(&self.worked).copied().collect()
+    }
 }
 
 /// What a shard has to do next.
@@ -184,7 +173,17 @@ enum Next {
 
 impl<'a> Worker<'a> {
     pub fn new(engine: Arc<Engine>, log: &'a mut dyn Log, settings: WorkerSettings, clock: &'a dyn Clock) -> Self {
-        Self { engine, log, settings, clock, owned: BTreeMap::new(), lost: Vec::new(), lags_told: None, spoke: BTreeMap::new() }
+        Self {
+            engine,
+            log,
+            settings,
+            clock,
+            owned: BTreeMap::new(),
+            lost: Vec::new(),
+            lags_told: None,
+            silence: Silence::default(),
+            looked_at: None,
+        }
     }
 
     /// Runs until asked to stop, until the end (if so set), or until a fault.
@@ -206,7 +205,7 @@ impl<'a> Worker<'a> {
             let wait = if idle { self.settings.idle_wait.max(rest) } else { rest };
             if let Some(shards) = self.log.shards(wait)? {
                 self.lost.clear();
-                wish.may_leave(self.settings.slot, shards.clone(), false, self.engine.settings.partitions);
+                wish.may_leave(self.settings.slot, shards.clone(), None, self.engine.settings.partitions);
                 self.adopt(&shards, observer)?;
             } else if !self.lost.is_empty() {
                 // Still ours: the journal says what landed.
@@ -237,19 +236,21 @@ impl<'a> Worker<'a> {
                 return self.log.leave();
             }
             self.tell_lags(observer);
-            idle = epoch.messages == 0;
+            idle = epoch.is_idle();
             if !idle || !epoch.ticks.is_empty() {
-                let caught_up = epoch.caught_up;
+                // Looks that are due by the hundred are not spaced like messages.
+                let rests = epoch.caught_up && (idle || epoch.messages > 0);
                 let began = self.clock.monotonic();
+                wish.busy(self.settings.slot);
                 self.commit(epoch, wish, observer)?;
-                if caught_up {
+                if rests {
                     rest_until = began + self.settings.epoch_interval;
                 }
             }
             if self.settings.until_end {
-                let at_end = idle && !self.owned.is_empty() && self.at_end_or_gone()?;
+                let seen = if idle && !self.owned.is_empty() { self.at_end_or_gone(wish)? } else { None };
                 let shards = self.owned.keys().copied().collect();
-                if wish.may_leave(self.settings.slot, shards, at_end, self.engine.settings.partitions) {
+                if wish.may_leave(self.settings.slot, shards, seen, self.engine.settings.partitions) {
                     return self.log.leave();
                 }
             }
@@ -259,7 +260,8 @@ impl<'a> Worker<'a> {
     fn adopt(&mut self, shards: &[ShardId], observer: &mut dyn Observer) -> Result<(), Fault> {
         self.owned.clear();
         self.lags_told = None;
-        self.spoke.clear();
+        self.looked_at = None;
+        self.silence.clear();
         observer.shards(shards);
         let limit = self.reject_limit();
         for shard in shards {
@@ -279,19 +281,19 @@ impl<'a> Worker<'a> {
             }
         }
         for (shard, owned) in &self.owned {
-            (0..EVENT_TYPES.len()).for_each(|input| observer.idle(*shard, input, owned.shard.is_idle(input)));
+            (0..EVENT_INPUTS).for_each(|input| observer.idle(*shard, input, owned.shard.is_idle(input)));
         }
         observer.ready(shards);
         Ok(())
     }
 
-    /// Calls inputs idle that have been silent for long. One whose end was
-    /// stated is not idle but over.
+    /// Calls inputs idle that have been silent for long, and sources of partials
+    /// that looks wait for. An input whose end was stated is not idle but over.
     fn tick(&mut self, epoch: &mut Epoch, observer: &mut dyn Observer) -> Result<(), Fault> {
         let now = self.clock.monotonic();
         for (shard, owned) in &mut self.owned {
-            for (input, after) in self.settings.idle_after.iter().enumerate() {
-                let silent = now.saturating_sub(*self.spoke.entry((*shard, input)).or_insert(now));
+            for (input, after) in self.settings.idle_after.iter().enumerate().take(EVENT_INPUTS) {
+                let silent = self.silence.of_input(*shard, input, now);
                 let over = owned.shard.input_watermark(input) == Civil::MAX;
                 if silent < *after || over || owned.shard.is_idle(input) || self.log.head(*shard, input)? != Head::AtEnd {
                     continue;
@@ -301,8 +303,33 @@ impl<'a> Worker<'a> {
                 epoch.ticks.entry(*shard).or_default().push(tick);
                 observer.idle(*shard, input, true);
             }
+            let Some(after) = self.settings.idle_after.get(SETTLEMENT_INPUT) else { continue };
+            for (source, silent) in self.silence.of_sources(*shard, &owned.shard.holding(), now) {
+                // What it sent may lie at the head.
+                if silent < *after || owned.shard.is_source_idle(source) || self.log.head(*shard, PARTIALS_INPUT)? != Head::AtEnd {
+                    continue;
+                }
+                let tick = Tick { input: PARTIALS_INPUT, kind: TickKind::SourceIdle(source) };
+                owned.shard.tick(tick);
+                epoch.ticks.entry(*shard).or_default().push(tick);
+                observer.source_idle(*shard, source);
+            }
         }
         Ok(())
+    }
+
+    /// Closes the epoch of every shard, read or not: what is left of an earlier
+    /// one is done bit by bit.
+    fn close(&mut self, epoch: &mut Epoch, observer: &mut dyn Observer) {
+        for (shard, owned) in &mut self.owned {
+            let mut closing = owned.shard.close_epoch(owned.epoch + 1, false);
+            if !closing.worked {
+                continue;
+            }
+            observer.closed(*shard, &closing);
+            epoch.worked.insert(*shard);
+            epoch.records.append(&mut closing.records);
+        }
     }
 
     fn reject_limit(&self) -> RejectLimit {
@@ -315,32 +342,42 @@ impl<'a> Worker<'a> {
             return;
         }
         self.lags_told = Some(now);
-        for shard in self.owned.keys() {
-            for input in 0..EVENT_TYPES.len() {
+        for (shard, owned) in &self.owned {
+            for input in 0..INPUTS {
                 if let Some(messages) = self.log.lag(*shard, input) {
                     observer.lag(*shard, input, messages);
                 }
             }
+            observer.panes(*shard, &owned.shard.holding(), owned.shard.late_rows());
         }
     }
 
-    /// A shard that goes while it is asked is not at its end here.
-    fn at_end_or_gone(&mut self) -> Result<bool, Fault> {
-        match self.at_end() {
-            Err(fault) if fault.remedy == Remedy::Retry => Ok(false),
+    /// How many epochs with partials had been sent when all inputs were found
+    /// at their end; `None`: one is not. A shard that goes while it is asked is
+    /// not at its end here.
+    fn at_end_or_gone(&mut self, wish: &Wish) -> Result<Option<u64>, Fault> {
+        match self.at_end(wish) {
+            Err(fault) if fault.remedy == Remedy::Retry => Ok(None),
             other => other,
         }
     }
 
-    fn at_end(&mut self) -> Result<bool, Fault> {
+    fn at_end(&mut self, wish: &Wish) -> Result<Option<u64>, Fault> {
+        let sent = wish.sent();
+        if self.looked_at != Some(sent) {
+            for shard in self.owned.keys() {
+                self.log.look_again(*shard, PARTIALS_INPUT)?;
+            }
+            self.looked_at = Some(sent);
+        }
         for shard in self.owned.keys() {
-            for input in 0..EVENT_TYPES.len() {
+            for input in 0..INPUTS {
                 if self.log.head(*shard, input)? != Head::AtEnd {
-                    return Ok(false);
+                    return Ok(None);
                 }
             }
         }
-        Ok(true)
+        Ok(Some(sent))
     }
 
     /// Takes runs from all shards in turn until the epoch is full or nothing waits.
@@ -365,16 +402,22 @@ impl<'a> Worker<'a> {
             }
             if epoch.messages == before {
                 self.tick(&mut epoch, observer)?;
+                self.close(&mut epoch, observer);
                 return Ok(epoch);
             }
         }
     }
 
-    /// The input whose head is earliest in event time. An input that is behind
-    /// but not at its end is waited for: scheduling only, never correctness.
+    /// Partials, which have no event time, as soon as they are at hand; else the
+    /// input whose head is earliest in event time. An input of events that is
+    /// behind but not at its end is waited for: scheduling only, never
+    /// correctness.
     fn next_input(&mut self, shard: ShardId) -> Result<Next, Fault> {
+        if let Head::Ready(_) = self.log.head(shard, PARTIALS_INPUT)? {
+            return Ok(Next::Run(PARTIALS_INPUT));
+        }
         let mut best: Option<(i64, InputId)> = None;
-        for input in 0..EVENT_TYPES.len() {
+        for input in 0..EVENT_INPUTS {
             match self.log.head(shard, input)? {
                 Head::Pending => return Ok(Next::Pending),
                 Head::AtEnd => {}
@@ -406,18 +449,21 @@ impl<'a> Worker<'a> {
         effects.run.to = taken.next_offset;
         drop(taken);
         if let Some(reason) = effects.stop {
-            return Err(Fault::stop(format!("read {} of shard {shard}", EVENT_TYPES[input].name), reason));
+            return Err(Fault::stop(format!("read {} of shard {shard}", input_name(input)), reason));
         }
-        self.spoke.insert((shard, input), self.clock.monotonic());
+        self.silence.spoke(shard, input, self.clock.monotonic());
         if was_idle {
             observer.idle(shard, input, false);
         }
         observer.step(shard, &effects);
-        observer.watermark(shard, input, owned.shard.input_watermark(input));
+        if input < EVENT_INPUTS {
+            observer.watermark(shard, input, owned.shard.input_watermark(input));
+        }
         let rejected = effects.counts.rejected_total();
         // What was accepted counts no more: it must not stop the worker later either.
         let counted = limit.counted(input, shard, effects.run.from, rejected);
-        if owned.breakers[input].count(effects.run.messages, counted) {
+        let breaker = owned.breakers.get_mut(input);
+        if breaker.is_some_and(|breaker| breaker.count(effects.run.messages, counted)) {
             let classes: Vec<String> = effects.counts.rejected.iter().map(|(class, count)| format!("{count} {class}")).collect();
             let reason = format!(
                 "more than {} % of the last {} messages were rejected, up to offset {} (of the last {}: {}); mend the feed, or start with --accept-rejects-to {} to have them in the reject topic and go on",
@@ -428,7 +474,7 @@ impl<'a> Worker<'a> {
                 classes.join(", "),
                 AcceptedRejects { input, shard, to: effects.run.to }
             );
-            return Err(Fault::stop(format!("read {} of shard {shard}", EVENT_TYPES[input].name), reason));
+            return Err(Fault::stop(format!("read {} of shard {shard}", input_name(input)), reason));
         }
         owned.offsets[input] = effects.run.to;
         epoch.messages += effects.run.messages;
@@ -442,8 +488,7 @@ impl<'a> Worker<'a> {
     fn commit(&mut self, mut epoch: Epoch, wish: &Wish, observer: &mut dyn Observer) -> Result<(), Fault> {
         let wall_ms = self.clock.wall_ms();
         let mut write = EpochWrite { records: std::mem::take(&mut epoch.records), offsets: Vec::new() };
-        let shards: BTreeSet<ShardId> = epoch.runs.keys().chain(epoch.ticks.keys()).copied().collect();
-        for shard in shards {
+        for shard in epoch.shards() {
             let Some(owned) = self.owned.get_mut(&shard) else { continue };
             let counts = epoch.counts.remove(&shard).unwrap_or_default();
             assert!(counts.balance(), "every message of an epoch has one outcome");
@@ -459,7 +504,7 @@ impl<'a> Worker<'a> {
                 correction: counts.correction,
                 statement: counts.statement,
                 rejected: counts.rejected.iter().map(|(class, count)| (class.name().to_owned(), *count)).collect(),
-                rejected_by_input: (0..EVENT_TYPES.len())
+                rejected_by_input: (0..EVENT_INPUTS)
                     .map(|input| epoch.rejected_by_input.get(&(shard, input)).copied().unwrap_or_default())
                     .collect(),
                 field_faults: counts.field_faults.iter().map(fault_count).collect(),
@@ -476,11 +521,21 @@ impl<'a> Worker<'a> {
             });
             write.offsets.extend(owned.offsets.iter().enumerate().map(|(input, offset)| (shard, input, *offset)));
         }
+        let sends = write.records.iter().any(|record| record.output == Output::Partials);
+        let outcome = self.send(&write, epoch.messages, wish, observer);
+        // It may have landed although no answer came.
+        if sends {
+            wish.has_sent();
+        }
+        outcome
+    }
+
+    fn send(&mut self, write: &EpochWrite, messages: u64, wish: &Wish, observer: &mut dyn Observer) -> Result<(), Fault> {
         let began = self.clock.monotonic();
         loop {
-            match self.log.commit(&write) {
+            match self.log.commit(write) {
                 Ok(()) => {
-                    observer.committed(epoch.messages, self.clock.monotonic().saturating_sub(began));
+                    observer.committed(messages, self.clock.monotonic().saturating_sub(began));
                     return Ok(());
                 }
                 Err(CommitFailure::Again(fault)) => {

@@ -4,7 +4,7 @@
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::base::ids::INPUTS;
+use crate::base::ids::EVENT_INPUTS;
 use crate::base::limits::NESTING_MAX;
 use crate::codecs::FieldFault;
 use crate::codecs::RejectClass;
@@ -66,7 +66,7 @@ impl TrapKind {
 
     /// By input number: bad values in header columns of several kinds, with
     /// every fault among them. A message that lacks the column gets it.
-    pub const BAD: [&[Self]; INPUTS] = [
+    pub const BAD: [&[Self]; EVENT_INPUTS] = [
         &[
             bad("gend", FieldFault::Type),
             bad("gend", FieldFault::Duplicate),

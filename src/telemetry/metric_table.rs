@@ -56,6 +56,16 @@ metrics! {
         "Watermark in seconds since the Unix epoch.";
     IDLE = "claimsift_input_idle" ["input" "partition"]
         "1: a tick called the input idle, because nothing came for idle_after. It holds its watermark back.";
+    PARTIALS = "claimsift_partials_total" ["way"]
+        "Blocks of partial sums: sent to the shards that own their institutions, and taken by these.";
+    PARTIALS_BYTES = "claimsift_partials_sent_bytes_total" []
+        "Bytes of the blocks that were sent.";
+    LATE_ROWS = "claimsift_partials_late_rows" ["partition"]
+        "Rows of partials that came after their year was dropped, since the journal began.";
+    HOLDING = "claimsift_pane_holding" ["partition" "source" "kind"]
+        "1: panes of a partition wait for partials of a source although another source is far enough: looks, or state that could be dropped.";
+    LOOKS = "claimsift_looks_total" ["rule" "outcome"]
+        "Units that a ratio rule looked at: alert, watch, none, or why nothing is concluded.";
     RUNNING = "claimsift_running_info" ["version" "rules" "references" "identity_key"]
         "What runs: version, digests of rules and references, id of the identity key.";
     HEARTBEAT = "claimsift_worker_heartbeat_seconds" ["worker"]

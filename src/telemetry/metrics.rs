@@ -6,6 +6,7 @@
 //! rules and partitions, never a value of an event.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
@@ -50,6 +51,11 @@ pub struct Metrics {
     lag_seconds: IntGaugeVec,
     watermark: IntGaugeVec,
     idle: IntGaugeVec,
+    partials: IntCounterVec,
+    partials_bytes: IntCounter,
+    late_rows: IntGaugeVec,
+    holding: IntGaugeVec,
+    looks: IntCounterVec,
     running: IntGaugeVec,
     heartbeat: GaugeVec,
     shards: IntGaugeVec,
@@ -123,8 +129,19 @@ impl PartitionGauge {
 /// revoked shard does not go on telling its last lag.
 pub struct ShardMetrics {
     pub inputs: Vec<LagMetrics>,
+    partition: String,
+    /// Sources that are shown to hold panes, and what they hold.
+    held: BTreeSet<(String, &'static str)>,
     labels: Vec<(String, i32)>,
     metrics: Arc<Metrics>,
+}
+
+/// Counters of what shards tell each other.
+#[derive(Clone)]
+pub struct PartialMetrics {
+    pub sent: IntCounter,
+    pub sent_bytes: IntCounter,
+    pub taken: IntCounter,
 }
 
 /// Metrics of one worker thread.
@@ -188,6 +205,11 @@ impl Metrics {
             lag_seconds: gauges(&table::LAG_SECONDS),
             watermark: gauges(&table::WATERMARK),
             idle: gauges(&table::IDLE),
+            partials: counters(&table::PARTIALS),
+            partials_bytes: register(&registry, IntCounter::with_opts(opts(&table::PARTIALS_BYTES))),
+            late_rows: gauges(&table::LATE_ROWS),
+            holding: gauges(&table::HOLDING),
+            looks: counters(&table::LOOKS),
             running: gauges(&table::RUNNING),
             heartbeat: register(&registry, GaugeVec::new(opts(&table::HEARTBEAT), table::HEARTBEAT.labels)),
             shards: gauges(&table::SHARDS),
@@ -243,6 +265,19 @@ impl Metrics {
         }
     }
 
+    pub fn partials(&self) -> PartialMetrics {
+        PartialMetrics {
+            sent: self.partials.with_label_values(&["sent"]),
+            sent_bytes: self.partials_bytes.clone(),
+            taken: self.partials.with_label_values(&["taken"]),
+        }
+    }
+
+    /// Units that a ratio rule looked at and what came of it.
+    pub fn looks(&self, rule: &str, outcome: &str) -> IntCounter {
+        self.looks.with_label_values(&[rule, outcome])
+    }
+
     pub fn epochs(&self) -> EpochMetrics {
         let outcome = |outcome: &str| self.epochs.with_label_values(&[outcome]);
         EpochMetrics {
@@ -275,7 +310,8 @@ impl Metrics {
                 idle: gauge(&self.idle),
             }
         };
-        ShardMetrics { inputs: inputs.iter().map(gauges).collect(), labels, metrics: Arc::clone(self) }
+        let inputs = inputs.iter().map(gauges).collect();
+        ShardMetrics { inputs, partition: text, held: BTreeSet::new(), labels, metrics: Arc::clone(self) }
     }
 
     pub fn worker(&self, slot: &str) -> WorkerMetrics {
@@ -305,8 +341,29 @@ impl Default for Metrics {
     }
 }
 
+impl ShardMetrics {
+    /// Shows which sources hold what of the panes, and no longer those that did.
+    pub fn set_holding(&mut self, holding: impl Iterator<Item = (i32, &'static str)>) {
+        let held: BTreeSet<(String, &'static str)> = holding.map(|(source, kind)| (source.to_string(), kind)).collect();
+        let labels = |(source, kind): &(String, &'static str)| [self.partition.clone(), source.clone(), (*kind).to_owned()];
+        for gone in self.held.difference(&held) {
+            // An error says that the series is gone already.
+            let _ = self.metrics.holding.remove_label_values(&labels(gone));
+        }
+        held.iter().for_each(|held| self.metrics.holding.with_label_values(&labels(held)).set(1));
+        self.held = held;
+    }
+
+    pub fn set_late_rows(&self, rows: u64) {
+        self.metrics.late_rows.with_label_values(&[&self.partition]).set(i64::try_from(rows).unwrap_or(i64::MAX));
+    }
+}
+
 impl Drop for ShardMetrics {
     fn drop(&mut self) {
+        // A new owner of the shard tells them again within a second.
+        self.set_holding(std::iter::empty());
+        let _ = self.metrics.late_rows.remove_label_values(&[&self.partition]);
         let mut handles = self.metrics.shard_handles.lock();
         for label in &self.labels {
             let left = handles.get_mut(label).map_or(0, |count| {
@@ -364,9 +421,16 @@ mod tests {
         let line = "claimsift_lag_messages{input=\"settlement\",partition=\"2\"} 5";
         let old = metrics.shard(&["settlement", "prescription"], 2);
         let other = metrics.shard(&["settlement"], 3);
-        let new = metrics.shard(&["settlement", "prescription"], 2);
+        let mut new = metrics.shard(&["settlement", "prescription"], 2);
         assert!(!metrics.render().contains("partition="), "what nobody knows is not told");
         new.inputs[0].messages.set(5);
+        let held = "claimsift_pane_holding{kind=\"looks\",partition=\"2\",source=\"7\"} 1";
+        new.set_holding([(7, "looks"), (8, "state")].into_iter());
+        check(&metrics, held, true);
+        new.set_holding([(7, "looks")].into_iter());
+        check(&metrics, held, true);
+        assert!(!metrics.render().contains("source=\"8\""));
+        new.set_late_rows(3);
         other.inputs[0].watermark.set(7);
         check(&metrics, line, true);
         drop(old);
@@ -399,8 +463,12 @@ mod tests {
         metrics.field_fault("i", "t", "c", "f");
         metrics.unknown_codes("t");
         metrics.data_quality("r", "c");
+        metrics.partials();
+        metrics.looks("r", "o");
         metrics.set_running("v", "r", "r", "k");
-        let shard = metrics.shard(&["i"], 0);
+        let mut shard = metrics.shard(&["i"], 0);
+        shard.set_holding([(1, "looks")].into_iter());
+        shard.set_late_rows(0);
         for gauge in [&shard.inputs[0].messages, &shard.inputs[0].seconds, &shard.inputs[0].watermark, &shard.inputs[0].idle] {
             gauge.set(1);
         }

@@ -43,6 +43,7 @@ impl Broker {
             shadow: format!("{name}-shadow"),
             rejects: format!("{name}-rejects"),
             journal: format!("{name}-journal"),
+            partials: format!("{name}-partials"),
             extra: BTreeMap::new(),
         }
     }
@@ -51,7 +52,7 @@ impl Broker {
     pub fn with_topics(&self, name: &str, slot: &str, partitions: i32) -> KafkaSettings {
         let settings = self.settings(name, slot);
         let created = admin::create_topics(&settings, partitions, 1).expect("topics");
-        assert_eq!(created.len(), 6);
+        assert_eq!(created.len(), 7);
         settings
     }
 
@@ -59,7 +60,7 @@ impl Broker {
     pub fn with_outputs(&self, from: &KafkaSettings, name: &str, partitions: i32) -> KafkaSettings {
         let settings = KafkaSettings { inputs: from.inputs.clone(), ..self.settings(name, "unused") };
         let created = admin::create_topics(&settings, partitions, 1).expect("topics");
-        assert_eq!(created.len(), 4);
+        assert_eq!(created.len(), 5);
         settings
     }
 }

@@ -49,7 +49,7 @@ pub fn config_of(rules: &Path, kafka: &KafkaSettings, since: NaiveDate, live: Na
     let input = format!("{{ partitioner: murmur2, complete_from: {since} }}");
     format!(
         "kafka: {{ bootstrap: \"{}\", group: {}, instance: {}, workers: {} }}\n\
-         topics: {{ settlement: {settlement}, prescription: {prescription}, clues: {}, shadow: {}, rejects: {}, journal: {} }}\n\
+         topics: {{ settlement: {settlement}, prescription: {prescription}, clues: {}, shadow: {}, rejects: {}, journal: {}, partials: {} }}\n\
          inputs: {{ settlement: {input}, prescription: {input} }}\n\
          rules: \"{rules}\"\n\
          reference: [\"{root}/rules/reference\", \"{root}/demo/reference\"]\n\
@@ -67,6 +67,7 @@ pub fn config_of(rules: &Path, kafka: &KafkaSettings, since: NaiveDate, live: Na
         kafka.shadow,
         kafka.rejects,
         kafka.journal,
+        kafka.partials,
         tune.epoch,
         tune.more
     )

@@ -1,8 +1,8 @@
 //! File endpoints: NDJSON files in, NDJSON files out, through the same shards.
 //!
 //! Among all open files the next event is the one with the least event time,
-//! event type and business id at the heads; files need not be sorted. There is
-//! one worker, it owns every shard, and there is nothing to recover: a run that
+//! event type and business id at the heads; files need not be sorted. Partials
+//! are kept in memory from their commit until they are taken. There is one worker, it owns every shard, and there is nothing to recover: a run that
 //! does not reach the end leaves no output behind.
 
 mod input;
@@ -15,8 +15,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::fault::Fault;
+use crate::base::ids::EVENT_INPUTS;
 use crate::base::ids::INPUTS;
 use crate::base::ids::InputId;
+use crate::base::ids::PARTIALS_INPUT;
 use crate::base::ids::ShardId;
 use crate::base::record::Message;
 use crate::base::record::Messages;
@@ -54,7 +56,7 @@ const QUEUE_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// What to read and where to write; `-` stands for the standard streams.
 #[derive(Clone, Debug)]
 pub struct FilesConfig {
-    /// Per input its name, as the engine puts it into reject headers, and its files.
+    /// Per input of events its name, as the engine puts it into reject headers, and its files.
     pub inputs: Vec<(String, Vec<PathBuf>)>,
     /// Number of shards.
     pub partitions: i32,
@@ -109,6 +111,7 @@ struct Queue {
 struct Waiting {
     offset: i64,
     timestamp_ms: i64,
+    /// The key: a person, or the institution of partials.
     person: Option<String>,
     /// `None` in the statement that ends the input.
     value: Option<Vec<u8>>,
@@ -164,7 +167,7 @@ impl FilesLog {
     /// A file that cannot be opened, a standard stream or an output file named
     /// twice, or an output that would take the place of an input.
     pub fn open(config: FilesConfig, read_head: ReadHead) -> Result<Self, Fault> {
-        assert!(config.partitions > 0 && config.inputs.len() == INPUTS, "a shard at least, and every input");
+        assert!(config.partitions > 0 && config.inputs.len() == EVENT_INPUTS, "a shard at least, and every input");
         let mut paths = Vec::new();
         for (input, (_, files)) in config.inputs.iter().enumerate() {
             paths.extend(files.iter().map(|path| (input, path.clone())));
@@ -200,7 +203,7 @@ impl FilesLog {
             taken: Vec::new(),
             queued_lines: 0,
             queued_bytes: 0,
-            counts: vec![LineCounts::default(); INPUTS],
+            counts: vec![LineCounts::default(); EVENT_INPUTS],
             last_ms: 0,
             ended: false,
             assigned: false,
@@ -208,7 +211,7 @@ impl FilesLog {
         })
     }
 
-    /// Lines so far, by input.
+    /// Lines so far, by input of events.
     pub fn counts(&self) -> Vec<LineCounts> {
         let with_blank = |(input, counts): (InputId, &LineCounts)| LineCounts { blank: self.merge.blank(input), ..*counts };
         self.counts.iter().enumerate().map(with_blank).collect()
@@ -224,8 +227,9 @@ impl FilesLog {
         &mut self.queues[input][shard as usize]
     }
 
+    /// Whether no line waits in the shard.
     fn shard_is_empty(&self, shard: ShardId) -> bool {
-        self.queues.iter().all(|shards| shards[shard as usize].waiting.is_empty())
+        self.queues[..EVENT_INPUTS].iter().all(|shards| shards[shard as usize].waiting.is_empty())
     }
 
     /// Reads on until enough waits in all shards together or the files end.
@@ -251,7 +255,7 @@ impl FilesLog {
     }
 
     fn end_inputs(&mut self) {
-        for input in 0..INPUTS {
+        for input in 0..EVENT_INPUTS {
             for shard in 0..self.config.partitions {
                 let end = Waiting { offset: 0, timestamp_ms: self.last_ms, person: None, value: None };
                 self.push(shard, input, end, None);
@@ -261,8 +265,10 @@ impl FilesLog {
     }
 
     fn push(&mut self, shard: ShardId, input: InputId, mut waiting: Waiting, origin: Option<(usize, u64)>) {
-        self.queued_lines += 1;
-        self.queued_bytes += waiting.bytes();
+        if input < EVENT_INPUTS {
+            self.queued_lines += 1;
+            self.queued_bytes += waiting.bytes();
+        }
         let queue = self.queue(shard, input);
         waiting.offset = queue.end;
         if let Some((file, line)) = origin {
@@ -293,7 +299,11 @@ impl FilesLog {
 
     fn write(&mut self, record: &Record) -> Result<(), Fault> {
         let line = match record.output {
-            Output::Journal | Output::Partials => return Ok(()),
+            Output::Journal => return Ok(()),
+            Output::Partials => {
+                self.send_back(record);
+                return Ok(());
+            }
             Output::Rejects => reject_line(&self.with_origin(record)),
             Output::Clues | Output::Shadow => record.value.clone().unwrap_or_default(),
         };
@@ -301,6 +311,15 @@ impl FilesLog {
             Some((_, file)) => file.line(&line),
             None => Ok(()),
         }
+    }
+
+    /// Partials stay in the process: they are read until all are taken, and
+    /// a run that ends before its end leaves nothing behind.
+    fn send_back(&mut self, record: &Record) {
+        let shard = record.partition.unwrap_or_default();
+        let person = record.key.as_ref().map(|key| String::from_utf8_lossy(key).into_owned());
+        let timestamp_ms = record.timestamp_ms.unwrap_or(self.last_ms);
+        self.push(shard, PARTIALS_INPUT, Waiting { offset: 0, timestamp_ms, person, value: record.value.clone() }, None);
     }
 
     fn read_once(doing: String) -> Fault {
@@ -319,6 +338,10 @@ impl Log for FilesLog {
     /// so there is no need to wait for it. With nothing in the whole shard and
     /// enough waiting in others, it is pending until those are taken.
     fn head(&mut self, shard: ShardId, input: InputId) -> Result<Head, Fault> {
+        if input == PARTIALS_INPUT {
+            let ready = self.queue(shard, input).waiting.len();
+            return Ok(if ready > 0 { Head::Ready(ready) } else { Head::AtEnd });
+        }
         if self.shard_is_empty(shard) {
             self.fill()?;
         }
@@ -343,8 +366,10 @@ impl Log for FilesLog {
         self.taken.extend(queue.waiting.drain(..count));
         queue.position += count as i64;
         let next_offset = queue.position;
-        self.queued_lines -= count;
-        self.queued_bytes -= self.taken.iter().map(Waiting::bytes).sum::<usize>();
+        if input < EVENT_INPUTS {
+            self.queued_lines -= count;
+            self.queued_bytes -= self.taken.iter().map(Waiting::bytes).sum::<usize>();
+        }
         Ok(Taken { messages: Box::new(Run(&self.taken)), next_offset })
     }
 

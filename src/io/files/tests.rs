@@ -158,7 +158,7 @@ fn lines_go_where_their_person_belongs_with_their_event_time() {
     // 2026-01-01 00:00:00 UTC.
     assert_eq!(first, Some((1_767_225_600_000, Some(b"hejsan".to_vec()))));
     assert_eq!(log.take(shard, 0, 2).unwrap().next_offset, 2);
-    for input in 0..INPUTS {
+    for input in 0..EVENT_INPUTS {
         for shard in 0..4 {
             let count = if (shard, input) == (0, 0) { 2 } else { 1 };
             assert_eq!(log.head(shard, input).unwrap(), Head::Ready(count), "{shard} {input}");

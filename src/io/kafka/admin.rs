@@ -66,10 +66,11 @@ pub fn create_topics(settings: &KafkaSettings, partitions: i32, replication: i32
     let reject_bytes = REJECT_BYTES_MAX.to_string();
     let topic = |name| NewTopic::new(name, partitions, TopicReplication::Fixed(replication)).set("cleanup.policy", "delete");
     let for_ever = |name| topic(name).set("retention.ms", "-1").set("retention.bytes", "-1");
-    // Recovery replays journalled runs, so inputs are held as long as the journal.
+    // Recovery replays journalled runs, of partials too, so all of these are held
+    // as long as the journal.
     let mut topics: Vec<NewTopic<'_>> =
         settings.inputs.iter().map(|name| for_ever(name.as_str()).set("max.message.bytes", &message_bytes)).collect();
-    for output in [Output::Clues, Output::Shadow, Output::Journal] {
+    for output in [Output::Clues, Output::Shadow, Output::Journal, Output::Partials] {
         topics.push(for_ever(settings.topic(output)).set("max.message.bytes", &message_bytes));
     }
     // Raw personal data: kept for a month from when they were refused.

@@ -99,7 +99,7 @@ impl Asker {
         Ok(counts)
     }
 
-    /// The number of shards: all topics exist, inputs and journal have the same number of partitions.
+    /// The number of shards: all topics exist, inputs, partials and journal have the same number of partitions.
     ///
     /// # Errors
     /// Stop, naming what is missing or unequal.
@@ -114,12 +114,15 @@ impl Asker {
             ));
         }
         let shards = counts[&settings.inputs[0]];
-        let equal = [&settings.inputs[0], &settings.inputs[1], &settings.journal];
+        let equal = [&settings.inputs[0], &settings.inputs[1], &settings.partials, &settings.journal];
         if equal.iter().any(|name| counts[*name] != shards) {
             let list: Vec<String> = equal.iter().map(|name| format!("`{name}` has {}", counts[*name])).collect();
             return Err(Fault::stop(
                 "look at topics",
-                format!("inputs and journal need the same number of partitions, for a shard owns one of each: {}", list.join(", ")),
+                format!(
+                    "inputs, partials and journal need the same number of partitions, for a shard owns one of each: {}",
+                    list.join(", ")
+                ),
             ));
         }
         Ok(shards)

@@ -19,7 +19,8 @@ pub(super) struct Inlet {
     queue: PartitionQueue<Listener>,
     /// Next offset to hand out; `None` until a seek.
     next: Option<i64>,
-    /// The log's end as asked for once after a seek; later the client's fetches tell it.
+    /// The log's end as asked for after a seek, or again where somebody cannot
+    /// wait: else the client's fetches tell it.
     end: Option<i64>,
 }
 
@@ -31,6 +32,12 @@ impl Inlet {
     pub(super) fn start_at(&mut self, offset: i64) {
         self.queue.forget();
         self.next = Some(offset);
+        self.end = None;
+    }
+
+    /// The next `head` asks the broker for the end: the client hears of what was
+    /// just committed with its next fetch only.
+    pub(super) fn look_again(&mut self) {
         self.end = None;
     }
 

@@ -100,6 +100,11 @@ impl Log for KafkaLog {
         self.member.inlet(shard, input)?.head(&self.asker)
     }
 
+    fn look_again(&mut self, shard: ShardId, input: InputId) -> Result<(), Fault> {
+        self.member.inlet(shard, input)?.look_again();
+        Ok(())
+    }
+
     fn peek(&mut self, shard: ShardId, input: InputId, look: &mut dyn FnMut(Message<'_>)) -> Result<(), Fault> {
         if let Some(message) = self.member.inlet(shard, input)?.first() {
             look(message);
@@ -161,13 +166,13 @@ impl Log for KafkaLog {
         each: &mut dyn FnMut(&dyn Messages) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         self.ours(shard)?;
-        let topic = self.settings.inputs[input].clone();
+        let topic = self.settings.read()[input].to_owned();
         self.read(shard, &topic, from, to, each)
     }
 
     fn seek(&mut self, shard: ShardId, offsets: &[i64]) -> Result<(), Fault> {
         self.ours(shard)?;
-        self.close(shard, &self.settings.inputs.clone())?;
+        self.close(shard, &self.settings.read().map(str::to_owned))?;
         self.member.seek(shard, offsets)
     }
 
@@ -176,7 +181,7 @@ impl Log for KafkaLog {
     }
 
     fn beginning(&mut self, shard: ShardId, input: InputId) -> Result<i64, Fault> {
-        Ok(self.asker.bounds(&self.settings.inputs[input], shard)?.0)
+        Ok(self.asker.bounds(self.settings.read()[input], shard)?.0)
     }
 
     fn leave(&mut self) -> Result<(), Fault> {

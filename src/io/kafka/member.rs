@@ -16,6 +16,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 
 use crate::base::fault::Fault;
+use crate::base::ids::INPUTS;
 use crate::base::ids::InputId;
 use crate::base::ids::ShardId;
 
@@ -36,7 +37,8 @@ pub(super) struct Member {
     /// Before `consumer`: queues end before their client.
     inlets: BTreeMap<(ShardId, InputId), Inlet>,
     consumer: Arc<BaseConsumer<Listener>>,
-    inputs: [String; 2],
+    /// What is read of each shard, by input.
+    inputs: [String; INPUTS],
     owned: Vec<ShardId>,
     /// What `shards` has not yet told.
     news: Option<Vec<ShardId>>,
@@ -49,12 +51,11 @@ impl Member {
     pub(super) fn join(settings: &KafkaSettings, shards: i32) -> Result<Self, Fault> {
         let consumer: BaseConsumer<Listener> =
             settings.member(shards).create_with_context(Listener::default()).map_err(|error| trouble::fault("create consumer", error))?;
-        let topics: Vec<&str> = settings.inputs.iter().map(String::as_str).collect();
-        consumer.subscribe(&topics).map_err(|error| trouble::fault("subscribe", error))?;
+        consumer.subscribe(&settings.read()).map_err(|error| trouble::fault("subscribe", error))?;
         Ok(Self {
             inlets: BTreeMap::new(),
             consumer: Arc::new(consumer),
-            inputs: settings.inputs.clone(),
+            inputs: settings.read().map(str::to_owned),
             owned: Vec::new(),
             news: None,
             anew: false,
@@ -147,14 +148,14 @@ impl Member {
     }
 
     fn adopt(&mut self, partitions: &[(String, i32)]) -> Result<(), Fault> {
-        let mut by_input: [BTreeSet<ShardId>; 2] = Default::default();
+        let mut by_input: [BTreeSet<ShardId>; INPUTS] = Default::default();
         for (topic, partition) in partitions {
             let Some(input) = self.inputs.iter().position(|name| name == topic) else { continue };
             by_input[input].insert(*partition);
             let queue = PartitionQueue::open(&self.consumer, topic, *partition).ok_or_else(|| gone(*partition))?;
             self.inlets.insert((*partition, input), Inlet::new(queue));
         }
-        if by_input[0] != by_input[1] {
+        if by_input.iter().any(|of_input| *of_input != by_input[0]) {
             return Err(Fault::stop(
                 "join the group",
                 "the group gave this worker different partitions of its inputs; does another program use the same group?",

@@ -9,6 +9,8 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
 use crate::base::fault::Fault;
+use crate::base::ids::EVENT_INPUTS;
+use crate::base::ids::INPUTS;
 use crate::base::limits::MESSAGE_BYTES_MAX;
 use crate::io::log::Output;
 
@@ -22,12 +24,14 @@ pub struct KafkaSettings {
     /// Name of this worker within the group, the same after every restart:
     /// a newcomer of the same name takes over at once, and fences the old one.
     pub slot: String,
-    /// By `InputId`.
-    pub inputs: [String; 2],
+    /// Those of events, by `InputId`.
+    pub inputs: [String; EVENT_INPUTS],
     pub clues: String,
     pub shadow: String,
     pub rejects: String,
     pub journal: String,
+    /// What shards tell each other: output and input.
+    pub partials: String,
     /// More librdkafka settings, for every client (addresses, TLS, SASL, sizes).
     pub extra: BTreeMap<String, String>,
 }
@@ -82,7 +86,8 @@ impl KafkaSettings {
             Output::Clues => &self.clues,
             Output::Shadow => &self.shadow,
             Output::Rejects => &self.rejects,
-            Output::Journal | Output::Partials => &self.journal,
+            Output::Journal => &self.journal,
+            Output::Partials => &self.partials,
         }
     }
 
@@ -102,8 +107,14 @@ impl KafkaSettings {
     }
 
     /// Inputs, then outputs.
-    pub(super) fn topics(&self) -> [&str; 6] {
-        [&self.inputs[0], &self.inputs[1], &self.clues, &self.shadow, &self.rejects, &self.journal]
+    pub(super) fn topics(&self) -> [&str; 7] {
+        let [settlement, prescription, partials] = self.read();
+        [settlement, prescription, partials, &self.clues, &self.shadow, &self.rejects, &self.journal]
+    }
+
+    /// What a shard reads, by `InputId`.
+    pub(super) fn read(&self) -> [&str; INPUTS] {
+        [&self.inputs[0], &self.inputs[1], &self.partials]
     }
 
     fn client(&self, own: &[(&str, &str)]) -> ClientConfig {
@@ -138,7 +149,7 @@ impl KafkaSettings {
 
     /// The consumer that is a member of the group, of which all `shards` may fall to it.
     pub(super) fn member(&self, shards: i32) -> ClientConfig {
-        let queues = (usize::try_from(shards).unwrap_or(1) * self.inputs.len()).max(1);
+        let queues = (usize::try_from(shards).unwrap_or(1) * INPUTS).max(1);
         // Counts for each split partition by itself.
         let queue_kbytes = (QUEUES_KBYTES / queues).clamp(1024, QUEUE_KBYTES_MAX).to_string();
         self.fetching(&[
@@ -212,6 +223,7 @@ mod tests {
             shadow: "s".to_owned(),
             rejects: "r".to_owned(),
             journal: "j".to_owned(),
+            partials: "p".to_owned(),
             extra: BTreeMap::from([("fetch.wait.max.ms".to_owned(), "50".to_owned())]),
         };
         assert!(settings.check().is_ok());

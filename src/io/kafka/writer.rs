@@ -84,8 +84,9 @@ impl Writer {
             self.send(settings, record)?;
         }
         let mut offsets = TopicPartitionList::with_capacity(write.offsets.len());
+        let topics = settings.read();
         for (shard, input, offset) in &write.offsets {
-            offsets.add_partition_offset(&settings.inputs[*input], *shard, Offset::Offset(*offset))?;
+            offsets.add_partition_offset(topics[*input], *shard, Offset::Offset(*offset))?;
         }
         let Some(metadata) = member.metadata() else {
             return Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::UnknownMemberId));

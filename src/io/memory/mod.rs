@@ -18,8 +18,10 @@ use parking_lot::Condvar;
 use parking_lot::Mutex;
 use parking_lot::MutexGuard;
 
+use crate::base::ids::EVENT_INPUTS;
 use crate::base::ids::INPUTS;
 use crate::base::ids::InputId;
+use crate::base::ids::PARTIALS_INPUT;
 use crate::base::ids::ShardId;
 use crate::base::record::Message;
 use crate::base::record::Messages;
@@ -254,13 +256,14 @@ impl MemoryCluster {
         state.hungry = false;
     }
 
-    /// Messages that were fed and are not yet committed by every group.
+    /// Messages that were fed and are not yet committed by every group; what
+    /// workers tell each other is not among them.
     pub fn backlog(&self) -> usize {
         self.state().backlog()
     }
 
-    /// With `false`, messages that every group has committed are dropped: for
-    /// runs that nobody will replay.
+    /// With `false`, messages that every group has committed are dropped, and
+    /// partials are no output but an input only: for runs that nobody will replay.
     pub fn retain(&self, retain: bool) {
         self.state().retain = retain;
     }
@@ -350,15 +353,20 @@ impl State {
         let mut written = BTreeMap::new();
         for record in &write.records {
             let partition = self.partition_of(record);
-            let timestamp_ms = Some(record.timestamp_ms.unwrap_or(self.now_ms));
-            let into = self.output_partition(record.output, partition);
-            let record = Record { timestamp_ms, partition: Some(partition), ..record.clone() };
-            into.records.push(StoredRecord { partition, offset: into.end, transaction, record: record.clone() });
-            into.end += 1;
+            let timestamp_ms = record.timestamp_ms.unwrap_or(self.now_ms);
+            let offset = self.pass(record.output, partition, 1);
+            if record.output == Output::Partials {
+                let message = StoredMessage { offset, timestamp_ms, key: record.key.clone(), value: record.value.clone(), watermark: None };
+                self.inputs[PARTIALS_INPUT][partition as usize].messages.push_back(Arc::new(message));
+            }
+            if record.output != Output::Partials || self.retain {
+                let record = Record { timestamp_ms: Some(timestamp_ms), partition: Some(partition), ..record.clone() };
+                self.output_partition(record.output, partition).records.push(StoredRecord { partition, offset, transaction, record });
+            }
             written.insert((record.output, partition), ());
         }
         for (output, partition) in written.into_keys() {
-            self.output_partition(output, partition).end += 1;
+            self.pass(output, partition, 1);
         }
         let committed = &mut self.groups.entry(group.to_owned()).or_default().committed;
         committed.extend(write.offsets.iter().map(|(shard, input, next)| ((*shard, *input), *next)));
@@ -370,6 +378,16 @@ impl State {
         }
     }
 
+    /// Takes offsets of an output and returns the first.
+    fn pass(&mut self, output: Output, partition: i32, offsets: i64) -> i64 {
+        let end = match output {
+            Output::Partials => &mut self.inputs[PARTIALS_INPUT][partition as usize].end,
+            _ => &mut self.output_partition(output, partition).end,
+        };
+        *end += offsets;
+        *end - offsets
+    }
+
     /// An aborted transaction leaves nothing to read, but its offsets are gone.
     fn abort(&mut self, write: &EpochWrite) {
         let mut written: BTreeMap<(Output, i32), i64> = BTreeMap::new();
@@ -377,7 +395,7 @@ impl State {
             *written.entry((record.output, self.partition_of(record))).or_insert(1) += 1;
         }
         for ((output, partition), taken) in written {
-            self.output_partition(output, partition).end += taken;
+            self.pass(output, partition, taken);
         }
     }
 
@@ -387,7 +405,7 @@ impl State {
 
     fn backlog(&self) -> usize {
         let mut count = 0;
-        for (input, partitions) in self.inputs.iter().enumerate() {
+        for (input, partitions) in self.inputs.iter().enumerate().take(EVENT_INPUTS) {
             for (shard, partition) in partitions.iter().enumerate() {
                 let done = partition.index(self.committed_by_all(shard as ShardId, input));
                 count += partition.messages.len() - done;

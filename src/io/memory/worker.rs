@@ -14,6 +14,7 @@ use super::faults::CrashPoint;
 use super::faults::Mishap;
 use super::group::Answer;
 use crate::base::fault::Fault;
+use crate::base::ids::EVENT_INPUTS;
 use crate::base::ids::INPUTS;
 use crate::base::ids::InputId;
 use crate::base::ids::ShardId;
@@ -166,9 +167,11 @@ impl Log for MemoryLog {
         if ready > 0 {
             return Ok(Head::Ready(ready));
         }
-        let feeding = state.feeding;
         self.empty_at = self.empty_at.or(Some(state.version));
-        state.hungry = true;
+        // Partials come of what workers take: no feeder can hurry them.
+        let fed = input < EVENT_INPUTS;
+        let feeding = fed && state.feeding;
+        state.hungry |= fed;
         drop(state);
         self.cluster.shared.changed.notify_all();
         Ok(if feeding { Head::Pending } else { Head::AtEnd })
