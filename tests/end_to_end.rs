@@ -264,7 +264,9 @@ impl Site {
         assert_eq!(sum, messages);
         let committed: BTreeMap<(usize, i32), i64> = self.committed().into_iter().map(|(place, offset)| (place, offset.unwrap())).collect();
         // Of partials a partition may have none.
-        (0..PARTITIONS).for_each(|partition| drop(read.entry((PARTIALS_INPUT, partition)).or_default()));
+        for partition in 0..PARTITIONS {
+            read.entry((PARTIALS_INPUT, partition)).or_default();
+        }
         assert_eq!(committed, read);
         let group = self.group();
         for ((input, partition), offset) in read {

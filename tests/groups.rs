@@ -20,17 +20,24 @@ use claimsift::commands::load;
 use claimsift::commands::load::Loaded;
 use claimsift::engine::Engine;
 use claimsift::engine::effects::Looked;
+use claimsift::engine::journal::JournalEntry;
 use claimsift::engine::journal::Tick;
 use claimsift::engine::journal::TickKind;
 use claimsift::engine::settings::EngineSettings;
 use claimsift::evaluators::ratio::Outcome;
 use claimsift::events::PRESCRIPTION_INPUT;
 use claimsift::events::SETTLEMENT_INPUT;
+use claimsift::io::log::Output;
+use claimsift::io::memory::Faults;
+use claimsift::io::memory::MemoryCluster;
+use claimsift::io::memory::StoredRecord;
 use claimsift::reference::baseline_tables::UnitKind;
 use claimsift::ruleset::compile::EVALUATED;
 use claimsift::stats::shrinkage::Decision;
 use effective::effective;
 use effective::word;
+use effective::words;
+use feed::Cut;
 use fleet::Fleet;
 use fleet::Sent;
 
@@ -546,5 +553,48 @@ fn a_pane_waits_for_a_silent_shard_until_a_tick_calls_it_idle() {
         if let Some(Outcome::Judged(ratio)) = told.get(&(unit.0.to_owned(), unit.1.clone(), unit.2.clone(), unit.3.clone())) {
             assert_eq!((ratio.n, ratio.observed), (sum.n, sum.observed), "{unit:?}");
         }
+    }
+}
+
+/// Goal: through a log, workers tell what one shard alone tells. Method: many
+/// workers and shards over one log, whose every kind of mishap a seed draws.
+#[test]
+fn workers_that_die_and_come_back_tell_what_one_shard_tells() {
+    let bills = bills(4);
+    let cut = |partitions, workers| Cut { partitions, workers, run_messages_max: 16, epoch_messages_max: 64 };
+    let over = |partitions, workers, faults: Option<Faults>| {
+        let engine = engine(&rules(), partitions);
+        let cluster = MemoryCluster::new(partitions);
+        let now = 1_790_000_000_000;
+        for bill in &bills {
+            cluster.feed_keyed(SETTLEMENT_INPUT, bill.person.as_bytes(), bill.json().into_bytes(), now);
+        }
+        for input in [SETTLEMENT_INPUT, PRESCRIPTION_INPUT] {
+            cluster.state_watermark(input, "2026-09-20 00:00:00", now);
+        }
+        cluster.set_faults(faults);
+        let run = feed::run_while(&engine, &cluster, &cut(partitions, workers), || {});
+        cluster.set_faults(None);
+        (engine, cluster, run)
+    };
+    let expect = effective(&words(&over(1, 1, None).2.clues));
+    assert!(expect.len() > 3);
+    let mishaps = |seed| Some(Faults { seed, commit_again: 600, answer_lost: 300, expelled: 100, crash: 100 });
+    for (partitions, workers, faults) in [(4, 2, None), (4, 2, mishaps(1)), (4, 3, mishaps(2)), (2, 2, mishaps(3)), (7, 2, mishaps(4))] {
+        let name = format!("{workers} workers, {partitions} shards, {faults:?}");
+        let (engine, cluster, run) = over(partitions, workers, faults);
+        assert_eq!(effective::differences(&expect, &effective(&words(&run.clues))), [""; 0], "{name}");
+        let committed = cluster.committed(feed::GROUP);
+        let sent = cluster.output(Output::Partials);
+        assert!(sent.iter().all(|block| block.offset < committed[&(block.partition, PARTIALS_INPUT)]), "{name}: all that was sent is read");
+        let read = |record: &StoredRecord| {
+            let entry: JournalEntry = serde_json::from_slice(record.record.value.as_deref().unwrap()).unwrap();
+            entry.runs.iter().filter(|run| run.input == PARTIALS_INPUT).map(|run| run.messages).sum::<u64>()
+        };
+        assert_eq!(run.journal.iter().map(read).sum::<u64>(), sent.len() as u64, "{name}: and once");
+        // Whoever takes over replays all of it, and has nothing to add.
+        let again = feed::run_while(&engine, &cluster, &cut(partitions, 1), || {});
+        assert_eq!((again.clues.len(), again.journal.len()), (run.clues.len(), run.journal.len()), "{name}");
+        assert_eq!(cluster.output(Output::Partials).len(), sent.len(), "{name}");
     }
 }

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::base::ids::EVENT_INPUTS;
 use crate::base::ids::INPUTS;
 use crate::base::ids::ShardId;
 use crate::codecs::RejectClass;
@@ -112,7 +113,10 @@ impl Totals {
 
 impl Observer for Totals {
     fn step(&mut self, _: ShardId, effects: &Effects) {
-        self.counts.add(&effects.counts);
+        // Blocks of partials are no events.
+        if effects.run.input < EVENT_INPUTS {
+            self.counts.add(&effects.counts);
+        }
         self.list(&effects.unlisted);
         self.add_rules(&effects.rules);
     }

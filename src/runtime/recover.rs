@@ -95,7 +95,9 @@ fn replay(log: &mut dyn Log, owned: &mut Owned, shard: ShardId, entry: &JournalE
     for run in &entry.runs {
         let messages = read_run(log, shard, run)?;
         let effects = owned.shard.step(run.input, &messages, entry.number, true);
-        counts.add(&effects.counts);
+        if run.input < EVENT_INPUTS {
+            counts.add(&effects.counts);
+        }
         let rejected = effects.counts.rejected_total();
         if let Some(breaker) = owned.breakers.get_mut(run.input) {
             breaker.count(run.messages, limit.counted(run.input, shard, run.from, rejected));

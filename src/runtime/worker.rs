@@ -479,7 +479,10 @@ impl<'a> Worker<'a> {
         owned.offsets[input] = effects.run.to;
         epoch.messages += effects.run.messages;
         epoch.runs.entry(shard).or_default().push(RunRecord::from(&effects.run));
-        epoch.counts.entry(shard).or_default().add(&effects.counts);
+        // Blocks are no events.
+        if input < EVENT_INPUTS {
+            epoch.counts.entry(shard).or_default().add(&effects.counts);
+        }
         *epoch.rejected_by_input.entry((shard, input)).or_default() += rejected;
         epoch.records.append(&mut effects.records);
         Ok(())

@@ -149,37 +149,42 @@ impl Clock for NoClock {
     }
 }
 
+fn name(slot: usize) -> String {
+    format!("worker-{slot}")
+}
+
 /// Runs a worker to the end of the log, and a new one on its slot whenever it dies.
-fn work(engine: &Arc<Engine>, cluster: &MemoryCluster, mut log: MemoryLog, slot: &str, cut: &Cut) -> Totals {
+fn work(engine: &Arc<Engine>, cluster: &MemoryCluster, mut log: MemoryLog, slot: usize, cut: &Cut, wish: &Wish) -> Totals {
     let mut totals = Totals::default();
     for _ in 0..RESTARTS_MAX {
         let settings = WorkerSettings {
             run_messages_max: cut.run_messages_max,
             epoch_messages_max: cut.epoch_messages_max,
             until_end: true,
+            slot,
             ..WorkerSettings::default()
         };
-        match Worker::new(Arc::clone(engine), &mut log, settings, &NoClock).run(&Wish::default(), &mut totals) {
+        match Worker::new(Arc::clone(engine), &mut log, settings, &NoClock).run(wish, &mut totals) {
             Ok(()) => return totals,
             Err(fault) if fault.remedy == Remedy::Stop => panic!("{}", chain(&fault)),
             Err(_) => {
                 drop(log);
-                log = cluster.worker(slot, GROUP);
+                log = cluster.worker(&name(slot), GROUP);
             }
         }
     }
-    panic!("{slot} died {RESTARTS_MAX} times");
+    panic!("worker {slot} died {RESTARTS_MAX} times");
 }
 
 /// Runs workers over the log while `feeding` fills it.
 pub fn run_while(engine: &Arc<Engine>, cluster: &MemoryCluster, cut: &Cut, feeding: impl FnOnce()) -> Run {
-    let slots: Vec<String> = (0..cut.workers).map(|idx| format!("worker-{idx}")).collect();
     // All join before any starts, so that the first assignment is the last one.
-    let logs: Vec<MemoryLog> = slots.iter().map(|slot| cluster.worker(slot, GROUP)).collect();
+    let logs: Vec<MemoryLog> = (0..cut.workers).map(|slot| cluster.worker(&name(slot), GROUP)).collect();
+    let wish = &Wish::default();
     let mut totals = Totals::default();
     std::thread::scope(|scope| {
         let workers: Vec<_> =
-            logs.into_iter().zip(&slots).map(|(log, slot)| scope.spawn(move || work(engine, cluster, log, slot, cut))).collect();
+            logs.into_iter().enumerate().map(|(slot, log)| scope.spawn(move || work(engine, cluster, log, slot, cut, wish))).collect();
         feeding();
         for worker in workers {
             match worker.join() {
