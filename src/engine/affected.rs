@@ -133,8 +133,13 @@ impl Shard {
         affected
     }
 
+    /// `place`: of the rule in the rule set in force.
+    pub(super) fn supply_scope(&self, place: usize, key: &SupplyKey) -> ClueScope {
+        ClueScope { rule: self.rule_numbers.number(place), person: key.person.0, substance: key.substance.0 }
+    }
+
     fn told(&self, rules: impl Iterator<Item = usize>, key: &SupplyKey) -> bool {
-        rules.into_iter().any(|place| !self.clues.told(supply_scope(place, key)).is_empty())
+        rules.into_iter().any(|place| !self.clues.told(self.supply_scope(place, key)).is_empty())
     }
 
     /// The changed facts that some rule may hold against somebody, or of which
@@ -235,8 +240,4 @@ pub(super) fn case_of(item: u32, substance: Sym, facts: &ItemFacts<'_>) -> ItemC
         special_class: facts.special_class.map(|class| class.word()),
         form_group: facts.form_group.map(|form| form.word()),
     }
-}
-
-pub(super) fn supply_scope(place: usize, key: &SupplyKey) -> ClueScope {
-    ClueScope { rule: u16::try_from(place).unwrap_or(u16::MAX), person: key.person.0, substance: key.substance.0 }
 }

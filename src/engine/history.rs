@@ -109,6 +109,7 @@ impl Shard {
                 initial_prescription: doc.same_disease.init_rxno,
             }
         };
+        let number = self.rule_numbers.number(place);
         let tally = tallies.entry(rule.doc.id.clone()).or_default();
         let mut found = FoundClues::new();
         let mut judged = Vec::new();
@@ -118,9 +119,9 @@ impl Shard {
                 continue;
             }
             // Of several events of one visit each may come alone.
-            let known = consultation.events.iter().any(|event| self.judged.contains(&(place, *event)));
+            let known = consultation.events.iter().any(|event| self.judged.contains(&(number, *event)));
             let first = u64::from(!known);
-            judged.extend(consultation.events.iter().map(|event| (place, *event)));
+            judged.extend(consultation.events.iter().map(|event| (number, *event)));
             tally.evaluated += first;
             tally.count_quality(contact::told_check(consultation.first_visit), first);
             let area = self.memory.symbols.text(self.memory.events.row(consultation.events[0]).area);
@@ -144,7 +145,7 @@ impl Shard {
             }
         }
         self.judged.extend(judged);
-        let scope = ClueScope { rule: u16::try_from(place).unwrap_or(u16::MAX), person: person.0, substance: 0 };
+        let scope = ClueScope { rule: number, person: person.0, substance: 0 };
         self.tell(engine, scope, found, None, teller, tallies)
     }
 
@@ -242,7 +243,8 @@ impl Shard {
         if found.is_empty() && self.clues.told(scope).is_empty() {
             return Vec::new();
         }
-        let rule = &engine.rules.rules[usize::from(scope.rule)];
+        let Some(place) = self.rule_numbers.place(scope.rule) else { return Vec::new() };
+        let rule = &engine.rules.rules[place];
         let tally = tallies.entry(rule.doc.id.clone()).or_default();
         let bytes = found.iter().map(|(id, (finding, _))| (*id, build::encode(finding))).collect();
         let words = revise(self.clues.told_mut(scope), bytes, asked);

@@ -40,10 +40,28 @@ impl Items {
         id
     }
 
+    /// Asks other tables about every item. Items keep their numbers.
+    pub fn resolve_anew(&mut self, snapshot: &Snapshot) {
+        for (key, id) in &self.by_key {
+            let [code, name, form] = parts(key);
+            self.items[id.0 as usize] = snapshot.resolve_item(code, name, form);
+        }
+    }
+
     /// `day`: days since 1970-01-01.
     pub fn at(&self, id: ItemId, day: i64) -> ItemFacts<'_> {
         self.items[id.0 as usize].at(day)
     }
+}
+
+/// Code, name and form of a key; one that is blank was not told.
+fn parts(mut key: &[u8]) -> [Option<&str>; 3] {
+    [(); 3].map(|()| {
+        let (len, rest) = key.split_first_chunk()?;
+        let (part, rest) = rest.split_at_checked(usize::from_le_bytes(*len))?;
+        key = rest;
+        std::str::from_utf8(part).ok().filter(|part| !part.is_empty())
+    })
 }
 
 /// The smallest pack of an item, where the drug master knows it.
@@ -75,6 +93,16 @@ mod tests {
         for (place, id) in ids.iter().enumerate() {
             assert_eq!(ids.iter().position(|other| other == id), Some(place), "{:?}", keys[place]);
             assert_eq!(resolve(keys[place]), *id);
+        }
+    }
+
+    #[test]
+    fn a_key_gives_back_what_it_was_made_of() {
+        let snapshot = Snapshot::load(&[]).unwrap();
+        for told in [[Some("甲\0"), None, Some("片剂")], [None, Some("x"), None], [None; 3], [Some("a"), Some("b"), Some("c")]] {
+            let mut items = Items::default();
+            items.resolve(&snapshot, told[0], told[1], told[2]);
+            assert_eq!(parts(&items.key), told);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! **No module here reads a clock, a file or a socket.** Live run, replay,
 //! rule cases and simulation call the same [`shard::Shard::step`].
 
+pub mod activation;
 pub mod affected;
 pub mod effects;
 pub mod enrich;
@@ -20,6 +21,7 @@ pub mod settings;
 pub mod shard;
 pub mod supply_rows;
 pub mod supply_rules;
+pub mod switch;
 pub mod tell;
 pub mod unlisted;
 pub mod words;

@@ -37,6 +37,8 @@ use crate::engine::remember::Memory;
 use crate::engine::rows;
 use crate::engine::rows::Concern;
 use crate::engine::rows::Rows;
+use crate::engine::switch;
+use crate::engine::switch::RuleNumbers;
 use crate::engine::tell;
 use crate::engine::tell::Teller;
 use crate::events::EVENT_TYPES;
@@ -57,7 +59,10 @@ use crate::window::watermark::Watermark;
 pub struct Shard {
     pub(super) engine: Arc<Engine>,
     pub(super) id: ShardId,
-    decoders: Vec<JsonDecoder>,
+    /// Number of the activation in force; 0: none.
+    pub(super) activation: u64,
+    pub(super) decoders: Vec<JsonDecoder>,
+    pub(super) rule_numbers: RuleNumbers,
     pub(super) items: Items,
     pub(super) persons: Persons,
     seen: Seen,
@@ -68,21 +73,21 @@ pub struct Shard {
     watermarks: Vec<Watermark>,
     /// By input: whether a tick called it idle and nothing came since.
     idle: Vec<bool>,
-    /// Consultations that wait: when the wait is over, rule, person.
-    waiting: BTreeSet<(i64, usize, PersonIdx)>,
-    /// Events of consultations that a rule has judged: only looked up, so that
-    /// each consultation counts once.
-    pub(super) judged: HashSet<(usize, EventIdx)>,
-    groups: Groups,
+    /// Consultations that wait: when the wait is over, number of the rule, person.
+    waiting: BTreeSet<(i64, u32, PersonIdx)>,
+    /// Events of consultations that a rule, by its number, has judged: only
+    /// looked up, so that each consultation counts once.
+    pub(super) judged: HashSet<(u32, EventIdx)>,
+    pub(super) groups: Groups,
 }
 
 impl Shard {
     pub fn new(engine: Arc<Engine>, id: ShardId) -> Self {
-        let decoders =
-            EVENT_TYPES.iter().zip(&engine.rules.projections).map(|(event, projection)| JsonDecoder::new(event, projection.clone()));
         Self {
             id,
-            decoders: decoders.collect(),
+            activation: 0,
+            decoders: switch::decoders(&engine),
+            rule_numbers: RuleNumbers::new(&engine.rules),
             items: Items::default(),
             persons: Persons::default(),
             seen: Seen::default(),
@@ -264,9 +269,10 @@ impl Shard {
         let mut laps = Laps::new(engine.settings.meter);
         for (place, rule) in engine.rules.rules.iter().enumerate() {
             if let EvaluateDoc::EarlierContact(contact) = &rule.doc.evaluate {
-                self.waiting.extend(changed.consultations.iter().map(|(time, person)| (time + contact.wait_seconds, place, *person)));
+                let number = self.rule_numbers.number(place);
+                self.waiting.extend(changed.consultations.iter().map(|(time, person)| (time + contact.wait_seconds, number, *person)));
                 let mut due: BTreeSet<PersonIdx> = changed.persons.clone();
-                while let Some(first) = self.waiting.iter().find(|(_, rule, _)| *rule == place).copied()
+                while let Some(first) = self.waiting.iter().find(|(_, rule, _)| *rule == number).copied()
                     && first.0 <= watermark.0
                 {
                     self.waiting.remove(&first);

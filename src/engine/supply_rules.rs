@@ -29,7 +29,6 @@ use crate::engine::affected::Affected;
 use crate::engine::affected::Compared;
 use crate::engine::affected::Kind;
 use crate::engine::affected::SupplyRules;
-use crate::engine::affected::supply_scope;
 use crate::engine::effects::RuleTally;
 use crate::engine::facts::is_stay;
 use crate::engine::history::FoundClues;
@@ -104,7 +103,7 @@ impl Shard {
         let mut records = Vec::new();
         let mut found = found.into_iter().peekable();
         while let Some((scope, clues)) = found.next() {
-            let place = usize::from(scope.rule);
+            let Some(place) = self.rule_numbers.place(scope.rule) else { continue };
             records.extend(self.tell(engine, scope, clues, asked.get(&scope).and_then(Option::as_ref), teller, tallies));
             // Scopes come by rule.
             if found.peek().is_none_or(|(next, _)| next.rule != scope.rule) {
@@ -128,7 +127,7 @@ impl Shard {
         for key in &changed.supplies {
             let of_key = rows.next_if(|of_key| of_key[0].key == *key).unwrap_or_default();
             for place in rules.all() {
-                let scope = supply_scope(place, key);
+                let scope = self.supply_scope(place, key);
                 if self.clues.told(scope).is_empty() {
                     continue;
                 }
@@ -162,7 +161,7 @@ impl Shard {
                 let row = &rows[hit.header];
                 let sources = row.supply.halves.iter().map(|half| self.source(half.event, teller)).collect();
                 let (id, finding) = teller.finding(&engine.rules.rules[place], self.supply_found(engine, row, hit));
-                found.entry(supply_scope(place, &row.key)).or_default().insert(id, (finding, sources));
+                found.entry(self.supply_scope(place, &row.key)).or_default().insert(id, (finding, sources));
             }
             laps.of_rule(&engine.rules, place, tallies);
         }
@@ -180,7 +179,7 @@ impl Shard {
                 start += if of_key.len() > 1 { of_key.len() } else { 0 };
                 let clues = self.overlap_clues(engine, &view, teller, tallies);
                 if !clues.is_empty() {
-                    found.entry(supply_scope(*place, &of_key[0].key)).or_default().extend(clues);
+                    found.entry(self.supply_scope(*place, &of_key[0].key)).or_default().extend(clues);
                 }
             }
             laps.of_rule(&engine.rules, *place, tallies);

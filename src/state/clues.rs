@@ -9,7 +9,8 @@ use crate::base::ids::ClueId;
 /// computed anew and compared with what was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClueScope {
-    pub rule: u16,
+    /// Number of the rule within the shard.
+    pub rule: u32,
     pub person: u32,
     pub substance: u32,
 }

@@ -15,6 +15,17 @@ impl Month {
         Self((year - 1970) * 12 + month - 1)
     }
 
+    /// `yyyy-MM`
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = |text: &str, count: usize| {
+            let whole = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+            whole.then(|| text.parse().ok()).flatten()
+        };
+        let (year, month) = text.split_once('-')?;
+        let (year, month) = (digits(year, 4)?, digits(month, 2).filter(|month| (1..=12).contains(month))?);
+        Some(Self::new(year, month))
+    }
+
     /// The month of a day, counted from 1970-01-01.
     pub fn of_day(day: i32) -> Self {
         // Days since 0000-03-01, in eras of 400 years that each have as many days.

@@ -1,0 +1,86 @@
+//! Another rule set or other references for a shard in the middle of its stream.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::codecs::json::JsonDecoder;
+use crate::engine::Engine;
+use crate::engine::affected::Concerns;
+use crate::engine::shard::Shard;
+use crate::events::EVENT_TYPES;
+use crate::ruleset::compile::RuleSet;
+use crate::window::calendar::Month;
+
+/// Numbers of rules, by which state names them: a rule keeps its own through
+/// all rule sets of a shard, also while it is gone. Given in the order in which
+/// the shard first has the rules; never output.
+#[derive(Debug, Default)]
+pub struct RuleNumbers {
+    known: BTreeMap<String, u32>,
+    by_place: Vec<u32>,
+    places: BTreeMap<u32, usize>,
+}
+
+impl RuleNumbers {
+    pub(super) fn new(rules: &RuleSet) -> Self {
+        let mut numbers = Self::default();
+        numbers.switch(rules);
+        numbers
+    }
+
+    fn switch(&mut self, rules: &RuleSet) {
+        self.by_place.clear();
+        for rule in &rules.rules {
+            let next = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
+            self.by_place.push(*self.known.entry(rule.doc.id.clone()).or_insert(next));
+        }
+        self.places = self.by_place.iter().enumerate().map(|(place, number)| (*number, place)).collect();
+    }
+
+    /// Of the rule at a place of the rule set in force.
+    pub(super) fn number(&self, place: usize) -> u32 {
+        self.by_place[place]
+    }
+
+    /// `None`: the rule set in force has no such rule.
+    pub(super) fn place(&self, number: u32) -> Option<usize> {
+        self.places.get(&number).copied()
+    }
+}
+
+impl Shard {
+    /// Number of the activation that the shard is at; 0: none.
+    pub fn activation(&self) -> u64 {
+        self.activation
+    }
+
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Goes on under the bundle of the next activation, between two epochs.
+    /// Everything that was remembered and told stays as it is: a rule judges
+    /// anew what new facts bear on, and of a rule that is gone nothing more is
+    /// told. Cases from `groups_from` on are gathered by the definitions of
+    /// the new rules.
+    ///
+    /// The settings of both engines are the same, and so is the identity key.
+    pub fn switch(&mut self, engine: Arc<Engine>, number: u64, groups_from: Month) {
+        debug_assert!(number > self.activation, "activations go on");
+        self.decoders = decoders(&engine);
+        self.items.resolve_anew(&engine.references);
+        self.rule_numbers.switch(&engine.rules);
+        self.concerns = Concerns::default();
+        self.switch_groups(&engine, number, groups_from);
+        self.activation = number;
+        self.engine = engine;
+    }
+
+    #[expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "nothing is gathered yet")]
+    fn switch_groups(&mut self, _engine: &Engine, _number: u64, _groups_from: Month) {}
+}
+
+/// A decoder for each input, that keeps what the rules need.
+pub(super) fn decoders(engine: &Engine) -> Vec<JsonDecoder> {
+    EVENT_TYPES.iter().zip(&engine.rules.projections).map(|(event, projection)| JsonDecoder::new(event, projection.clone())).collect()
+}
