@@ -4,19 +4,19 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use chrono::Datelike as _;
 use chrono::Months;
-use chrono::NaiveDate;
 
-use crate::base::time::SECONDS_PER_DAY;
+use crate::engine::facts::is_stay;
 use crate::engine::facts::setting;
 use crate::reference::baseline_tables::CELLS;
 use crate::reference::baseline_tables::EXPECTED;
 use crate::reference::baseline_tables::INDICATORS;
 use crate::reference::baseline_tables::PRIORS;
 use crate::reference::baseline_tables::Unit;
+use crate::reference::baseline_tables::VALUE_PLACES;
 use crate::reference::stratum::ANY;
 use crate::reference::stratum::CASES_OF_CEILING;
+use crate::reference::stratum::CASES_OF_MEAN;
 use crate::reference::stratum::level_band;
 use crate::reference::tables::Table;
 
@@ -34,14 +34,28 @@ const NAME: &str = "city_2026";
 const SOURCE: &str = "ordinary life of the made-up city";
 /// First years of the bands of age.
 const BANDS: [i64; 4] = [0, 18, 45, 65];
-/// Ten-thousandths of a day.
-const DAY: i64 = 10_000;
+/// A day or a thing, in ten-thousandths.
+const ONE: i64 = 10_000;
 /// Fees of this `list_type` are consumables.
 const CONSUMABLE: &str = "301";
 
-/// Peers of mean 1 and standard deviation 0.2: the city has too few of any kind to fit more.
-const FIXED_COUNTS: &str = "counts,25,25";
-const FIXED_COSTS: &str = "costs,27,26";
+/// First parts of the codes of orthopaedic and of cardiac consumables, and of rehabilitation.
+const ORTHOPAEDIC: &str = "C03";
+const CARDIAC: &str = "C02";
+const REHABILITATION: &str = "0034";
+/// Fee groups of examinations and laboratory tests.
+const TESTS: [&str; 2] = ["03", "04"];
+/// Cells of fewer cases answer for nobody.
+const CASES_MIN: usize = CASES_OF_MEAN as usize;
+
+/// One in twenty differs: twice the usual, give or take as much again as the
+/// usual. The others have mean 1 and a standard deviation of 0.1 between
+/// institutions, of 0.15 within them: the city has too few to fit these.
+const PRIORS_OF: [(&str, &str, &str); 3] = [
+    ("institution", "counts,4,2,100,100,0.05", "costs,6,10,102,101,0.05"),
+    ("department", "counts,4,2,44,44,0.05", "costs,6,10,46,45,0.05"),
+    ("doctor", "counts,4,2,44,44,0.05", "costs,6,10,46,45,0.05"),
+];
 
 struct IndicatorOf {
     name: &'static str,
@@ -49,65 +63,119 @@ struct IndicatorOf {
     zh: &'static str,
     en: &'static str,
     value: fn(&Case) -> i64,
-    settings: &'static [&'static str],
+    kind: Kind,
 }
 
-const STAYS: &[&str] = &["inpatient"];
-const STAYS_AND_VISITS: &[&str] = &["inpatient", "outpatient"];
-
-const fn indicator(
-    name: &'static str,
-    unit: Unit,
-    [zh, en]: [&'static str; 2],
-    value: fn(&Case) -> i64,
-    settings: &'static [&'static str],
-) -> IndicatorOf {
-    IndicatorOf { name, unit, zh, en, value, settings }
+/// What a case is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Stay,
+    Visit,
 }
 
-static OF_CITY: [IndicatorOf; 4] = [
-    indicator("total_cost", Unit::Amount, ["次均总费用", "total cost per case"], |case| case.total, STAYS_AND_VISITS),
-    indicator("drug_cost", Unit::Amount, ["次均药费", "drug cost per case"], |case| case.drugs, STAYS),
-    indicator("consumable_cost", Unit::Amount, ["次均耗材费", "consumable cost per case"], |case| case.consumables, STAYS),
-    indicator("stay_days", Unit::Quantity, ["平均住院日", "length of stay"], |case| case.days * DAY, STAYS),
+const fn of_stays(name: &'static str, unit: Unit, [zh, en]: [&'static str; 2], value: fn(&Case) -> i64) -> IndicatorOf {
+    IndicatorOf { name, unit, zh, en, value, kind: Kind::Stay }
+}
+
+const fn of_visits(name: &'static str, [zh, en]: [&'static str; 2], value: fn(&Case) -> i64) -> IndicatorOf {
+    IndicatorOf { name, unit: Unit::Amount, zh, en, value, kind: Kind::Visit }
+}
+
+static OF_CITY: [IndicatorOf; 12] = [
+    of_stays("total_cost", Unit::Amount, ["次均住院费用", "total cost per stay"], |case| case.total),
+    of_stays("drug_cost", Unit::Amount, ["次均药费", "drug cost per stay"], |case| case.drugs),
+    of_stays("consumable_cost", Unit::Amount, ["次均耗材费", "consumable cost per stay"], |case| case.consumables),
+    of_stays("stay_days", Unit::Quantity, ["平均住院日", "length of stay"], |case| case.days * ONE),
+    of_stays("tests", Unit::Quantity, ["次均检查检验数", "examinations and tests per stay"], |case| case.tests * ONE),
+    of_stays("ortho_consumable_cost", Unit::Amount, ["次均骨科耗材费", "orthopaedic consumable cost per stay"], |case| {
+        case.ortho.amount
+    }),
+    of_stays("cardiac_consumable_cost", Unit::Amount, ["次均心脏介入耗材费", "cardiac consumable cost per stay"], |case| {
+        case.cardiac.amount
+    }),
+    of_stays("rehab_per_day", Unit::Quantity, ["日均康复项目数", "rehabilitation items per day of stay"], Case::rehab_per_day),
+    of_stays("ortho_consumable_count", Unit::Quantity, ["次均骨科耗材数", "orthopaedic consumables per stay"], |case| {
+        case.ortho.count * ONE
+    }),
+    of_stays("cardiac_consumable_count", Unit::Quantity, ["次均心脏介入耗材数", "cardiac consumables per stay"], |case| {
+        case.cardiac.count * ONE
+    }),
+    of_visits("visit_cost", ["次均门诊费用", "cost per visit"], |case| case.total),
+    of_visits("visit_drug_cost", ["次均门诊药费", "drug cost per visit"], |case| case.drugs),
 ];
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Class {
+    count: i64,
+    amount: i64,
+}
 
 /// One visit, or one stay with all its bills. Amounts in 分.
 #[derive(Clone, Copy, Debug, Default)]
 struct Case {
     institution: u32,
     setting: &'static str,
+    /// Disease group of a stay.
+    group: Option<&'static str>,
     age: i64,
     total: i64,
     drugs: i64,
     consumables: i64,
+    ortho: Class,
+    cardiac: Class,
+    tests: i64,
+    rehab: i64,
     days: i64,
-    /// Year and month of the last bill.
-    month: (i32, u32),
+    /// It is not known yet how the stay ends.
+    open: bool,
 }
 
 impl Case {
     fn take(&mut self, bill: &Bill) {
         self.institution = bill.institution;
         self.setting = setting(Some(bill.med_type), None).unwrap_or_default();
+        self.group = bill.ward.map(|ward| ward.group.0);
         self.age = bill.person.age(bill.begin.day());
-        self.days = bill.stay_days.unwrap_or_default();
-        self.month = month_of(bill.time.0.div_euclid(SECONDS_PER_DAY));
+        self.days = bill.stay_days.unwrap_or_default().max(1);
+        self.open = bill.interim;
         for line in &bill.lines {
             let amount = line.shares().total;
             self.total += amount;
-            match line.goods {
-                Goods::Drug(_) => self.drugs += amount,
-                Goods::Service(idx) if SERVICES[idx].list == CONSUMABLE => self.consumables += amount,
-                _ => {}
+            let service = match line.goods {
+                Goods::Drug(_) => {
+                    self.drugs += amount;
+                    continue;
+                }
+                Goods::Service(idx) => &SERVICES[idx],
+                _ => continue,
+            };
+            if service.list == CONSUMABLE {
+                self.consumables += amount;
+                for (class, code) in [(&mut self.ortho, ORTHOPAEDIC), (&mut self.cardiac, CARDIAC)] {
+                    if service.code.starts_with(code) {
+                        class.count += line.count;
+                        class.amount += amount;
+                    }
+                }
+            } else if TESTS.contains(&service.group) {
+                self.tests += line.count;
+            } else if service.code.starts_with(REHABILITATION) {
+                self.rehab += line.count;
             }
         }
     }
-}
 
-fn month_of(day: i64) -> (i32, u32) {
-    let date = i32::try_from(day).ok().and_then(NaiveDate::from_epoch_days).unwrap_or_default();
-    (date.year(), date.month())
+    fn kind(&self) -> Option<Kind> {
+        match self.setting {
+            "pharmacy" => None,
+            setting if is_stay(setting) => Some(Kind::Stay),
+            _ => Some(Kind::Visit),
+        }
+    }
+
+    fn rehab_per_day(&self) -> i64 {
+        rounded(i128::from(self.rehab * ONE), self.days.into()) as i64
+    }
 }
 
 /// The tables of the city's baseline, with the names of their files: computed
@@ -118,10 +186,15 @@ pub fn baseline(settings: &SynthSettings, city: &City) -> Vec<(String, String)> 
     let planted = Planted { violations: 0, missed: 0, withdrawn: 0, near_misses: 0, innocents: 0 };
     let unplanted = SynthSettings { planted, ..settings.clone() };
     generate(&unplanted, city).ordinary_bills(day(settings.live_first()), |bill| by_visit.entry(bill.visit).or_default().take(bill));
-    let cases: Vec<Case> = by_visit.into_values().collect();
-    [(&INDICATORS, indicators(settings)), (&CELLS, cells(settings, city, &cases)), (&PRIORS, priors()), (&EXPECTED, expected(city, &cases))]
-        .map(|(table, rows)| (format!("{}.csv", table.name), format!("{}\n{rows}", heads(table))))
-        .into()
+    let cases: Vec<Case> = by_visit.into_values().filter(|case| !case.open).collect();
+    [
+        (&INDICATORS, indicators(settings)),
+        (&CELLS, cells(settings, city, &cases)),
+        (&PRIORS, priors()),
+        (&EXPECTED, expected(settings, city, &cases)),
+    ]
+    .map(|(table, rows)| (format!("{}.csv", table.name), format!("{}\n{rows}", heads(table))))
+    .into()
 }
 
 fn heads(table: &Table) -> String {
@@ -138,25 +211,37 @@ fn cells(settings: &SynthSettings, city: &City, cases: &[Case]) -> String {
     let mut text = String::new();
     let from = settings.live_first();
     for of in &OF_CITY {
-        for setting in of.settings {
-            let mut values: BTreeMap<[String; 2], Vec<i64>> = BTreeMap::new();
-            for case in cases.iter().filter(|case| case.setting == *setting) {
-                let any = || ANY.to_owned();
-                let mut places = vec![[any(), any()]];
-                if let Some(level) = level_band(&city.institutions[case.institution as usize].level) {
-                    places.extend([[any(), level.to_string()], [band(case.age), level.to_string()]]);
-                }
-                for place in places {
-                    values.entry(place).or_default().push((of.value)(case));
-                }
+        let mut values: BTreeMap<[String; 4], Vec<i64>> = BTreeMap::new();
+        for case in cases.iter().filter(|case| case.kind() == Some(of.kind)) {
+            for place in places(case, &city.institutions[case.institution as usize].level) {
+                values.entry(place).or_default().push((of.value)(case));
             }
-            for ([age, level], values) in values {
+        }
+        for ([group, age, level, setting], values) in values {
+            if values.len() >= CASES_MIN {
                 let usual = numbers(of.unit, values);
-                let _ = writeln!(text, "{NAME},{},{ANY},{age},{level},{setting},{ANY},{usual},{from},,{SOURCE}", of.name);
+                let _ = writeln!(text, "{NAME},{},{group},{age},{level},{setting},{ANY},{usual},{from},,{SOURCE}", of.name);
             }
         }
     }
     text
+}
+
+/// The cells that a case counts in: group, age, level and setting.
+fn places(case: &Case, level: &str) -> Vec<[String; 4]> {
+    let level = level_band(level).map(|level| level.to_string());
+    let (age, setting) = (band(case.age), case.setting);
+    let mut places = vec![[ANY, ANY, ANY, setting], [ANY, ANY, ANY, ANY]];
+    if let Some(level) = &level {
+        places.extend([[ANY, ANY, level, setting], [ANY, &age, level, setting]]);
+    }
+    if let Some(group) = case.group {
+        places.extend([[group, ANY, ANY, setting], [group, ANY, ANY, ANY]]);
+        if let Some(level) = &level {
+            places.extend([[group, ANY, level, setting], [group, &age, level, setting]]);
+        }
+    }
+    places.into_iter().map(|place| place.map(str::to_owned)).collect()
 }
 
 fn band(age: i64) -> String {
@@ -211,26 +296,32 @@ fn decimal(number: i128, places: u32) -> String {
 fn priors() -> String {
     let mut text = String::new();
     for of in &OF_CITY {
-        for (measure, family) in [("expected", FIXED_COSTS), ("over_share", FIXED_COUNTS), ("over_amount", FIXED_COSTS)] {
-            for kind in ["institution", "department", "doctor"] {
-                let _ = writeln!(text, "{NAME},{},{measure},{kind},{ANY},{family},,,,0,\"fixed, not fitted\"", of.name);
+        for measure in ["expected", "over_share", "over_amount"] {
+            for (kind, counts, costs) in PRIORS_OF {
+                let prior = if measure == "over_share" { counts } else { costs };
+                let _ = writeln!(text, "{NAME},{},{measure},{kind},{ANY},{prior},0,\"fixed, not fitted\"", of.name);
             }
         }
     }
     text
 }
 
-/// Of each month what the same month of the year before had.
-fn expected(city: &City, cases: &[Case]) -> String {
-    let mut counts: BTreeMap<(&str, (i32, u32), &str), u64> = BTreeMap::new();
-    for case in cases.iter().filter(|case| case.setting != "pharmacy") {
-        let kind = if STAYS.contains(&case.setting) { "stay" } else { "visit" };
-        *counts.entry((&city.institutions[case.institution as usize].code, case.month, kind)).or_default() += 1;
+/// Of each month of the year that begins with the live month.
+fn expected(settings: &SynthSettings, city: &City, cases: &[Case]) -> String {
+    let mut counts: BTreeMap<(&str, &str), i128> = BTreeMap::new();
+    for case in cases {
+        let Some(kind) = case.kind() else { continue };
+        let kind = if kind == Kind::Stay { "stay" } else { "visit" };
+        *counts.entry((&city.institutions[case.institution as usize].code, kind)).or_default() += 1;
     }
+    let months = settings.history_months.max(1);
     let mut text = String::new();
-    for ((institution, (year, month), kind), count) in counts {
-        let next = NaiveDate::from_ymd_opt(year, month, 1).and_then(|first| first.checked_add_months(Months::new(12))).unwrap_or_default();
-        let _ = writeln!(text, "{NAME},{institution},{},{kind},{count},same month of the year before", next.format("%Y-%m"));
+    for ((institution, kind), count) in counts {
+        let mean = decimal(rounded(count * i128::from(ONE), months.into()), VALUE_PLACES);
+        for month in 0..12 {
+            let month = settings.live_first().checked_add_months(Months::new(month)).unwrap_or_default();
+            let _ = writeln!(text, "{NAME},{institution},{},{kind},{mean},mean of the {months} months before", month.format("%Y-%m"));
+        }
     }
     text
 }
@@ -244,7 +335,7 @@ mod tests {
         let hundred: Vec<i64> = (1..=100).rev().map(|value| value * 10).collect();
         // The largest counts as 990; five are above 950.
         assert_eq!(numbers(Unit::Amount, hundred), "100,5.05,8.4068,9.90,9.50,0.050000,0.01,0.0044");
-        assert_eq!(numbers(Unit::Quantity, vec![3 * DAY, 4 * DAY]), "2,3.5000,0.50000000,4.0000,,,,");
+        assert_eq!(numbers(Unit::Quantity, vec![3 * ONE, 4 * ONE]), "2,3.5000,0.50000000,4.0000,,,,");
         assert_eq!(numbers(Unit::Amount, vec![1_234_567]), "1,12345.67,0.0000,12345.67,,,,");
     }
 

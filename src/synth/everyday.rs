@@ -4,9 +4,10 @@
 use crate::base::time::Civil;
 use crate::reference::validity::Validity;
 
+use super::SynthSettings;
 use super::city::City;
 use super::city::InstitutionKind;
-use super::model::BED;
+use super::groups::is_house;
 use super::model::Bill;
 use super::model::CONSULTATION;
 use super::model::DISPENSARY;
@@ -16,19 +17,21 @@ use super::model::Dosage;
 use super::model::EMERGENCY;
 use super::model::FREQUENCIES;
 use super::model::Goods;
+use super::model::InWard;
 use super::model::Line;
-use super::model::NURSING;
 use super::model::Own;
 use super::model::Pay;
 use super::model::Person;
 use super::model::Prescription;
 use super::model::SERVICES;
 use super::model::TESTS;
-use super::model::WARD_ROUND;
 use super::random::Dice;
 use super::random::mix;
 use super::text::Id;
 use super::text::day_of;
+use super::wards;
+use super::wards::Admission;
+use super::wards::Stays;
 
 /// A disease, the drugs that treat it by prefix of their codes, and its number
 /// on the chronic disease list.
@@ -101,6 +104,7 @@ pub(super) struct Plan {
     drugs: bool,
     lines: u16,
     first_line: u16,
+    stay: Option<Admission>,
 }
 
 impl Plan {
@@ -124,6 +128,7 @@ pub(super) struct Everyday<'c> {
     hospitals: Vec<u32>,
     pharmacies: Vec<u32>,
     online: Vec<u32>,
+    stays: Stays,
     areas: Vec<u32>,
     injections: Vec<u32>,
     chronic_drugs: Vec<Vec<u32>>,
@@ -144,7 +149,8 @@ pub(super) struct Everyday<'c> {
 }
 
 impl<'c> Everyday<'c> {
-    pub(super) fn new(city: &'c City, seed: u64, persons: u32, first_day: i64, last: Civil, mean_lines: f64) -> Self {
+    pub(super) fn new(city: &'c City, settings: &SynthSettings, first_day: i64, live_first: i64, last: Civil) -> Self {
+        let (seed, persons, mean_lines) = (settings.seed, settings.persons, settings.mean_lines);
         let treats = |disease: &Disease, idx: u32| disease.drugs.iter().any(|prefix| city.drugs[idx as usize].code.starts_with(prefix));
         let usual = city.drugs_where(|drug| drug.ordinary() && matches!(drug.form_group.as_str(), "other" | "sustained"));
         let lists = |diseases: &[Disease], wanted: &dyn Fn(u32) -> bool| -> Vec<Vec<u32>> {
@@ -156,11 +162,15 @@ impl<'c> Everyday<'c> {
             drug.countable() && drug.pack_count <= 60
         };
         let span = Validity { from: first_day, to: last.day() + 1 };
+        let mut hospitals = city.in_order(InstitutionKind::Hospital, span);
+        let stays = Stays::new(city, settings, &hospitals, live_first);
+        hospitals.retain(|idx| !is_house(&city.institutions[*idx as usize]));
         Self {
             city,
             seed,
             dice: Dice::new(seed, 1),
-            hospitals: city.in_order(InstitutionKind::Hospital, span),
+            hospitals,
+            stays,
             pharmacies: city.in_order(InstitutionKind::Pharmacy, span),
             online: city.in_order(InstitutionKind::Online, span),
             areas: city.areas(),
@@ -183,17 +193,21 @@ impl<'c> Everyday<'c> {
         }
     }
 
-    /// Plans one day's messages: so many bills and prescriptions.
-    pub(super) fn day(&mut self, day: i64, bills: u64, prescriptions: u64, out: &mut Vec<Plan>) {
+    /// Plans one day's messages: so many bills and prescriptions, with bills of so many stays.
+    pub(super) fn day(&mut self, day: i64, [bills, prescriptions, stays]: [u64; 3], out: &mut Vec<Plan>) {
         let mut left = bills;
+        for _ in 0..stays {
+            if left > 0 {
+                self.stay(day, &mut left, out);
+            }
+        }
         for _ in 0..prescriptions {
             self.prescribe(day, &mut left, out);
         }
         while left > 0 {
             match self.dice.below(1000) {
                 0..220 => self.shop(day, &mut left, out),
-                220..240 => self.stay(day, &mut left, out),
-                240..270 => {
+                220..250 => {
                     let plan = self.plan(Part::Emergency, day, false);
                     self.bill(plan, &mut left, out);
                 }
@@ -244,6 +258,7 @@ impl<'c> Everyday<'c> {
             drugs: false,
             lines: 0,
             first_line: 1,
+            stay: None,
         }
     }
 
@@ -342,13 +357,19 @@ impl<'c> Everyday<'c> {
 
     fn stay(&mut self, day: i64, left: &mut u64, out: &mut Vec<Plan>) {
         let mut plan = self.plan(Part::Stay { interim: false }, day, false);
-        let days = self.dice.between(3, 14).min(day - self.first_day);
-        plan.begin = Civil(plan.begin.0 - days * 86_400);
-        if days >= 6 && *left >= 2 && self.dice.per_mille(250) {
+        let Some(mut stay) = self.stays.admit(self.city, &mut self.dice, day, self.last.day()) else { return };
+        if *left < 2 {
+            stay.billed = 0;
+        }
+        plan.institution = stay.institution;
+        let later = if stay.billed > 0 { stay.days - stay.billed } else { 0 };
+        plan.begin = plan.begin.plus_days(later - stay.days);
+        plan.stay = Some(stay);
+        if stay.billed > 0 {
             let number = self.number();
-            let half = Plan { part: Part::Stay { interim: true }, number, time: Civil(plan.time.0 - 600), ..plan };
-            self.bill(half, left, out);
+            self.bill(Plan { part: Part::Stay { interim: true }, number, ..plan }, left, out);
             plan.first_line = 200;
+            plan.time = plan.time.plus_days(later);
         }
         self.bill(plan, left, out);
     }
@@ -359,7 +380,7 @@ impl<'c> Everyday<'c> {
         plan.lines = match plan.part {
             Part::Shop => 1 + self.dice.below(3) as u16,
             Part::Dispensing => 1,
-            Part::Stay { .. } => (self.mean_lines * 5.0) as u16 + self.dice.below((self.mean_lines * 5.0) as u64 + 1) as u16,
+            Part::Stay { .. } => wards::LINES,
             _ => {
                 let middle = (self.mean_lines + debt / 20.0).clamp(2.0, self.mean_lines * 2.5);
                 (1.0 + self.dice.below((middle * 2.0) as u64) as f64) as u16
@@ -430,6 +451,7 @@ impl<'c> Everyday<'c> {
             _ if plan.listed() => ("14", 70),
             _ => ("11", 60),
         };
+        let ward = plan.stay.as_ref().map(|stay| (stay.ward(), stay));
         let mut bill = Bill {
             number: plan.number,
             visit: plan.visit,
@@ -449,7 +471,8 @@ impl<'c> Everyday<'c> {
             begin: plan.begin,
             end: if matches!(plan.part, Part::Stay { .. }) { plan.time.plus_seconds(-1800) } else { plan.time },
             time: plan.time,
-            diagnoses: vec![disease.diagnosis],
+            ward: ward.map(|(ward, stay)| InWard { group: ward.group, caty: ward.caty, doctor: usize::from(stay.doctor) }),
+            diagnoses: vec![ward.map_or(disease.diagnosis, |(ward, _)| ward.diagnosis)],
             operation: None,
             lines: Vec::with_capacity(usize::from(plan.lines) + 4),
             first_line: u64::from(plan.first_line),
@@ -461,6 +484,11 @@ impl<'c> Everyday<'c> {
     }
 
     fn fill(&self, plan: &Plan, bill: &mut Bill) {
+        if let (Part::Stay { interim }, Some(stay)) = (plan.part, &plan.stay) {
+            let age = bill.person.age(plan.begin.day());
+            bill.lines = wards::lines(self.city, stay, age, interim, &self.injections, &mut Dice::new(plan.seed, 0), plan.begin);
+            return;
+        }
         let mut dice = Dice::new(plan.seed, plan.number);
         let fact = plan.begin.plus_seconds(if matches!(plan.part, Part::Dispensing | Part::Shop) { 0 } else { 120 });
         let service = |idx: usize, count: i64| Line::new(Goods::Service(idx), count, SERVICES[idx].price, fact);
@@ -468,7 +496,6 @@ impl<'c> Everyday<'c> {
             Part::Visit | Part::Consultation => bill.lines.push(service(CONSULTATION, 1)),
             Part::Emergency => bill.lines.push(service(EMERGENCY, 1)),
             Part::Online if !self.city.online.is_empty() => bill.lines.push(Line::new(Goods::Online(0), 1, 1200, fact)),
-            Part::Stay { .. } => self.ward(plan, bill, &mut dice),
             _ => {}
         }
         if plan.part == Part::Shop {
@@ -477,7 +504,7 @@ impl<'c> Everyday<'c> {
                 let drug = list[(idx + plan.seed as usize) % list.len()];
                 bill.lines.push(Line::new(Goods::Drug(drug), 1, self.city.drugs[drug as usize].price, fact));
             }
-        } else if plan.drugs && !matches!(plan.part, Part::Consultation | Part::Emergency | Part::Stay { .. }) {
+        } else if plan.drugs && !matches!(plan.part, Part::Consultation | Part::Emergency) {
             let order = self.order(plan);
             for dosage in self.dosages(plan) {
                 let mut line = Line::new(Goods::Drug(dosage.drug), dosage.packs, self.city.drugs[dosage.drug as usize].price, fact);
@@ -505,31 +532,6 @@ impl<'c> Everyday<'c> {
         let number = if plan.prescription == 0 { plan.visit } else { plan.prescription };
         let rx = Prescription { number, ..self.prescription(plan) };
         if plan.part == Part::Dispensing { rx.national(self.city) } else { rx.id(self.city) }
-    }
-
-    fn ward(&self, plan: &Plan, bill: &mut Bill, dice: &mut Dice) {
-        let days = (plan.time.day() - plan.begin.day()).max(1);
-        // Two bills of one stay share its days.
-        let (from, to) = match (plan.part, plan.first_line) {
-            (Part::Stay { interim: true }, _) => (0, days / 2),
-            (_, 1) => (0, days),
-            _ => (days / 2, days),
-        };
-        let mut day = from;
-        while bill.lines.len() < usize::from(plan.lines).max(3) {
-            let fact = Civil((plan.begin.0 + day * 86_400).min(plan.time.0));
-            for idx in [BED, WARD_ROUND, NURSING] {
-                bill.lines.push(Line::new(Goods::Service(idx), 1, SERVICES[idx].price, fact));
-            }
-            if let Some(drug) = dice.pick_or(&self.injections) {
-                bill.lines.push(Line::new(Goods::Drug(drug), dice.between(1, 2), self.city.drugs[drug as usize].price, fact));
-            }
-            for _ in 0..dice.below(4) {
-                let idx = TESTS + dice.below((SERVICES.len() - TESTS) as u64) as usize;
-                bill.lines.push(Line::new(Goods::Service(idx), 1, SERVICES[idx].price, fact));
-            }
-            day = if day + 1 >= to { from } else { day + 1 };
-        }
     }
 
     fn prescription(&self, plan: &Plan) -> Prescription {

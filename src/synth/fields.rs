@@ -39,6 +39,9 @@ pub(super) const HEADER: &[&str] = &[
     "dise_codg",
     "dise_name",
     "mid_setl_flag",
+    "chfpdr_code",
+    "adm_caty",
+    "dscg_caty",
     "vali_flag",
     "refd_setl_flag",
 ];
@@ -60,11 +63,12 @@ pub(super) const LINE: &[&str] = &[
     "overlmt_amt",
     "preselfpay_amt",
     "inscp_scp_amt",
+    "med_chrgitm_type",
     "prd_days",
     "dscg_tkdrug_flag",
+    "bilg_dept_codg",
+    "bilg_dr_codg",
 ];
-/// What the second vendor adds to a line.
-pub(super) const LINE_MORE: &[&str] = &["med_chrgitm_type", "bilg_dept_codg"];
 pub(super) const DIAGNOSIS: &[&str] = &["diag_type", "maindiag_flag", "diag_srt_no", "diag_code", "diag_name"];
 pub(super) const PRESCRIPTION: &[&str] = &[
     "hosp_rxno",

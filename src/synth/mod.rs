@@ -8,6 +8,9 @@ mod baseline;
 mod city;
 mod everyday;
 mod fields;
+#[cfg(test)]
+mod group_laws;
+mod groups;
 mod model;
 mod plants;
 mod random;
@@ -18,6 +21,7 @@ mod stream;
 mod tests;
 mod text;
 mod traps;
+mod wards;
 mod write;
 
 use std::collections::BTreeMap;
@@ -33,6 +37,9 @@ pub use city::Drug;
 pub use city::Institution;
 pub use city::InstitutionKind;
 pub use city::Item;
+pub use groups::GroupKind;
+pub use groups::GroupTruth;
+pub use groups::group_truths;
 pub use plants::Grade;
 pub use plants::Truth;
 pub use plants::TruthKey;
@@ -199,8 +206,8 @@ pub fn expected(truths: &[Truth]) -> BTreeMap<&'static str, Expected> {
 }
 
 /// Starts the feed: messages of both inputs in the order of their record
-/// timestamps. It holds about two days of planned messages (some 150 bytes
-/// each), six bytes per person and the planted cases, never the whole feed.
+/// timestamps. It holds about two days of planned messages (some 200 bytes
+/// each), the later bills of stays, six bytes per person and the planted cases, never the whole feed.
 pub fn generate<'c>(settings: &SynthSettings, city: &'c City) -> Generator<'c> {
     Generator::new(settings, city)
 }

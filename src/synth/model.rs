@@ -1,6 +1,8 @@
 //! A bill and a prescription as the generator thinks of them, and how a bill's
 //! money is divided. Amounts are whole 分.
 
+use std::ops::Range;
+
 use crate::base::time::Civil;
 
 use super::city::City;
@@ -169,6 +171,17 @@ pub(super) enum Pay {
     Relative,
 }
 
+/// Where a stay was, and what for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InWard {
+    /// Code and name of the disease group.
+    pub group: (&'static str, &'static str),
+    /// National department code.
+    pub caty: &'static str,
+    /// Place among the doctors of the institution.
+    pub doctor: usize,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Bill {
     pub number: u64,
@@ -183,6 +196,7 @@ pub(super) struct Bill {
     pub newborn: bool,
     pub interim: bool,
     pub stay_days: Option<i64>,
+    pub ward: Option<InWard>,
     /// Code and name of a registered chronic disease.
     pub chronic: Option<(&'static str, &'static str)>,
     pub begin: Civil,
@@ -237,6 +251,11 @@ impl Bill {
 
     pub(super) fn id(&self, city: &City) -> Id {
         Id::Settlement { area: city.institutions[self.institution as usize].area, number: self.number }
+    }
+
+    /// Whether it is of a stay, by its medical category.
+    pub(super) fn is_stay(&self) -> bool {
+        self.med_type.starts_with('2') || self.med_type == "52"
     }
 
     pub(super) fn visit_id(&self, city: &City) -> Id {
@@ -358,7 +377,8 @@ const fn service(code: &'static str, name: &'static str, price: i64, group: &'st
 }
 
 /// The first is the consultation, the second the bed; the last are consumables.
-pub(super) const SERVICES: [Service; 26] = [
+/// The price of dressings and implants is that of an ordinary stay.
+pub(super) const SERVICES: [Service; 36] = [
     service("001102000010000", "普通门诊诊查费", 1200, "02", "201"),
     service("001109000010000", "普通病房床位费", 4000, "01", "201"),
     service("001102000050000", "住院诊查费", 1500, "02", "201"),
@@ -385,6 +405,16 @@ pub(super) const SERVICES: [Service; 26] = [
     service("004800000060000", "煎药机煎药", 300, "05", "201"),
     service("C1403012620000000001", "一次性使用输液器", 250, "08", "301"),
     service("C1403010160000000002", "一次性使用注射器", 60, "08", "301"),
+    service("003402000200000", "运动疗法", 4500, "05", "201"),
+    service("003402000250000", "手功能训练", 4000, "05", "201"),
+    service("003402000310000", "作业疗法", 4500, "05", "201"),
+    service("C1401010020000000003", "医用敷料包", 10_000, "08", "301"),
+    service("C0302010010000000011", "金属接骨板", 180_000, "08", "301"),
+    service("C0301020010000000012", "髓内钉", 120_000, "08", "301"),
+    service("C0304010010000000013", "接骨螺钉", 15_000, "08", "301"),
+    service("C0201010010000000021", "冠状动脉药物洗脱支架", 80_000, "08", "301"),
+    service("C0205010010000000022", "冠状动脉球囊扩张导管", 60_000, "08", "301"),
+    service("C0206010010000000023", "导引导丝", 25_000, "08", "301"),
 ];
 pub(super) const CONSULTATION: usize = 0;
 pub(super) const BED: usize = 1;
@@ -393,5 +423,14 @@ pub(super) const NURSING: usize = 3;
 pub(super) const EMERGENCY: usize = 4;
 /// Tests and treatments from here to `DISPENSARY`, without it.
 pub(super) const TESTS: usize = 5;
+/// Treatments from here to `DISPENSARY`, without it.
+pub(super) const TREATMENTS: usize = 18;
+pub(super) const INFUSION: usize = 18;
+pub(super) const INFUSION_SET: usize = 24;
+pub(super) const SYRINGE: usize = 25;
+pub(super) const REHABILITATION: Range<usize> = 26..29;
+pub(super) const DRESSING: usize = 29;
+pub(super) const ORTHOPAEDIC: Range<usize> = 30..33;
+pub(super) const CARDIAC: Range<usize> = 33..36;
 /// Making up infusions, and boiling herbs: fees that sound like delivery.
 pub(super) const DISPENSARY: usize = 22;

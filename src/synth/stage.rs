@@ -10,6 +10,7 @@ use super::city::Drug;
 use super::city::Institution;
 use super::city::InstitutionKind;
 use super::everyday::person_number;
+use super::groups::is_house;
 use super::model::Bill;
 use super::model::CONSULTATION;
 use super::model::DISPENSARY;
@@ -83,7 +84,11 @@ impl<'c> Stage<'c> {
             city,
             seed,
             dice: Dice::new(seed, PLANTED),
-            hospitals: city.in_order(InstitutionKind::Hospital, span),
+            hospitals: city
+                .in_order(InstitutionKind::Hospital, span)
+                .into_iter()
+                .filter(|idx| !is_house(&city.institutions[*idx as usize]))
+                .collect(),
             pharmacies: city.in_order(InstitutionKind::Pharmacy, span),
             online: city.in_order(InstitutionKind::Online, span),
             areas: city.areas(),
@@ -246,6 +251,7 @@ impl<'c> Stage<'c> {
             newborn: false,
             interim: false,
             stay_days: None,
+            ward: None,
             chronic: None,
             begin,
             end: begin.plus_seconds(1800),

@@ -27,6 +27,9 @@ use super::traps::reject_message;
 use super::traps::trap_variant;
 use super::write::Layout;
 
+/// Stays among settlements, without their interim bills.
+const STAYS_PER_MILLE: u64 = 90;
+
 /// One message of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Generated {
@@ -94,9 +97,9 @@ pub struct Generator<'c> {
     next_scripted: usize,
     day: i64,
     end: i64,
-    /// Everyday bills and prescriptions in all, and planned so far.
-    quota: [u64; 2],
-    planned: [u64; 2],
+    /// Everyday bills, prescriptions and stays in all, and planned so far.
+    quota: [u64; 3],
+    planned: [u64; 3],
     weight: u64,
     weight_all: u64,
     waiting: Vec<Waiting>,
@@ -118,15 +121,20 @@ impl<'c> Generator<'c> {
         Self {
             city,
             layouts: Layout::vendors(),
-            everyday: Everyday::new(city, settings.seed, settings.persons, first, last, settings.mean_lines),
+            everyday: Everyday::new(city, settings, first, live, last),
             scripted,
             truths,
             by_time,
             next_scripted: 0,
             day: first,
             end,
-            quota: [settings.settlements.saturating_sub(bills), settings.prescriptions.saturating_sub(prescriptions)],
-            planned: [0; 2],
+            quota: [
+                settings.settlements.saturating_sub(bills),
+                settings.prescriptions.saturating_sub(prescriptions),
+                // Whatever is planted beside them.
+                settings.settlements * STAYS_PER_MILLE / 1000,
+            ],
+            planned: [0; 3],
             weight: 0,
             weight_all: (first..end).map(weight_of).sum(),
             waiting: Vec::new(),
@@ -235,14 +243,14 @@ impl<'c> Generator<'c> {
     /// What ordinary life plans for the day.
     fn plan_everyday(&mut self) -> Vec<Plan> {
         self.weight += weight_of(self.day);
-        let mut share = [0; 2];
-        for idx in 0..2 {
+        let mut share = [0; 3];
+        for idx in 0..3 {
             let until = (u128::from(self.quota[idx]) * u128::from(self.weight) / u128::from(self.weight_all)) as u64;
             share[idx] = until - self.planned[idx];
             self.planned[idx] = until;
         }
         let mut plans = Vec::new();
-        self.everyday.day(self.day, share[0], share[1], &mut plans);
+        self.everyday.day(self.day, share, &mut plans);
         plans
     }
 
@@ -250,6 +258,9 @@ impl<'c> Generator<'c> {
     pub(super) fn ordinary_bills(mut self, until: i64, mut each: impl FnMut(&Bill)) {
         while self.day < until {
             for plan in self.plan_everyday() {
+                if plan.time.day() >= until {
+                    continue;
+                }
                 if let Doc::Bill(bill) = self.everyday.compose(&plan) {
                     each(&bill);
                 }

@@ -4,11 +4,12 @@ use crate::base::time::Civil;
 use crate::events::camel_case;
 
 use super::city::City;
+use super::city::Institution;
+use super::city::InstitutionKind;
 use super::fields::DIAGNOSIS;
 use super::fields::DRUG;
 use super::fields::HEADER;
 use super::fields::LINE;
-use super::fields::LINE_MORE;
 use super::fields::PRESCRIPTION;
 use super::fields::VISIT;
 use super::model::Bill;
@@ -30,6 +31,7 @@ use super::text::push_i64;
 use super::text::push_padded;
 use super::text::push_text;
 use super::text::push_time;
+use super::wards::OBSERVATION;
 
 /// A value of a message, not yet text.
 #[derive(Clone, Copy)]
@@ -116,7 +118,7 @@ impl Layout {
                 lines_first: true,
                 list_name: "feeDetl",
                 header: reversed(camel(HEADER)),
-                line: camel(&[LINE, LINE_MORE].concat()),
+                line: camel(LINE),
                 diagnosis: camel(DIAGNOSIS),
                 prescription: camel(&flat),
                 visit: Vec::new(),
@@ -171,12 +173,12 @@ impl Layout {
             self.object(out, &self.diagnosis, |field| diagnosis_value(field, idx, diagnosis));
         });
         out.push(b',');
-        let department = 101 + bill.visit as i64 % 12;
+        let biller = Biller::of(city, bill);
         list(out, self.list_name, &bill.lines, |out, idx, line| {
             let shares = line.shares();
             let number = bill.first_line + idx as u64;
             object(out, self.absent_in_line, &self.line, |field| {
-                own_or(&line.own, field, || line_value(field, city, line, &shares, number, department))
+                own_or(&line.own, field, || line_value(field, city, line, &shares, number, biller))
             });
             rest(out, &line.own, &[&self.line], self.spell_bill);
         });
@@ -366,16 +368,52 @@ fn header_value<'a>(field: &str, city: &'a City, bill: &Bill, totals: &Totals) -
         "acct_pay" => Value::Fen(totals.account),
         "psn_cash_pay" => Value::Fen(totals.cash),
         "acct_mulaid_pay" => Value::Fen(totals.relative),
-        "dise_codg" => bill.chronic.map_or(Value::Absent, |(code, _)| Value::Text(code)),
-        "dise_name" => bill.chronic.map_or(Value::Absent, |(_, name)| Value::Text(name)),
-        "mid_setl_flag" => flag(bill.interim),
+        "dise_codg" => disease(bill).map_or(Value::Absent, |(code, _)| Value::Text(code)),
+        "dise_name" => disease(bill).map_or(Value::Absent, |(_, name)| Value::Text(name)),
+        "mid_setl_flag" => zero_or_one((bill.interim || bill.is_stay()).then_some(bill.interim)),
+        "chfpdr_code" => {
+            let doctor = bill.ward.and_then(|ward| institution.doctors.get(ward.doctor));
+            doctor.map_or(Value::Absent, |code| Value::Text(code))
+        }
+        "adm_caty" | "dscg_caty" => bill.ward.map_or(Value::Absent, |ward| Value::Text(ward.caty)),
         "vali_flag" => Value::Text("1"),
         "refd_setl_flag" => Value::Text("0"),
         _ => Value::Absent,
     }
 }
 
-fn line_value<'a>(field: &str, city: &'a City, line: &Line, shares: &Shares, number: u64, department: i64) -> Value<'a> {
+/// The disease list that a visit goes by, or the disease group of a stay.
+fn disease(bill: &Bill) -> Option<(&'static str, &'static str)> {
+    let of_stay = || bill.is_stay().then_some(bill.ward.map_or(OBSERVATION, |ward| ward.group));
+    bill.chronic.or_else(of_stay)
+}
+
+/// Who orders what a visit is charged for: told on lines of visits.
+#[derive(Clone, Copy)]
+struct Biller<'a> {
+    department: Value<'a>,
+    doctor: Value<'a>,
+}
+
+impl<'a> Biller<'a> {
+    fn of(city: &'a City, bill: &Bill) -> Self {
+        let institution = &city.institutions[bill.institution as usize];
+        if bill.is_stay() || institution.kind == InstitutionKind::Pharmacy {
+            return Self { department: Value::Absent, doctor: Value::Absent };
+        }
+        Self { department: Value::Digits(101 + bill.visit as i64 % 12), doctor: doctor(institution, bill.visit) }
+    }
+}
+
+/// The doctor of a visit.
+fn doctor(institution: &Institution, visit: u64) -> Value<'_> {
+    match &institution.doctors[..] {
+        [] => Value::Id(Id::Doctor { area: institution.area, number: visit % 240 }),
+        known => Value::Text(&known[(visit % known.len() as u64) as usize]),
+    }
+}
+
+fn line_value<'a>(field: &str, city: &'a City, line: &Line, shares: &Shares, number: u64, biller: Biller<'a>) -> Value<'a> {
     let drug = match line.goods {
         Goods::Drug(idx) => Some(&city.drugs[idx as usize]),
         _ => None,
@@ -414,7 +452,8 @@ fn line_value<'a>(field: &str, city: &'a City, line: &Line, shares: &Shares, num
         }),
         "prd_days" => line.days.map_or(Value::Absent, Value::Number),
         "dscg_tkdrug_flag" => flag(line.discharge),
-        "bilg_dept_codg" => Value::Digits(department),
+        "bilg_dept_codg" => biller.department,
+        "bilg_dr_codg" => biller.doctor,
         _ => Value::Absent,
     }
 }
@@ -463,10 +502,7 @@ fn prescription_value<'a>(field: &str, city: &'a City, rx: &Prescription) -> Val
         "gend" => Value::Text(rx.person.sex),
         "prsc_dept_code" => Value::Digits(department as i64),
         "prsc_dept_name" => Value::Text(DEPARTMENTS[(rx.visit % 12) as usize]),
-        "dr_code" => match &institution.doctors[..] {
-            [] => Value::Id(Id::Doctor { area: institution.area, number: rx.visit % 240 }),
-            known => Value::Text(&known[(rx.visit % known.len() as u64) as usize]),
-        },
+        "dr_code" => doctor(institution, rx.visit),
         "mdtrt_time" => Value::Time(rx.time.plus_seconds(-600)),
         "dise_codg" => rx.chronic.map_or(Value::Absent, |(code, _)| Value::Text(code)),
         "sp_dise_flag" => Value::Text(if rx.chronic.is_some() { "1" } else { "0" }),
