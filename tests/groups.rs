@@ -107,7 +107,12 @@ cases:
 fn rules() -> Vec<(&'static str, String)> {
     let all = "units: [institution, department, doctor]\n  panes: [month, quarter, year_to_date]";
     let evaluates = [
-        ("stay-cost", format!("  compare: expected\n  case: stay\n  cases: \"true\"\n  value: {{ sum: header.medfee_sumamt }}\n  indicator: total_cost\n  {all}")),
+        (
+            "stay-cost",
+            format!(
+                "  compare: expected\n  case: stay\n  cases: \"true\"\n  value: {{ sum: header.medfee_sumamt }}\n  indicator: total_cost\n  {all}"
+            ),
+        ),
         (
             "stay-consumables",
             format!(
@@ -115,7 +120,12 @@ fn rules() -> Vec<(&'static str, String)> {
             ),
         ),
         ("stay-days", format!("  compare: expected\n  case: stay\n  cases: \"true\"\n  value: {{}}\n  indicator: stay_days\n  {all}")),
-        ("visit-cost", format!("  compare: expected\n  case: visit\n  cases: \"true\"\n  value: {{ sum: line.det_item_fee_sumamt }}\n  indicator: visit_cost\n  {all}")),
+        (
+            "visit-cost",
+            format!(
+                "  compare: expected\n  case: visit\n  cases: \"true\"\n  value: {{ sum: line.det_item_fee_sumamt }}\n  indicator: visit_cost\n  {all}"
+            ),
+        ),
         (
             "consumables-over",
             format!(
@@ -250,7 +260,13 @@ struct Bill {
 }
 
 fn date(day: i64) -> String {
-    let (month, day) = if day < 31 { (7, day + 1) } else if day < 62 { (8, day - 30) } else { (9, day - 61) };
+    let (month, day) = if day < 31 {
+        (7, day + 1)
+    } else if day < 62 {
+        (8, day - 30)
+    } else {
+        (9, day - 61)
+    };
     format!("2026-{month:02}-{day:02}")
 }
 
@@ -326,7 +342,8 @@ fn bills(seed: u64) -> Vec<Bill> {
                     rest: base * dear * scale + below(9_000),
                 };
                 if stay && below(4) == 0 && bill.day > 2 {
-                    let interim = Bill { id: format!("{}i", bill.id), interim: true, day: bill.day - 1 - below(2), days: 1, ..bill.clone() };
+                    let interim =
+                        Bill { id: format!("{}i", bill.id), interim: true, day: bill.day - 1 - below(2), days: 1, ..bill.clone() };
                     bills.push(interim);
                 }
                 bills.push(bill);
@@ -378,11 +395,8 @@ fn plain(bills: &[Bill]) -> Units {
             let (_, _, mean, variance, cap, over) = *last.group.and_then(cell).or_else(|| cell("*")).unwrap();
             for period in std::iter::once(month).chain(to_date.iter().copied()) {
                 let doctor = last.doctor.clone();
-                let of = [
-                    ("institution", Some(last.institution.clone())),
-                    ("department", last.department.clone()),
-                    ("doctor", Some(doctor)),
-                ];
+                let of =
+                    [("institution", Some(last.institution.clone())), ("department", last.department.clone()), ("doctor", Some(doctor))];
                 for (kind, unit) in of {
                     let Some(unit) = unit else { continue };
                     let sum = units.entry((rule, period.to_owned(), kind.to_owned(), unit)).or_default();
@@ -476,7 +490,8 @@ fn what_is_judged_are_plain_sums_over_all_bills() {
             continue;
         };
         judged += 1;
-        let told = Sum { n: ratio.n, observed: ratio.observed, expected: ratio.expected, variance: ratio.variance, all: ratio.coverage.whole };
+        let told =
+            Sum { n: ratio.n, observed: ratio.observed, expected: ratio.expected, variance: ratio.variance, all: ratio.coverage.whole };
         assert_eq!(told, sum, "{key:?}");
         assert!((ratio.ratio - sum.observed as f64 / sum.expected as f64).abs() < 1e-12);
     }
@@ -488,7 +503,9 @@ fn what_is_judged_are_plain_sums_over_all_bills() {
         .collect();
     let told: Vec<_> = fleet.records.iter().map(word).collect();
     assert_eq!(effective(&told).len(), alerts.len(), "{alerts:#?}");
-    for expect in ["stay-cost 2026-07 institution H99010100001", "stay-cost 2026-08 doctor D0-0", "consumables-over 2026-07 institution H99010100002"] {
+    for expect in
+        ["stay-cost 2026-07 institution H99010100001", "stay-cost 2026-08 doctor D0-0", "consumables-over 2026-07 institution H99010100002"]
+    {
         assert!(alerts.contains(expect), "{expect} is not among {alerts:#?}");
     }
     assert!(alerts.iter().all(|alert| !alert.contains("H99010100003")), "{alerts:#?}");

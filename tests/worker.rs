@@ -79,6 +79,9 @@ impl Log for Arriving<'_> {
     fn journal(&mut self, shard: ShardId) -> Result<Vec<Vec<u8>>, Fault> {
         self.log.journal(shard)
     }
+    fn activations(&mut self) -> Result<Vec<Vec<u8>>, Fault> {
+        self.log.activations()
+    }
     fn replay(
         &mut self,
         shard: ShardId,

@@ -155,6 +155,13 @@ impl Projection {
         }
     }
 
+    /// Keeps what `other`, of the same event type, keeps too.
+    pub fn join(&mut self, other: &Self) {
+        let join = |own: &mut Vec<bool>, other: &[bool]| own.iter_mut().zip(other).for_each(|(own, other)| *own |= other);
+        join(&mut self.header, &other.header);
+        self.children.iter_mut().zip(&other.children).for_each(|(own, other)| join(own, other));
+    }
+
     /// Keeps one column; `table` is `header` or a child's name.
     ///
     /// Returns whether the event type has it.

@@ -8,14 +8,16 @@ use std::sync::Arc;
 use crate::base::diagnostic;
 use crate::base::diagnostic::Diagnostic;
 use crate::commands::Failure;
-use crate::reference::folder::Folder;
+use crate::engine::activation::BundleName;
 use crate::reference::snapshot::Snapshot;
 use crate::ruleset::compile::EVALUATED;
 use crate::ruleset::compile::RuleSet;
 use crate::ruleset::compile::compile;
+use crate::ruleset::digest::digest;
 use crate::ruleset::doc::RuleBook;
 use crate::ruleset::read;
 use crate::ruleset::words::Status;
+use crate::runtime::store::BundleFiles;
 
 /// A rule book with everything that was wrong with it.
 pub fn book(folder: &Path) -> Result<(RuleBook, Vec<Diagnostic>), Failure> {
@@ -31,12 +33,24 @@ pub struct Loaded {
     pub references: Arc<Snapshot>,
 }
 
+impl Loaded {
+    /// With whole digests.
+    pub fn bundle(&self) -> BundleName {
+        BundleName { rules: digest(&self.book).to_string(), references: self.references.digest().to_string() }
+    }
+}
+
 /// Reads and compiles; `statuses` says which rules are wanted.
 pub fn load_for(rules: &Path, references: &[PathBuf], statuses: &[Status]) -> Result<Loaded, Failure> {
-    let (book, mut diagnostics) = book(rules)?;
-    let (set, more) = compile(&book, statuses);
-    diagnostics.extend(more);
-    let snapshot = snapshot(references)?;
+    compiled(&BundleFiles::read(rules, references)?, statuses)
+}
+
+/// Compiles what was read.
+pub fn compiled(files: &BundleFiles, statuses: &[Status]) -> Result<Loaded, Failure> {
+    let (book, more) = read::read(&files.rules);
+    let (set, last) = compile(&book, statuses);
+    let diagnostics = [files.mistakes.clone(), more, last].concat();
+    let snapshot = Snapshot::load(&files.references);
     let mut mistakes = match &snapshot {
         Ok(_) => Vec::new(),
         Err(found) => found.clone(),
@@ -50,14 +64,6 @@ pub fn load_for(rules: &Path, references: &[PathBuf], statuses: &[Status]) -> Re
 
 pub fn load(rules: &Path, references: &[PathBuf]) -> Result<Loaded, Failure> {
     load_for(rules, references, EVALUATED)
-}
-
-fn snapshot(folders: &[PathBuf]) -> Result<Result<Snapshot, Vec<Diagnostic>>, Failure> {
-    let mut read = Vec::new();
-    for folder in folders {
-        read.push(Folder::read(folder)?);
-    }
-    Ok(Snapshot::load(&read))
 }
 
 pub fn mistakes_of(diagnostics: &[Diagnostic]) -> Failure {

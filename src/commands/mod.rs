@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+pub mod activate;
 pub mod baseline;
 pub mod clues;
 pub mod demo;
@@ -47,6 +48,8 @@ enum Command {
     Clues(clues::Clues),
     /// Create topics, read them, and state how far a feed has come.
     Topics(topics::Topics),
+    /// Put the rules and references of a configuration into force, from the workers' next epoch on.
+    Activate(activate::Activate),
     /// Make and wrap the key of the persons' pseudonyms.
     Key(key::Key),
     /// Put rejected messages back through after a fix.
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Baseline(baseline) => baseline.execute(),
         Command::Clues(clues) => clues.execute(),
         Command::Topics(topics) => topics.execute(),
+        Command::Activate(activate) => activate.execute(),
         Command::Key(key) => key.execute(),
         Command::Rejects(rejects) => rejects.execute(),
     };

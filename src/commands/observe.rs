@@ -150,16 +150,11 @@ pub struct Reporter {
 impl Reporter {
     pub fn new(engine: &Engine, metrics: Arc<Metrics>, health: Arc<Health>, clock: Arc<dyn Clock>, slot: usize) -> Self {
         let classes: Vec<&str> = RejectClass::ALL.iter().map(|class| class.name()).collect();
-        for rule in &engine.rules.rules {
-            for check in rule.doc.quality_checks() {
-                metrics.data_quality(&rule.doc.id, check);
-            }
-        }
-        Self {
+        let mut reporter = Self {
             totals: Totals::default(),
             inputs: EVENT_TYPES.iter().map(|event| metrics.input(event.name, &classes)).collect(),
             partials: metrics.partials(),
-            rules: engine.rules.rules.iter().map(|rule| (rule.doc.id.clone(), metrics.rule(&rule.doc.id))).collect(),
+            rules: BTreeMap::new(),
             epochs: metrics.epochs(),
             worker: metrics.worker(&slot.to_string()),
             shards: BTreeMap::new(),
@@ -168,6 +163,20 @@ impl Reporter {
             health,
             clock,
             slot,
+        };
+        reporter.know(engine);
+        reporter
+    }
+
+    /// Shows the engine's versions, and its rules from zero on.
+    fn know(&mut self, engine: &Engine) {
+        let versions = &engine.versions;
+        self.metrics.set_running(env!("CARGO_PKG_VERSION"), &versions.rule_set, &versions.references, &versions.identity_key);
+        for rule in &engine.rules.rules {
+            for check in rule.doc.quality_checks() {
+                self.metrics.data_quality(&rule.doc.id, check);
+            }
+            self.rules.entry(rule.doc.id.clone()).or_insert_with(|| self.metrics.rule(&rule.doc.id));
         }
     }
 
@@ -239,6 +248,11 @@ impl Observer for Reporter {
 
     fn ready(&mut self, _: &[ShardId]) {
         self.health.set_ready(self.slot, true);
+    }
+
+    fn bundle(&mut self, activation: u64, engine: &Engine) {
+        self.know(engine);
+        tracing::info!(slot = self.slot, activation, versions = %engine.versions, "bundle in force");
     }
 
     fn refused(&mut self, lost: bool) {

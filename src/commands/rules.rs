@@ -1,17 +1,20 @@
 //! `claimsift rules`: check, test, lock and describe rule files.
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use clap::Args;
 use clap::Subcommand;
 use clap::ValueEnum;
 
+use crate::base::diagnostic::Diagnostic;
 use crate::commands::Failure;
 use crate::commands::load;
 use crate::commands::print;
 use crate::offline::cases;
 use crate::report::catalogue;
 use crate::ruleset::compile::compile;
+use crate::ruleset::doc::RuleBook;
 use crate::ruleset::lock;
 use crate::ruleset::words::Status;
 
@@ -78,18 +81,29 @@ impl Rules {
 
 fn check(folders: &Folders) -> Result<(), Failure> {
     let (book, mut diagnostics) = load::book(&folders.rules)?;
-    diagnostics.extend(compile(&book, TESTED).1);
-    let lock_file = folders.rules.join(lock::LOCK_FILE);
-    if diagnostics.is_empty() && lock_file.exists() {
-        let (text, more) = crate::ruleset::read::load_file(&lock_file)?;
-        diagnostics.extend(more);
-        diagnostics.extend(lock::check(&book, Some(&text)));
+    if diagnostics.is_empty() {
+        diagnostics = mistakes(&book, &folders.rules)?;
+    } else {
+        diagnostics.extend(compile(&book, TESTED).1);
     }
     if !diagnostics.is_empty() {
         return Err(load::mistakes_of(&diagnostics));
     }
     print(&format!("{} rules, {} gates, no mistakes\n", book.rules.len(), book.gates.len()));
     Ok(())
+}
+
+/// What is wrong with a sound book beyond its files: rules that cannot be
+/// compiled, drafts too, and what differs from the lock file.
+pub fn mistakes(book: &RuleBook, folder: &Path) -> Result<Vec<Diagnostic>, Failure> {
+    let mut diagnostics = compile(book, TESTED).1;
+    let lock_file = folder.join(lock::LOCK_FILE);
+    if diagnostics.is_empty() && lock_file.exists() {
+        let (text, more) = crate::ruleset::read::load_file(&lock_file)?;
+        diagnostics.extend(more);
+        diagnostics.extend(lock::check(book, Some(&text)));
+    }
+    Ok(diagnostics)
 }
 
 fn test(folders: &Folders) -> Result<(), Failure> {

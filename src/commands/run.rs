@@ -34,7 +34,12 @@ use crate::io::files::LineHead;
 use crate::io::kafka::KafkaLog;
 use crate::io::kafka::KafkaSettings;
 use crate::io::partition::Partitioner;
+use crate::ruleset::compile::EVALUATED;
 use crate::runtime::breaker::AcceptedRejects;
+use crate::runtime::bundles::Bundles;
+use crate::runtime::bundles::Stored;
+use crate::runtime::store::BundleFiles;
+use crate::runtime::store::Store;
 use crate::runtime::worker::Observer;
 use crate::runtime::worker::Wish;
 use crate::runtime::worker::Worker;
@@ -105,7 +110,13 @@ impl Run {
         }
         let log = &settings.log;
         crate::telemetry::log::start(log_format(log.format), log.level.name())?;
-        let loaded = load::load(&settings.rules, &settings.reference)?;
+        let files = BundleFiles::read(&settings.rules, &settings.reference)?;
+        let loaded = load::compiled(&files, EVALUATED)?;
+        if !over_files && let Some(path) = &settings.store {
+            // Before an epoch names it.
+            Store::new(path.clone()).keep(&loaded.bundle(), &files)?;
+        }
+        drop(files);
         if over_files { self.over_files(&settings, &loaded) } else { self.on_kafka(&settings, &loaded) }
     }
 
@@ -176,9 +187,9 @@ impl Run {
         let topics: Vec<&str> = first.inputs.iter().map(String::as_str).collect();
         let partitions = crate::io::kafka::admin::topic_partitions(&first, &topics)?.values().copied().max().unwrap_or(1);
         let engine = engine(settings, loaded, partitions)?;
+        let stored = settings.store.as_ref().map(|path| Stored::new(Arc::clone(&engine), Store::new(path.clone())));
+        let bundles: Option<&dyn Bundles> = stored.as_ref().map(|stored| stored as &dyn Bundles);
         let metrics = Arc::new(Metrics::new());
-        let versions = &engine.versions;
-        metrics.set_running(env!("CARGO_PKG_VERSION"), &versions.rule_set, &versions.references, &versions.identity_key);
         let clock = Arc::new(SystemClock::default());
         let now = crate::runtime::worker::Clock::wall_ms(&*clock);
         let health = Arc::new(Health::new(kafka.workers, SILENCE_MAX, now));
@@ -195,7 +206,7 @@ impl Run {
                         (Arc::clone(&engine), Arc::clone(&metrics), Arc::clone(&health), &wish, Arc::clone(&clock));
                     scope.spawn(move || {
                         let mut reporter = Reporter::new(&engine, metrics, Arc::clone(&health), Arc::<SystemClock>::clone(&clock), slot);
-                        let working = || self.keep_working(settings, &engine, &clock, slot, wish, &mut reporter);
+                        let working = || self.keep_working(settings, &engine, bundles, &clock, slot, wish, &mut reporter);
                         let result = guarded(&health, slot, working, || wish.stop());
                         (result, reporter.totals)
                     })
@@ -233,6 +244,7 @@ impl Run {
         &self,
         settings: &Settings,
         engine: &Arc<Engine>,
+        bundles: Option<&dyn Bundles>,
         clock: &SystemClock,
         slot: usize,
         wish: &Wish,
@@ -245,7 +257,7 @@ impl Run {
             })?;
             let result = KafkaLog::connect(own).and_then(|mut log| {
                 let worker_settings = self.worker_settings(settings, self.until_end, slot);
-                Worker::new(Arc::clone(engine), &mut log, worker_settings, clock).run(wish, observer)
+                Worker::new(Arc::clone(engine), &mut log, worker_settings, clock).with_bundles(bundles).run(wish, observer)
             });
             match result {
                 Err(fault) if fault.remedy != Remedy::Stop && !wish.stopping() => {
@@ -287,6 +299,7 @@ pub fn kafka_settings(settings: &Settings, slot: usize) -> Result<KafkaSettings,
         rejects: topics.rejects.clone(),
         journal: topics.journal.clone(),
         partials: topics.partials.clone(),
+        control: topics.control.clone(),
         extra: kafka.properties.iter().cloned().collect(),
     })
 }

@@ -43,7 +43,7 @@ enum Verb {
     Read {
         #[arg(long)]
         config: PathBuf,
-        /// clues, shadow, rejects or journal.
+        /// clues, shadow, rejects, journal or control.
         #[arg(long, default_value = "clues")]
         topic: String,
         /// At most so many messages.
@@ -84,7 +84,12 @@ impl Topics {
                     "shadow" => &kafka.shadow,
                     "rejects" => &kafka.rejects,
                     "journal" => &kafka.journal,
-                    other => return Err(Failure::Plain(format!("`{other}` is no topic of claimsift: clues, shadow, rejects or journal"))),
+                    "control" => &kafka.control,
+                    other => {
+                        return Err(Failure::Plain(format!(
+                            "`{other}` is no topic of claimsift: clues, shadow, rejects, journal or control"
+                        )));
+                    }
                 };
                 let mut left = max.unwrap_or(usize::MAX);
                 admin::read_topic(&kafka, name, &mut |record| {

@@ -117,6 +117,7 @@ fn fill(view: &View<'_>) -> Settings {
         identity_key_file: view.maybe_text("identity_key_file").map(|text| path(&text)),
         identity_kek_file: view.maybe_text("identity_kek_file").map(|text| path(&text)),
         made_up_data: view.bool("made_up_data"),
+        store: view.within("state", &spec::STATE).maybe_text("store").and_then(|text| Some(path(text.strip_prefix(spec::FILE_SCHEME)?))),
         rejects: fill_rejects(&view.within("rejects", &spec::REJECTS)),
         epoch: fill_epoch(&view.within("epoch", &spec::EPOCH)),
         listen: view.within("http", &spec::HTTP).text("listen").parse().ok(),
@@ -144,6 +145,7 @@ fn fill_topics(view: &View<'_>) -> TopicSettings {
         rejects: view.text("rejects"),
         journal: view.text("journal"),
         partials: view.text("partials"),
+        control: view.text("control"),
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Settings {
     pub identity_kek_file: Option<PathBuf>,
     /// The feed holds no real person.
     pub made_up_data: bool,
+    /// Where rule sets and references are stored that were ever in force.
+    pub store: Option<PathBuf>,
     pub rejects: RejectSettings,
     pub epoch: EpochSettings,
     /// Where metrics and health are served; `None` after `listen: off`.
@@ -81,11 +83,13 @@ pub struct TopicSettings {
     pub journal: String,
     /// What shards tell each other of groups.
     pub partials: String,
+    /// Activations of rules and references.
+    pub control: String,
 }
 
 impl TopicSettings {
     /// Role and name of every topic.
-    pub fn named(&self) -> [(&'static str, &str); 7] {
+    pub fn named(&self) -> [(&'static str, &str); 8] {
         [
             ("settlement", &self.settlement),
             ("prescription", &self.prescription),
@@ -94,6 +98,7 @@ impl TopicSettings {
             ("rejects", &self.rejects),
             ("journal", &self.journal),
             ("partials", &self.partials),
+            ("control", &self.control),
         ]
     }
 

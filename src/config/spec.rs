@@ -38,6 +38,7 @@ pub static CONFIG: Object = Object {
         optional("identity_key_file", Shape::Text, "假名密钥文件", "holds the key of the persons' pseudonyms"),
         optional("identity_kek_file", Shape::Text, "密钥加密密钥文件", "holds the key that wraps the identity key"),
         optional("made_up_data", Shape::Bool, "自造数据", "the feed holds no real person: no identity key is needed").or("false"),
+        optional("state", Shape::Object(&STATE), "状态存储", "what outlives a process beside the topics"),
         optional("rejects", Shape::Object(&REJECTS), "拒收", "what unusable messages do"),
         optional("epoch", Shape::Object(&EPOCH), "提交批", "how much one transaction holds"),
         optional("http", Shape::Object(&HTTP), "HTTP", "metrics and health"),
@@ -65,6 +66,7 @@ pub static TOPICS: Object = Object {
         optional("journal", Shape::Form(&NAME), "日志账", "the journal of epochs").or("claimsift-journal"),
         optional("partials", Shape::Form(&NAME), "分组部分和", "what shards tell each other of groups; written and read")
             .or("claimsift-partials"),
+        optional("control", Shape::Form(&NAME), "控制", "activations of rules and references; one partition").or("claimsift-control"),
     ],
 };
 
@@ -84,6 +86,15 @@ pub static INPUT: Object = Object {
             .or("30m"),
         optional("complete_from", Shape::Date, "数据完整起始日", "since when the feed is whole; absent: unknown"),
     ],
+};
+
+pub static STATE: Object = Object {
+    fields: &[optional(
+        "store",
+        Shape::Form(&STORE),
+        "存储位置",
+        "folder that all workers share: rule sets and references that were ever in force; needed by `claimsift activate`",
+    )],
 };
 
 pub static REJECTS: Object = Object {
@@ -153,6 +164,15 @@ const PROPERTY: Form = Form {
             && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_'))
     },
     help: "Use a property of librdkafka, like `security.protocol`.",
+};
+
+/// What a store's place begins with.
+pub const FILE_SCHEME: &str = "file://";
+
+const STORE: Form = Form {
+    regex: "^file://.+$",
+    matches: |text| text.strip_prefix(FILE_SCHEME).is_some_and(|path| !path.is_empty()),
+    help: "Write a folder, like file:///var/lib/claimsift.",
 };
 
 const ZONE: Form = Form {

@@ -82,6 +82,10 @@ pub struct JournalEntry {
     pub number: u64,
     pub previous: u64,
     pub versions: Versions,
+    /// Number of the activation in force; 0: before the first, under the
+    /// configuration's own bundle.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub activation: u64,
     pub runs: Vec<RunRecord>,
     pub n_in: u64,
     pub evaluated: u64,
@@ -102,6 +106,11 @@ pub struct JournalEntry {
     /// When the epoch was written, milliseconds since the Unix epoch: for
     /// people, never for decisions.
     pub wall_ms: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_none(activation: &u64) -> bool {
+    *activation == 0
 }
 
 impl From<&RunDone> for RunRecord {

@@ -62,6 +62,8 @@ pub struct Shard {
     /// Number of the activation in force; 0: none.
     pub(super) activation: u64,
     pub(super) decoders: Vec<JsonDecoder>,
+    /// Columns that programs ask for, by table.
+    pub(super) needed: Vec<BTreeSet<String>>,
     pub(super) rule_numbers: RuleNumbers,
     pub(super) items: Items,
     pub(super) persons: Persons,
@@ -86,7 +88,8 @@ impl Shard {
         Self {
             id,
             activation: 0,
-            decoders: switch::decoders(&engine),
+            decoders: switch::decoders(&engine, &[]),
+            needed: switch::needed(&engine, &[]),
             rule_numbers: RuleNumbers::new(&engine.rules),
             items: Items::default(),
             persons: Persons::default(),
@@ -175,7 +178,7 @@ impl Shard {
         let mut tallies: BTreeMap<String, RuleTally> = BTreeMap::new();
         let mut records = if muted { Vec::new() } else { intake.rejects };
         let people: Vec<PersonIdx> = intake.persons.iter().map(|key| self.persons.index(*key)).collect();
-        let batch = enrich(input, intake.decoded, &engine.references, &mut self.items, &engine.needed[input]);
+        let batch = enrich(input, intake.decoded, &engine.references, &mut self.items, &self.needed[input]);
         counts.lines_unjudged += batch.lines_unjudged;
         for (kind, count) in &batch.unknown_codes {
             *counts.unknown_codes.entry(kind).or_default() += count;

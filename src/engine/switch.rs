@@ -1,6 +1,7 @@
 //! Another rule set or other references for a shard in the middle of its stream.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::codecs::json::JsonDecoder;
@@ -8,6 +9,7 @@ use crate::engine::Engine;
 use crate::engine::affected::Concerns;
 use crate::engine::shard::Shard;
 use crate::events::EVENT_TYPES;
+use crate::events::EventType;
 use crate::ruleset::compile::RuleSet;
 use crate::window::calendar::Month;
 
@@ -67,20 +69,34 @@ impl Shard {
     /// The settings of both engines are the same, and so is the identity key.
     pub fn switch(&mut self, engine: Arc<Engine>, number: u64, groups_from: Month) {
         debug_assert!(number > self.activation, "activations go on");
-        self.decoders = decoders(&engine);
+        self.groups.switch(&engine, groups_from);
+        let asking = self.groups.engines();
+        self.decoders = decoders(&engine, &asking);
+        self.needed = needed(&engine, &asking);
         self.items.resolve_anew(&engine.references);
         self.rule_numbers.switch(&engine.rules);
         self.concerns = Concerns::default();
-        self.switch_groups(&engine, number, groups_from);
         self.activation = number;
         self.engine = engine;
     }
-
-    #[expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "nothing is gathered yet")]
-    fn switch_groups(&mut self, _engine: &Engine, _number: u64, _groups_from: Month) {}
 }
 
-/// A decoder for each input, that keeps what the rules need.
-pub(super) fn decoders(engine: &Engine) -> Vec<JsonDecoder> {
-    EVENT_TYPES.iter().zip(&engine.rules.projections).map(|(event, projection)| JsonDecoder::new(event, projection.clone())).collect()
+/// A decoder for each input that keeps what the rules need, and what the
+/// engines that are `asking` beside count.
+pub(super) fn decoders(engine: &Engine, asking: &[Arc<Engine>]) -> Vec<JsonDecoder> {
+    let of_input = |(input, event): (usize, &&'static EventType)| {
+        let mut projection = engine.rules.projections[input].clone();
+        asking.iter().for_each(|other| projection.join(&other.rules.projections[input]));
+        JsonDecoder::new(event, projection)
+    };
+    EVENT_TYPES.iter().enumerate().map(of_input).collect()
+}
+
+/// Columns that programs of these engines ask for, by table.
+pub(super) fn needed(engine: &Engine, asking: &[Arc<Engine>]) -> Vec<BTreeSet<String>> {
+    let mut needed = engine.needed.clone();
+    for other in asking {
+        needed.iter_mut().zip(&other.needed).for_each(|(own, other)| own.extend(other.iter().cloned()));
+    }
+    needed
 }

@@ -113,6 +113,10 @@ pub trait Log {
     /// Values of the shard's journal partition, oldest first, read to its stable end.
     fn journal(&mut self, shard: ShardId) -> Result<Vec<Vec<u8>>, Fault>;
 
+    /// Values of the control topic, oldest first, read to its stable end; none
+    /// where a log has no such topic.
+    fn activations(&mut self) -> Result<Vec<Vec<u8>>, Fault>;
+
     /// Reads a past range of an input again: messages with `from <= offset < to`, in chunks.
     fn replay(
         &mut self,

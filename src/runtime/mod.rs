@@ -2,7 +2,10 @@
 //! rebuilds state from the journal, and stops in good order.
 
 pub mod breaker;
+pub mod bundles;
 pub mod recover;
 pub mod silence;
+pub mod store;
+pub mod watch;
 pub mod wish;
 pub mod worker;

@@ -1,8 +1,6 @@
 //! Rebuilds a shard from its journal: every journalled run is read again and
 //! stepped muted, and its count and hash must be what they were.
 
-use std::sync::Arc;
-
 use crate::base::fault::Fault;
 use crate::base::ids::EVENT_INPUTS;
 use crate::base::ids::INPUTS;
@@ -10,7 +8,7 @@ use crate::base::ids::PARTIALS_INPUT;
 use crate::base::ids::ShardId;
 use crate::base::record::Message;
 use crate::base::record::Messages;
-use crate::engine::Engine;
+use crate::engine::activation::BundleName;
 use crate::engine::effects::Counts;
 use crate::engine::journal::JournalEntry;
 use crate::engine::journal::RunRecord;
@@ -19,6 +17,7 @@ use crate::events::input_name;
 use crate::io::log::Log;
 use crate::runtime::breaker::Breaker;
 use crate::runtime::breaker::RejectLimit;
+use crate::runtime::bundles::Course;
 
 /// A shard as its owner holds it.
 pub struct Owned {
@@ -33,7 +32,7 @@ pub struct Owned {
 /// Rebuilds the shard and puts the log at the offsets where the journal ends.
 /// `alive` is called before each epoch, because a long history takes its time.
 pub fn recover(
-    engine: &Arc<Engine>,
+    course: &mut Course<'_>,
     log: &mut dyn Log,
     shard: ShardId,
     limit: &RejectLimit,
@@ -42,14 +41,10 @@ pub fn recover(
     let committed = log.committed(shard)?;
     let values = log.journal(shard)?;
     let entries = JournalEntry::decode_all(&values).map_err(|fault| Fault::stop(format!("read journal of shard {shard}"), fault))?;
-    if let Some(last) = entries.last()
-        && last.versions != engine.versions
-    {
-        let reason = format!(
-            "the journal was written with {}; this worker has {}. Settings are the zone, the topics, their partitions, `clues_from`, `covered_areas`, and of each input `partitioner`, `disorder` and `complete_from`",
-            last.versions, engine.versions
-        );
-        return Err(Fault::stop(format!("continue journal of shard {shard}"), reason));
+    // After the journal, so that every activation that it names is known.
+    course.read(log)?;
+    if let Some(last) = entries.last() {
+        course.may_continue(shard, last)?;
     }
     if entries.is_empty() && committed.iter().any(Option::is_some) {
         let reason = "the group has read messages and the journal is empty: what it read would be forgotten, and what it told be told again. \
@@ -77,13 +72,15 @@ pub fn recover(
         offsets.push(offset);
     }
     let mut owned = Owned {
-        shard: Shard::new(Arc::clone(engine), shard),
+        shard: Shard::new(course.first(&entries)?, shard),
         epoch: entries.last().map_or(0, |entry| entry.number),
         offsets,
         breakers: vec![Breaker::new(limit.percent); EVENT_INPUTS],
     };
     for entry in &entries {
         alive();
+        course.follow(&mut owned.shard, entry.activation)?;
+        same_bundle(&owned.shard, shard, entry)?;
         replay(log, &mut owned, shard, entry, limit)?;
     }
     log.seek(shard, &owned.offsets)?;
@@ -126,6 +123,16 @@ fn replay(log: &mut dyn Log, owned: &mut Owned, shard: ShardId, entry: &JournalE
     entry.ticks.iter().for_each(|tick| owned.shard.tick(*tick));
     owned.shard.close_epoch(entry.number, true);
     Ok(())
+}
+
+/// What the entry says that it was written under is what it is replayed under.
+fn same_bundle(shard: &Shard, id: ShardId, entry: &JournalEntry) -> Result<(), Fault> {
+    let (then, now) = (BundleName::of(&entry.versions), BundleName::of(&shard.engine().versions));
+    if then == now {
+        return Ok(());
+    }
+    let reason = format!("it was written with {then}, and activation {} is {now}", entry.activation);
+    Err(Fault::stop(format!("replay epoch {} of shard {id}", entry.number), reason))
 }
 
 fn outcomes(counts: &Counts) -> [u64; 4] {

@@ -17,9 +17,7 @@ use crate::base::time::Civil;
 use crate::codecs::FieldFault;
 use crate::codecs::json::peek_event_time;
 use crate::engine::Engine;
-use crate::engine::effects::Closing;
 use crate::engine::effects::Counts;
-use crate::engine::effects::Effects;
 use crate::engine::journal::FaultCount;
 use crate::engine::journal::JournalEntry;
 use crate::engine::journal::RunRecord;
@@ -37,11 +35,15 @@ use crate::io::log::Output;
 use crate::io::log::Record;
 use crate::runtime::breaker::AcceptedRejects;
 use crate::runtime::breaker::RejectLimit;
+use crate::runtime::bundles::Bundles;
+use crate::runtime::bundles::Course;
 use crate::runtime::recover::Owned;
 use crate::runtime::recover::recover;
 use crate::runtime::silence::Silence;
+pub use crate::runtime::watch::Clock;
+pub use crate::runtime::watch::Observer;
+pub use crate::runtime::watch::Silent;
 pub use crate::runtime::wish::Wish;
-use crate::window::pane::Holding;
 
 #[derive(Clone, Debug)]
 pub struct WorkerSettings {
@@ -82,43 +84,10 @@ impl Default for WorkerSettings {
     }
 }
 
-/// What a worker tells while it runs. Called on the worker's thread.
-pub trait Observer {
-    /// The assignment changed; the shards are not yet rebuilt.
-    fn shards(&mut self, _shards: &[ShardId]) {}
-    /// The shards are rebuilt and read on.
-    fn ready(&mut self, _shards: &[ShardId]) {}
-    fn step(&mut self, _shard: ShardId, _effects: &Effects) {}
-    fn watermark(&mut self, _shard: ShardId, _input: InputId, _watermark: Civil) {}
-    /// Whether an input is idle: told when a tick says so, and when it speaks again.
-    fn idle(&mut self, _shard: ShardId, _input: InputId, _idle: bool) {}
-    /// A tick says that looks of a shard go ahead without a source.
-    fn source_idle(&mut self, _shard: ShardId, _source: ShardId) {}
-    /// An epoch of a shard was closed.
-    fn closed(&mut self, _shard: ShardId, _closing: &Closing) {}
-    /// Whom the panes of a shard wait for, and how many rows came too late for
-    /// them so far; told as often as lags.
-    fn panes(&mut self, _shard: ShardId, _holding: &[Holding], _late_rows: u64) {}
-    /// Messages of an input that were there about now and not taken yet.
-    fn lag(&mut self, _shard: ShardId, _input: InputId, _messages: u64) {}
-    fn committed(&mut self, _messages: u64, _took: Duration) {}
-    /// A commit was refused and is sent again, or its shards were lost.
-    fn refused(&mut self, _lost: bool) {}
-    fn alive(&mut self) {}
-}
-
-/// Says nothing.
-pub struct Silent;
-impl Observer for Silent {}
-
-/// Wall time for journal entries and metrics; the core never sees it.
-pub trait Clock {
-    fn wall_ms(&self) -> i64;
-    fn monotonic(&self) -> Duration;
-}
-
 pub struct Worker<'a> {
-    engine: Arc<Engine>,
+    course: Course<'a>,
+    /// When the control topic was asked last; `None`: not since the shards changed.
+    course_asked: Option<Duration>,
     log: &'a mut dyn Log,
     settings: WorkerSettings,
     clock: &'a dyn Clock,
@@ -133,6 +102,8 @@ pub struct Worker<'a> {
     looked_at: Option<u64>,
 }
 
+/// Between two looks at the control topic.
+const ACTIVATIONS_EVERY: Duration = Duration::from_secs(3);
 /// Between two tellings of lags.
 const LAGS_EVERY: Duration = Duration::from_secs(1);
 
@@ -174,7 +145,8 @@ enum Next {
 impl<'a> Worker<'a> {
     pub fn new(engine: Arc<Engine>, log: &'a mut dyn Log, settings: WorkerSettings, clock: &'a dyn Clock) -> Self {
         Self {
-            engine,
+            course: Course::new(engine, None),
+            course_asked: None,
             log,
             settings,
             clock,
@@ -184,6 +156,14 @@ impl<'a> Worker<'a> {
             silence: Silence::default(),
             looked_at: None,
         }
+    }
+
+    /// The same, with bundles to load that activations name. Without them it
+    /// goes on under its own bundle alone.
+    #[must_use]
+    pub fn with_bundles(mut self, bundles: Option<&'a dyn Bundles>) -> Self {
+        self.course = Course::new(Arc::clone(self.course.own()), bundles);
+        self
     }
 
     /// Runs until asked to stop, until the end (if so set), or until a fault.
@@ -205,7 +185,7 @@ impl<'a> Worker<'a> {
             let wait = if idle { self.settings.idle_wait.max(rest) } else { rest };
             if let Some(shards) = self.log.shards(wait)? {
                 self.lost.clear();
-                wish.may_leave(self.settings.slot, shards.clone(), None, self.engine.settings.partitions);
+                wish.may_leave(self.settings.slot, shards.clone(), None, self.course.own().settings.partitions);
                 self.adopt(&shards, observer)?;
             } else if !self.lost.is_empty() {
                 // Still ours: the journal says what landed.
@@ -250,7 +230,7 @@ impl<'a> Worker<'a> {
             if self.settings.until_end {
                 let seen = if idle && !self.owned.is_empty() { self.at_end_or_gone(wish)? } else { None };
                 let shards = self.owned.keys().copied().collect();
-                if wish.may_leave(self.settings.slot, shards, seen, self.engine.settings.partitions) {
+                if wish.may_leave(self.settings.slot, shards, seen, self.course.own().settings.partitions) {
                     return self.log.leave();
                 }
             }
@@ -261,11 +241,12 @@ impl<'a> Worker<'a> {
         self.owned.clear();
         self.lags_told = None;
         self.looked_at = None;
+        self.course_asked = None;
         self.silence.clear();
         observer.shards(shards);
         let limit = self.reject_limit();
         for shard in shards {
-            let recovered = recover(&self.engine, self.log, *shard, &limit, &mut || observer.alive());
+            let recovered = recover(&mut self.course, self.log, *shard, &limit, &mut || observer.alive());
             match recovered {
                 Ok(owned) => {
                     self.owned.insert(*shard, owned);
@@ -280,11 +261,36 @@ impl<'a> Worker<'a> {
                 Err(fault) => return Err(fault),
             }
         }
+        self.tell_bundle(observer);
         for (shard, owned) in &self.owned {
             (0..EVENT_INPUTS).for_each(|input| observer.idle(*shard, input, owned.shard.is_idle(input)));
         }
         observer.ready(shards);
         Ok(())
+    }
+
+    /// Between two epochs: brings all shards to the bundle in force.
+    fn follow(&mut self, observer: &mut dyn Observer) -> Result<(), Fault> {
+        let now = self.clock.monotonic();
+        if self.owned.is_empty() || self.course_asked.is_some_and(|asked| now.saturating_sub(asked) < ACTIVATIONS_EVERY) {
+            return Ok(());
+        }
+        self.course_asked = Some(now);
+        self.course.read(self.log)?;
+        let mut moved = false;
+        for owned in self.owned.values_mut() {
+            moved |= self.course.follow(&mut owned.shard, self.course.in_force())?;
+        }
+        if moved {
+            self.tell_bundle(observer);
+        }
+        Ok(())
+    }
+
+    fn tell_bundle(&self, observer: &mut dyn Observer) {
+        if let Some(owned) = self.owned.values().next() {
+            observer.bundle(owned.shard.activation(), owned.shard.engine());
+        }
     }
 
     /// Calls inputs idle that have been silent for long, and sources of partials
@@ -382,6 +388,7 @@ impl<'a> Worker<'a> {
 
     /// Takes runs from all shards in turn until the epoch is full or nothing waits.
     fn gather(&mut self, observer: &mut dyn Observer) -> Result<Epoch, Fault> {
+        self.follow(observer)?;
         let mut epoch = Epoch::default();
         let shards: Vec<ShardId> = self.owned.keys().copied().collect();
         loop {
@@ -422,7 +429,7 @@ impl<'a> Worker<'a> {
                 Head::Pending => return Ok(Next::Pending),
                 Head::AtEnd => {}
                 Head::Ready(_) => {
-                    let zone = self.engine.settings.zone;
+                    let zone = self.course.own().settings.zone;
                     let mut time = i64::MIN;
                     self.log.peek(shard, input, &mut |message| {
                         let told = message.value.and_then(|value| peek_event_time(EVENT_TYPES[input], value));
@@ -499,7 +506,8 @@ impl<'a> Worker<'a> {
             let entry = JournalEntry {
                 number: owned.epoch,
                 previous: owned.epoch - 1,
-                versions: self.engine.versions.clone(),
+                versions: owned.shard.engine().versions.clone(),
+                activation: owned.shard.activation(),
                 runs: epoch.runs.remove(&shard).unwrap_or_default(),
                 n_in: counts.n_in,
                 evaluated: counts.evaluated,

@@ -44,6 +44,7 @@ impl Broker {
             rejects: format!("{name}-rejects"),
             journal: format!("{name}-journal"),
             partials: format!("{name}-partials"),
+            control: format!("{name}-control"),
             extra: BTreeMap::new(),
         }
     }

@@ -49,7 +49,7 @@ pub fn config_of(rules: &Path, kafka: &KafkaSettings, since: NaiveDate, live: Na
     let input = format!("{{ partitioner: murmur2, complete_from: {since} }}");
     format!(
         "kafka: {{ bootstrap: \"{}\", group: {}, instance: {}, workers: {} }}\n\
-         topics: {{ settlement: {settlement}, prescription: {prescription}, clues: {}, shadow: {}, rejects: {}, journal: {}, partials: {} }}\n\
+         topics: {{ settlement: {settlement}, prescription: {prescription}, clues: {}, shadow: {}, rejects: {}, journal: {}, partials: {}, control: {} }}\n\
          inputs: {{ settlement: {input}, prescription: {input} }}\n\
          rules: \"{rules}\"\n\
          reference: [\"{root}/rules/reference\", \"{root}/demo/reference\"]\n\
@@ -68,6 +68,7 @@ pub fn config_of(rules: &Path, kafka: &KafkaSettings, since: NaiveDate, live: Na
         kafka.rejects,
         kafka.journal,
         kafka.partials,
+        kafka.control,
         tune.epoch,
         tune.more
     )

@@ -396,6 +396,11 @@ impl Log for FilesLog {
         Ok(Vec::new())
     }
 
+    /// A run over files has the bundle of its command line alone.
+    fn activations(&mut self) -> Result<Vec<Vec<u8>>, Fault> {
+        Ok(Vec::new())
+    }
+
     fn replay(
         &mut self,
         shard: ShardId,

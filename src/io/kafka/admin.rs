@@ -41,6 +41,8 @@ const REJECT_BYTES_MAX: usize = MESSAGE_BYTES_MAX + 1024 * 1024;
 /// For transactions that are open before the end of a topic that is read.
 const DECISION_WAIT: Duration = Duration::from_secs(10);
 const DECISION_STEP: Duration = Duration::from_millis(10);
+/// The only one of the control topic.
+pub(super) const CONTROL_PARTITION: i32 = 0;
 const REJECT_RETENTION_MS: &str = "2592000000";
 
 /// A record as [`read_topic`] shows it.
@@ -57,7 +59,8 @@ pub struct TopicRecord<'a> {
 /// Creates the topics that do not exist yet, waits until they can be used, and
 /// says which it created.
 ///
-/// `partitions` holds for all of them, `replication` is the number of copies.
+/// `partitions` holds for all of them but the control topic, which has one;
+/// `replication` is the number of copies.
 ///
 /// # Errors
 /// The broker refuses, or does not answer. Topics that exist are left as they are.
@@ -73,6 +76,8 @@ pub fn create_topics(settings: &KafkaSettings, partitions: i32, replication: i32
     for output in [Output::Clues, Output::Shadow, Output::Journal, Output::Partials] {
         topics.push(for_ever(settings.topic(output)).set("max.message.bytes", &message_bytes));
     }
+    let one = NewTopic::new(&settings.control, 1, TopicReplication::Fixed(replication)).set("cleanup.policy", "delete");
+    topics.push(one.set("retention.ms", "-1").set("retention.bytes", "-1"));
     // Raw personal data: kept for a month from when they were refused.
     topics.push(
         topic(settings.topic(Output::Rejects))
@@ -122,6 +127,29 @@ pub fn advance(settings: &KafkaSettings, topics: &[&str], text: &str) -> Result<
             feed.send_with(topic, partition, None, None, None, &[(WATERMARK_HEADER, text)])?;
         }
     }
+    feed.flush()
+}
+
+/// Values of the control topic, oldest first.
+///
+/// # Errors
+/// As [`read_topic`].
+pub fn activations(settings: &KafkaSettings) -> Result<Vec<Vec<u8>>, Fault> {
+    let mut values = Vec::new();
+    read_topic(settings, &settings.control, &mut |record| {
+        values.extend(record.value.map(<[u8]>::to_vec));
+        Ok(())
+    })?;
+    Ok(values)
+}
+
+/// Appends a record to the control topic.
+///
+/// # Errors
+/// What the producer says.
+pub fn activate(settings: &KafkaSettings, value: &[u8]) -> Result<(), Fault> {
+    let mut feed = Feed::connect(settings)?;
+    feed.send_with(&settings.control, CONTROL_PARTITION, None, Some(value), None, &[])?;
     feed.flush()
 }
 

@@ -113,6 +113,13 @@ impl Asker {
                 format!("missing: {}; make them with `claimsift topics create`", missing.join(", ")),
             ));
         }
+        if counts[&settings.control] != 1 {
+            let reason = format!(
+                "the control topic `{}` has {} partitions; it needs one, which orders what it says",
+                settings.control, counts[&settings.control]
+            );
+            return Err(Fault::stop("look at topics", reason));
+        }
         let shards = counts[&settings.inputs[0]];
         let equal = [&settings.inputs[0], &settings.inputs[1], &settings.partials, &settings.journal];
         if equal.iter().any(|name| counts[*name] != shards) {

@@ -31,6 +31,8 @@ pub struct KafkaLog {
     writer: Writer,
     asker: Asker,
     shards: i32,
+    /// What the control topic said up to an offset.
+    control: (i64, Vec<Vec<u8>>),
 }
 
 impl KafkaLog {
@@ -46,7 +48,7 @@ impl KafkaLog {
         let bytes_max = admin::check_message_limits(&settings)?;
         let writer = Writer::connect(&settings, bytes_max)?;
         let member = Member::join(&settings, shards)?;
-        Ok(Self { settings, member, reader: None, writer, asker, shards })
+        Ok(Self { settings, member, reader: None, writer, asker, shards, control: (0, Vec::new()) })
     }
 
     /// The number of shards of the whole group.
@@ -155,6 +157,21 @@ impl Log for KafkaLog {
         })?;
         self.close(shard, &[topic])?;
         Ok(values)
+    }
+
+    fn activations(&mut self) -> Result<Vec<Vec<u8>>, Fault> {
+        let topic = self.settings.control.clone();
+        let (from, to) = self.asker.bounds(&topic, admin::CONTROL_PARTITION)?;
+        if to != self.control.0 {
+            let mut values = Vec::new();
+            self.read(admin::CONTROL_PARTITION, &topic, from, to, &mut |batch| {
+                values.extend((0..batch.len()).filter_map(|idx| batch.get(idx).value.map(<[u8]>::to_vec)));
+                Ok(())
+            })?;
+            self.close(admin::CONTROL_PARTITION, &[topic])?;
+            self.control = (to, values);
+        }
+        Ok(self.control.1.clone())
     }
 
     fn replay(

@@ -32,6 +32,8 @@ pub struct KafkaSettings {
     pub journal: String,
     /// What shards tell each other: output and input.
     pub partials: String,
+    /// The control topic, of one partition.
+    pub control: String,
     /// More librdkafka settings, for every client (addresses, TLS, SASL, sizes).
     pub extra: BTreeMap<String, String>,
 }
@@ -107,9 +109,9 @@ impl KafkaSettings {
     }
 
     /// Inputs, then outputs.
-    pub(super) fn topics(&self) -> [&str; 7] {
+    pub(super) fn topics(&self) -> [&str; 8] {
         let [settlement, prescription, partials] = self.read();
-        [settlement, prescription, partials, &self.clues, &self.shadow, &self.rejects, &self.journal]
+        [settlement, prescription, partials, &self.clues, &self.shadow, &self.rejects, &self.journal, &self.control]
     }
 
     /// What a shard reads, by `InputId`.
@@ -224,6 +226,7 @@ mod tests {
             rejects: "r".to_owned(),
             journal: "j".to_owned(),
             partials: "p".to_owned(),
+            control: "k".to_owned(),
             extra: BTreeMap::from([("fetch.wait.max.ms".to_owned(), "50".to_owned())]),
         };
         assert!(settings.check().is_ok());

@@ -63,6 +63,7 @@ struct State {
     partitioner: Partitioner,
     inputs: Vec<Vec<InputPartition>>,
     outputs: BTreeMap<Output, Vec<OutputPartition>>,
+    activations: Vec<Vec<u8>>,
     groups: BTreeMap<String, Group>,
     fate: faults::Fate,
     transactions: u64,
@@ -151,6 +152,7 @@ impl MemoryCluster {
             partitioner: Partitioner::Murmur2,
             inputs: (0..INPUTS).map(|_| (0..partitions).map(|_| InputPartition::default()).collect()).collect(),
             outputs: BTreeMap::new(),
+            activations: Vec::new(),
             groups: BTreeMap::new(),
             fate: faults::Fate::default(),
             transactions: 0,
@@ -322,6 +324,11 @@ impl MemoryCluster {
         };
         all.sort_by_key(|record| (record.transaction, record.partition, record.offset));
         all
+    }
+
+    /// Appends a record to the control topic.
+    pub fn activate(&self, value: Vec<u8>) {
+        self.change(|state| state.activations.push(value));
     }
 
     /// Offsets that a group has committed, by shard and input.

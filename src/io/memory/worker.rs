@@ -255,6 +255,11 @@ impl Log for MemoryLog {
         Ok(partition.records.iter().filter_map(|record| record.record.value.clone()).collect())
     }
 
+    fn activations(&mut self) -> Result<Vec<Vec<u8>>, Fault> {
+        self.mishap(Call::Recovery)?;
+        Ok(self.cluster.state().activations.clone())
+    }
+
     fn replay(
         &mut self,
         shard: ShardId,
