@@ -422,7 +422,8 @@ fn a_worker_follows_while_it_runs() {
     let shelf = Shelf(vec![Arc::clone(&BASE.own), Arc::clone(&gone)]);
     let mut operator = Operator { cluster: &cluster, after: 4, value: activation(1, &gone), heard: Vec::new() };
     let mut log = cluster.worker("worker-0", feed::GROUP);
-    let worker = Worker::new(Arc::clone(&BASE.own), &mut log, settings(), &Hasty::default());
+    let clock = Hasty::default();
+    let worker = Worker::new(Arc::clone(&BASE.own), &mut log, settings(), &clock);
     worker.with_bundles(Some(&shelf)).run(&Wish::default(), &mut operator).unwrap();
     assert_eq!(operator.heard, [0, 1]);
     for entries in journalled(&cluster).into_values() {
