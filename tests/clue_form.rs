@@ -236,7 +236,8 @@ fn every_firing_case_of_every_rule_gives_clues_of_the_national_form() {
     for rule in &loaded.rules.rules {
         let mut clues = 0;
         for case in rule.doc.cases.iter().filter(|case| case.expect == Expect::Clue) {
-            let records = cases::steps(case, &loaded.rules, &loaded.references).into_iter().flat_map(|effects| effects.records);
+            let records =
+                cases::steps(&rule.doc, case, &loaded.rules, &loaded.references).unwrap().into_iter().flat_map(|effects| effects.records);
             for record in records.filter(|record| record.headers.contains(&("rule", rule.doc.id.clone()))) {
                 clues += 1;
                 at_counter += u32::from(

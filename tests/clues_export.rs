@@ -30,7 +30,8 @@ fn words() -> Vec<Value> {
     let mut words: Vec<Value> = Vec::new();
     for rule in &loaded.rules.rules {
         for case in &rule.doc.cases {
-            let records = cases::steps(case, &loaded.rules, &loaded.references).into_iter().flat_map(|effects| effects.records);
+            let records =
+                cases::steps(&rule.doc, case, &loaded.rules, &loaded.references).unwrap().into_iter().flat_map(|effects| effects.records);
             let own = records.filter(|record| record.headers.contains(&("rule", rule.doc.id.clone())));
             words.extend(own.filter_map(|record| serde_json::from_slice(record.value.as_deref()?).ok()));
         }

@@ -98,7 +98,7 @@ fn check(when: &str, cases: &str) -> Vec<Vec<Word>> {
     assert!(failures.is_empty(), "{failures:#?}");
     let mut found = Vec::new();
     for case in &rule.cases {
-        let steps = cases::steps(case, &loaded.rules, &loaded.references);
+        let steps = cases::steps(rule, case, &loaded.rules, &loaded.references).unwrap();
         let at_once = effective(&words(steps.iter().flat_map(|effects| &effects.records)));
         let differing = differences(&at_once, &one_by_one(case, &loaded));
         assert!(differing.is_empty(), "{}, at once and one by one:\n{}", case.name, differing.join("\n"));

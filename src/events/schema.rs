@@ -14,6 +14,7 @@ use crate::events::Kind;
 use crate::events::Table;
 use crate::events::Tag;
 use crate::events::derived;
+use crate::events::group::GROUP;
 use crate::events::supply::SUPPLY;
 
 /// `schemas/<event>.schema.json`. Offers the national spelling of each field
@@ -147,6 +148,11 @@ pub fn columns_page() -> String {
     }
     let _ = write!(page, "\n## supply 用药供给 (`supply.`)\n\nJoined from both events, never read from a topic.\n\n");
     write_table(&mut page, SUPPLY.columns);
+    page.push_str(
+        "\n## group 机构组 (`group.`)\n\nWhat clues of rules with `kind: ratio` carry of a unit and a pane: computed when the pane is looked at, \
+         never read from a topic. Conditions cannot name them.\n\n",
+    );
+    write_table(&mut page, GROUP.columns);
     page
 }
 

@@ -1,24 +1,32 @@
 //! Runs the cases that stand in rule files through the whole engine: a case's
-//! events over valid default events, then a watermark past everything.
+//! events over valid default events, then a watermark past everything, then
+//! whatever the engine still has to do.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::decimal as amount;
+use crate::base::ids::PARTIALS_INPUT;
 use crate::base::pseudonym::IdentityKey;
 use crate::base::record::Message;
 use crate::base::record::Messages;
 use crate::base::time::Civil;
 use crate::codecs::json::peek_event_time;
 use crate::engine::Engine;
+use crate::engine::effects::Closing;
+use crate::engine::effects::Counts;
 use crate::engine::effects::Effects;
+use crate::engine::effects::RuleTally;
 use crate::engine::settings::EngineSettings;
 use crate::engine::shard::Shard;
 use crate::events::EVENT_TYPES;
 use crate::events::InputId;
 use crate::events::PRESCRIPTION_INPUT;
 use crate::events::SETTLEMENT_INPUT;
+use crate::io::log::Output;
+use crate::io::log::Record;
+use crate::offline::case_baseline;
 use crate::reference::snapshot::Snapshot;
 use crate::ruleset::compile::RuleSet;
 use crate::ruleset::decimal::Decimal;
@@ -28,6 +36,9 @@ use crate::ruleset::doc::Row;
 use crate::ruleset::doc::RuleDoc;
 use crate::ruleset::json::Json;
 use crate::ruleset::words::Expect;
+
+/// Epochs after the end of the inputs: far more than a case needs.
+const EPOCHS_MAX: u64 = 1_000;
 
 /// What a rule said about a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +65,13 @@ pub struct Failure {
 pub fn run(rule: &RuleDoc, rules: &Arc<RuleSet>, references: &Arc<Snapshot>) -> Vec<Failure> {
     let mut failures = Vec::new();
     for case in &rule.cases {
-        let outcome = run_case(rule, case, rules, references);
+        let outcome = match run_case(rule, case, rules, references) {
+            Ok(outcome) => outcome,
+            Err(message) => {
+                failures.push(Failure { rule: rule.id.clone(), case: case.name.clone(), message });
+                continue;
+            }
+        };
         let mut message = None;
         if outcome.said != case.expect {
             message = Some(format!("expected {}, the rule said {}", case.expect, outcome.said));
@@ -83,16 +100,43 @@ pub fn run(rule: &RuleDoc, rules: &Arc<RuleSet>, references: &Arc<Snapshot>) -> 
     failures
 }
 
-pub fn run_case(rule: &RuleDoc, case: &CaseDoc, rules: &Arc<RuleSet>, references: &Arc<Snapshot>) -> Outcome {
+/// # Errors
+/// If the case's baseline is none.
+pub fn run_case(rule: &RuleDoc, case: &CaseDoc, rules: &Arc<RuleSet>, references: &Arc<Snapshot>) -> Result<Outcome, String> {
     let mut seen = Seen::default();
-    for effects in steps(case, rules, references) {
-        seen.note(rule, &effects);
+    for step in steps(rule, case, rules, references)? {
+        seen.note(rule, &step);
     }
-    seen.outcome()
+    Ok(seen.outcome())
+}
+
+/// What the engine wants done after a run of messages or at the end of an epoch.
+#[derive(Debug, Default)]
+pub struct Step {
+    pub records: Vec<Record>,
+    pub rules: BTreeMap<String, RuleTally>,
+    /// Of the messages, if there were any.
+    pub counts: Counts,
+}
+
+impl From<Effects> for Step {
+    fn from(effects: Effects) -> Self {
+        Self { records: effects.records, rules: effects.rules, counts: effects.counts }
+    }
+}
+
+impl From<Closing> for Step {
+    fn from(closing: Closing) -> Self {
+        Self { records: closing.records, rules: closing.rules, counts: Counts::default() }
+    }
 }
 
 /// What the engine does about a case's events and about their end.
-pub fn steps(case: &CaseDoc, rules: &Arc<RuleSet>, references: &Arc<Snapshot>) -> Vec<Effects> {
+///
+/// # Errors
+/// If the case's baseline is none.
+pub fn steps(rule: &RuleDoc, case: &CaseDoc, rules: &Arc<RuleSet>, references: &Arc<Snapshot>) -> Result<Vec<Step>, String> {
+    let references = &case_baseline::laid_over(references, rule, case)?;
     let mut settings = EngineSettings::default();
     let complete_from = case.settings.complete_from.or(chrono::NaiveDate::from_ymd_opt(2024, 1, 1));
     for input in &mut settings.inputs {
@@ -106,14 +150,37 @@ pub fn steps(case: &CaseDoc, rules: &Arc<RuleSet>, references: &Arc<Snapshot>) -
     let key = IdentityKey::from_bytes(&[7; 32]);
     let engine = Arc::new(Engine::new(Arc::clone(rules), Arc::clone(references), settings, key));
     let mut shard = Shard::new(Arc::clone(&engine), 0);
-    let mut done = Vec::new();
+    let mut done: Vec<Step> = Vec::new();
+    let mut partials = Partials::default();
     for input in [SETTLEMENT_INPUT, PRESCRIPTION_INPUT] {
-        done.push(shard.step(input, &messages(case, input, &engine), 1, false));
+        done.push(shard.step(input, &messages(case, input, &engine), 1, false).into());
     }
+    close(&mut shard, 1, &mut partials, &mut done);
     for input in [SETTLEMENT_INPUT, PRESCRIPTION_INPUT] {
-        done.push(shard.step(input, &End, 2, false));
+        done.push(shard.step(input, &End, 2, false).into());
     }
-    done
+    let mut working = close(&mut shard, 2, &mut partials, &mut done);
+    let mut epoch = 3;
+    while (working || !partials.is_empty()) && epoch < EPOCHS_MAX {
+        if !partials.is_empty() {
+            done.push(shard.step(PARTIALS_INPUT, &partials, epoch, false).into());
+            partials.read();
+        }
+        working = close(&mut shard, epoch, &mut partials, &mut done);
+        epoch += 1;
+    }
+    Ok(done)
+}
+
+/// Ends an epoch, and says whether there was work; what it sends to itself
+/// waits in `partials`.
+fn close(shard: &mut Shard, epoch: u64, partials: &mut Partials, done: &mut Vec<Step>) -> bool {
+    let closing = shard.close_epoch(epoch, false);
+    let worked = closing.worked;
+    let sent = closing.records.iter().filter(|record| record.output == Output::Partials);
+    partials.rows.extend(sent.filter_map(|record| record.value.clone()));
+    done.push(closing.into());
+    worked
 }
 
 /// One word about a clue.
@@ -135,8 +202,8 @@ struct Seen {
 }
 
 impl Seen {
-    fn note(&mut self, rule: &RuleDoc, effects: &Effects) {
-        for record in &effects.records {
+    fn note(&mut self, rule: &RuleDoc, step: &Step) {
+        for record in &step.records {
             let header =
                 |name: &str| record.headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.clone()).unwrap_or_default();
             if header("rule") == rule.id {
@@ -146,10 +213,10 @@ impl Seen {
                 self.notes.push(format!("rejected as {}: {}", header("class"), header("reason")));
             }
         }
-        for (_, table, column, fault) in effects.counts.field_faults.keys() {
+        for (_, table, column, fault) in step.counts.field_faults.keys() {
             self.notes.push(format!("field fault in {table}.{column}: {}", fault.name()));
         }
-        if let Some(tally) = effects.rules.get(&rule.id) {
+        if let Some(tally) = step.rules.get(&rule.id) {
             for (reason, count) in &tally.unknown {
                 *self.unknown.entry(reason.clone()).or_default() += count;
             }
@@ -188,6 +255,31 @@ impl Messages for End {
     }
 }
 
+/// Blocks that the shard sent to itself and has not read.
+#[derive(Default)]
+struct Partials {
+    rows: Vec<Vec<u8>>,
+    /// Of the first of them.
+    offset: i64,
+}
+
+impl Partials {
+    fn read(&mut self) {
+        self.offset += i64::try_from(self.rows.len()).unwrap_or(i64::MAX);
+        self.rows.clear();
+    }
+}
+
+impl Messages for Partials {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+    fn get(&self, idx: usize) -> Message<'_> {
+        let offset = self.offset + i64::try_from(idx).unwrap_or(i64::MAX);
+        Message { offset, timestamp_ms: 0, key: None, value: self.rows.get(idx).map(Vec::as_slice), watermark: None }
+    }
+}
+
 struct Texts {
     rows: Vec<(Vec<u8>, i64)>,
 }
@@ -205,10 +297,45 @@ impl Messages for Texts {
 
 /// A case's events as messages, in its order: input and text.
 pub fn events(case: &CaseDoc) -> impl Iterator<Item = (InputId, Vec<u8>)> {
-    case.events.iter().enumerate().filter_map(|(idx, event)| {
+    twins(case).map(|(event, input, twin)| (input, message(event, input, &twin).into_bytes()))
+}
+
+/// A case's events as often as it says, with the number of each.
+fn twins(case: &CaseDoc) -> impl Iterator<Item = (&CaseEvent, InputId, Twin)> {
+    let known = case.events.iter().enumerate().filter_map(|(idx, event)| {
         let input = EVENT_TYPES.iter().position(|kind| kind.name == event.event_type)?;
-        Some((input, message(event, input, idx).into_bytes()))
-    })
+        Some((idx, event, input))
+    });
+    known.flat_map(|(idx, event, input)| (0..event.times).map(move |again| (event, input, Twin { idx, again })))
+}
+
+/// Which of a case's events, and which of those alike.
+struct Twin {
+    idx: usize,
+    again: u32,
+}
+
+impl Twin {
+    /// A number of its own: the first has the one that is written.
+    fn number(&self, written: &str) -> String {
+        if self.again == 0 { written.to_owned() } else { format!("{written}-{}", self.again) }
+    }
+}
+
+/// Institution and time of each bill of a case, as they are written.
+pub(super) fn bills(case: &CaseDoc) -> Vec<(String, String)> {
+    let bills = twins(case).filter(|(_, input, _)| *input == SETTLEMENT_INPUT);
+    let field = |header: &Row, name: &str| {
+        let columns = EVENT_TYPES[SETTLEMENT_INPUT].header.columns;
+        let spellings = columns.iter().find(|column| column.name == name).map(crate::events::Column::spellings).unwrap_or_default();
+        let value = header.iter().find(|(own, _)| spellings.contains(own)).map(|(_, value)| value);
+        value.and_then(|value| if let Json::Text(text) = value { Some(text.clone()) } else { None }).unwrap_or_default()
+    };
+    let of = |(event, input, twin): (&CaseEvent, InputId, Twin)| {
+        let header = header_of(event, input, &twin);
+        (field(&header, "fixmedins_code"), field(&header, "setl_time"))
+    };
+    bills.map(of).collect()
 }
 
 fn messages(case: &CaseDoc, input: InputId, engine: &Engine) -> Texts {
@@ -231,11 +358,29 @@ fn number(digits: &str) -> Json {
     Json::Number(digits.to_owned())
 }
 
+/// The default header with the case's fields laid over it. Twins differ in
+/// what names the event and its visit.
+fn header_of(event: &CaseEvent, input: InputId, twin: &Twin) -> Row {
+    let columns = EVENT_TYPES[input].header.columns;
+    let default = if input == SETTLEMENT_INPUT { settlement_header(twin.idx) } else { prescription_header(twin.idx) };
+    let mut header = overlay(columns, default, &event.header);
+    let names = columns.iter().filter(|column| ["setl_id", "mdtrt_id", "hosp_rxno"].contains(&column.name));
+    let spellings: Vec<String> = names.flat_map(crate::events::Column::spellings).collect();
+    for (name, value) in &mut header {
+        if let Json::Text(text) = value
+            && spellings.contains(name)
+        {
+            *text = twin.number(text);
+        }
+    }
+    header
+}
+
 /// The event as JSON: the default with the case's fields laid over it.
-fn message(event: &CaseEvent, input: InputId, idx: usize) -> String {
+fn message(event: &CaseEvent, input: InputId, twin: &Twin) -> String {
     let bill = input == SETTLEMENT_INPUT;
     let kind = EVENT_TYPES[input];
-    let mut header = overlay(kind.header.columns, if bill { settlement_header(idx) } else { prescription_header(idx) }, &event.header);
+    let mut header = header_of(event, input, twin);
     let default_line = if bill { settlement_line() } else { prescription_line() };
     let given: Vec<Row> = if event.lines.is_empty() { vec![Vec::new()] } else { event.lines.clone() };
     let lines = given.iter().enumerate().map(|(place, row)| {

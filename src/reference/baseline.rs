@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::Datelike as _;
 use chrono::NaiveDate;
@@ -253,14 +254,20 @@ impl Baseline {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Baselines {
+    by_name: BTreeMap<String, Arc<Baseline>>,
+}
+
+/// Baselines whose rows are still being read.
+#[derive(Default)]
+struct Built {
     by_name: BTreeMap<String, Baseline>,
 }
 
 impl Baselines {
     pub fn build(bundle: &Bundle, diagnostics: &mut Vec<Diagnostic>) -> Self {
-        let mut built = Self::default();
+        let mut built = Built::default();
         for row in rows(bundle, INDICATORS.name) {
             built.read_indicator(row);
         }
@@ -282,18 +289,28 @@ impl Baselines {
         for (name, baseline) in &mut built.by_name {
             baseline.digest = Digest::of(parts.get(name.as_str()).into_iter().flatten().map(Vec::as_slice));
         }
-        built
+        Self { by_name: built.by_name.into_iter().map(|(name, baseline)| (name, Arc::new(baseline))).collect() }
     }
 
     pub fn baseline(&self, name: &str) -> Option<&Baseline> {
-        self.by_name.get(name)
+        self.by_name.get(name).map(Arc::as_ref)
     }
 
     /// By name.
     pub fn all(&self) -> impl Iterator<Item = (&str, &Baseline)> {
-        self.by_name.iter().map(|(name, baseline)| (name.as_str(), baseline))
+        self.by_name.iter().map(|(name, baseline)| (name.as_str(), baseline.as_ref()))
     }
 
+    /// These, and of `others` those whose name is not among these.
+    #[must_use]
+    pub fn before(&self, others: &Self) -> Self {
+        let mut by_name = others.by_name.clone();
+        by_name.extend(self.by_name.iter().map(|(name, baseline)| (name.clone(), Arc::clone(baseline))));
+        Self { by_name }
+    }
+}
+
+impl Built {
     fn read_indicator(&mut self, row: Row<'_>) {
         let (baseline, name, unit) = (row.sound("baseline"), row.sound("indicator"), row.choice("unit", UNIT_WORDS));
         let (Some(baseline), Some(name)) = (baseline, name) else { return };
@@ -322,7 +339,7 @@ fn rows<'a>(bundle: &'a Bundle, table: &str) -> impl Iterator<Item = Row<'a>> {
 
 /// The rows that name baselines, with what has been seen of them.
 struct Reader<'a> {
-    built: &'a mut Baselines,
+    built: &'a mut Built,
     /// Names that were told to be unknown: once is enough.
     told: BTreeSet<(String, Option<String>)>,
     cells: BTreeMap<(String, String), Vec<Cell>>,

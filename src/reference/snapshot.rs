@@ -1,5 +1,7 @@
 //! One immutable set of reference tables, named by a digest of its content.
 
+use std::sync::Arc;
+
 use crate::base::diagnostic::Diagnostic;
 use crate::base::ids::Digest;
 use crate::reference::agreements::AgreementKind;
@@ -26,21 +28,21 @@ use crate::reference::special_drug::SpecialDrugs;
 use crate::reference::staff::DoctorFacts;
 use crate::reference::staff::Staff;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     digest: Digest,
     folders: Vec<FolderVersion>,
-    registry: Registry,
-    special: SpecialDrugs,
-    master: DrugMaster,
-    diseases: DiseaseGroups,
-    knowledge: KnowledgePoints,
-    ceilings: Prices,
-    guide_prices: Prices,
-    agreements: Agreements,
-    departments: Departments,
-    staff: Staff,
-    frequencies: Frequencies,
+    registry: Arc<Registry>,
+    special: Arc<SpecialDrugs>,
+    master: Arc<DrugMaster>,
+    diseases: Arc<DiseaseGroups>,
+    knowledge: Arc<KnowledgePoints>,
+    ceilings: Arc<Prices>,
+    guide_prices: Arc<Prices>,
+    agreements: Arc<Agreements>,
+    departments: Arc<Departments>,
+    staff: Arc<Staff>,
+    frequencies: Arc<Frequencies>,
     baselines: Baselines,
 }
 
@@ -59,20 +61,28 @@ impl Snapshot {
         let snapshot = Self {
             digest: bundle.digest(),
             folders: bundle.folders.clone(),
-            registry: Registry::build(table("institutions")),
-            special: SpecialDrugs::build(table("special_drug"), &mut diagnostics),
-            master: DrugMaster::build(table("drug_master")),
-            diseases: DiseaseGroups::build(table("disease_groups"), &mut diagnostics),
-            knowledge: KnowledgePoints::build(table("knowledge_points"), &mut diagnostics),
-            ceilings: Prices::ceilings(table("ceilings")),
-            guide_prices: Prices::guide_prices(table("guide_prices")),
-            agreements: Agreements::build(table("agreements")),
-            departments: Departments::build(table("departments")),
-            staff: Staff::build(table("staff")),
-            frequencies: Frequencies::build(table("frequencies"), &mut diagnostics),
+            registry: Arc::new(Registry::build(table("institutions"))),
+            special: Arc::new(SpecialDrugs::build(table("special_drug"), &mut diagnostics)),
+            master: Arc::new(DrugMaster::build(table("drug_master"))),
+            diseases: Arc::new(DiseaseGroups::build(table("disease_groups"), &mut diagnostics)),
+            knowledge: Arc::new(KnowledgePoints::build(table("knowledge_points"), &mut diagnostics)),
+            ceilings: Arc::new(Prices::ceilings(table("ceilings"))),
+            guide_prices: Arc::new(Prices::guide_prices(table("guide_prices"))),
+            agreements: Arc::new(Agreements::build(table("agreements"))),
+            departments: Arc::new(Departments::build(table("departments"))),
+            staff: Arc::new(Staff::build(table("staff"))),
+            frequencies: Arc::new(Frequencies::build(table("frequencies"), &mut diagnostics)),
             baselines: Baselines::build(bundle, &mut diagnostics),
         };
         if diagnostics.is_empty() { Ok(snapshot) } else { Err(diagnostics) }
+    }
+
+    /// The same tables with the baselines of `bundle`, each in place of one of
+    /// its name; `diagnostics` are those that the bundle's reading found.
+    pub fn with_baselines(&self, bundle: &Bundle, mut diagnostics: Vec<Diagnostic>) -> Result<Self, Vec<Diagnostic>> {
+        let baselines = Baselines::build(bundle, &mut diagnostics).before(&self.baselines);
+        let digest = Digest::of([self.digest, bundle.digest()].iter().map(|digest| digest.0.as_slice()));
+        if diagnostics.is_empty() { Ok(Self { digest, baselines, ..self.clone() }) } else { Err(diagnostics) }
     }
 
     /// Names the content: independent of file names, row order, column order,

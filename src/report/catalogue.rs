@@ -24,12 +24,15 @@ use crate::ruleset::doc::Bilingual;
 use crate::ruleset::doc::EvaluateDoc;
 use crate::ruleset::doc::Number;
 use crate::ruleset::doc::ParamValue;
+use crate::ruleset::doc::RatioDoc;
 use crate::ruleset::doc::RuleBook;
 use crate::ruleset::doc::RuleDoc;
 use crate::ruleset::doc::Sql;
 use crate::ruleset::shape::Object;
 use crate::ruleset::spec;
+use crate::ruleset::words::Compare;
 use crate::ruleset::words::Expect;
+use crate::ruleset::words::Headline;
 use crate::ruleset::words::Institutions;
 use crate::ruleset::words::RuleEvent;
 
@@ -201,7 +204,10 @@ fn condition(rule: &RuleDoc, blocks: &mut Vec<Block>) {
             )));
             blocks.push(Block::Table { heads: SETTING_HEADS, rows });
         }
-        EvaluateDoc::Ratio(_) => {}
+        EvaluateDoc::Ratio(ratio) => {
+            blocks.push(Block::Text(compared(ratio)));
+            blocks.push(Block::Table { heads: SETTING_HEADS, rows: ratio_settings(rule, ratio) });
+        }
         EvaluateDoc::OverlappingSupply(overlap) => {
             let own = |key: &str, cell: Cell| vec![label(&spec::OVERLAPPING_SUPPLY, key), cell];
             let rows = vec![
@@ -231,6 +237,59 @@ fn condition(rule: &RuleDoc, blocks: &mut Vec<Block>) {
     }
 }
 
+/// What a rule on groups holds against what.
+fn compared(ratio: &RatioDoc) -> Cell {
+    match (ratio.compare, ratio.headline) {
+        (Compare::Expected, _) => both(
+            "把同一对象在期间内各病例的数值相加（O），与基线中同类病例的预期（E）比较；向同类收缩后仍有把握高于同类的才提示。",
+            "What a unit's cases of a pane add up to (O) is held against what the baseline expects of such cases (E); told is what, shrunken to \
+             what peers are, is still above them with certainty.",
+        ),
+        (Compare::OverCeiling, Headline::ByCase) => both(
+            "数同一对象在期间内高于同类病例上限的例数，与基线中通常的例数比较；向同类收缩后仍有把握高于同类的才提示，其余两种超上限比一并列出。",
+            "A unit's cases of a pane above the ceiling of such cases are counted and held against how many are usual; told is what, shrunken \
+             to what peers are, is still above them with certainty. The other two over-ceiling ratios stand beside it.",
+        ),
+        (Compare::OverCeiling, Headline::ByAmount) => both(
+            "把同一对象在期间内各病例高于同类病例上限的部分相加，与基线中通常的数额比较；向同类收缩后仍有把握高于同类的才提示，其余两种超上限比一并列出。",
+            "What a unit's cases of a pane have above the ceiling of such cases is added up and held against how much is usual; told is what, \
+             shrunken to what peers are, is still above them with certainty. The other two over-ceiling ratios stand beside it.",
+        ),
+    }
+}
+
+fn ratio_settings(rule: &RuleDoc, ratio: &RatioDoc) -> Vec<Vec<Cell>> {
+    let own = |key: &str, cell: Cell| vec![label(&spec::RATIO, key), cell];
+    let of_value = |key: &str, cell: Cell| vec![label(&spec::CASE_VALUE, key), cell];
+    let all = |words: Vec<(&str, &str)>| {
+        let (zh, en): (Vec<&str>, Vec<&str>) = words.into_iter().unzip();
+        both(&zh.join("、"), &en.join(", "))
+    };
+    let over_ceiling = ratio.compare == Compare::OverCeiling;
+    let mut rows = vec![own("compare", both(ratio.compare.zh(), ratio.compare.name()))];
+    if over_ceiling {
+        rows.push(own("headline", both(ratio.headline.zh(), ratio.headline.name())));
+    }
+    rows.push(own("case", both(ratio.case.zh(), ratio.case.name())));
+    rows.push(own("cases", code(ratio.cases.text.clone())));
+    rows.push(of_value("sum", ratio.value.sum.as_ref().map_or_else(|| both("住院天数", "days of the stay"), |sql| code(sql.text.clone()))));
+    rows.extend(ratio.value.filter.iter().map(|sql| of_value("where", code(sql.text.clone()))));
+    if ratio.value.per_day {
+        rows.push(of_value("per_day", plain("是")));
+    }
+    rows.extend([
+        own("indicator", code(ratio.indicator.clone())),
+        own("baseline", code(ratio.baseline.clone())),
+        own("units", all(ratio.units.iter().map(|unit| (unit.zh(), unit.name())).collect())),
+        own("panes", all(ratio.panes.iter().map(|pane| (pane.zh(), pane.name())).collect())),
+        own("min_excess", setting(rule, &ratio.min_excess)),
+    ]);
+    if over_ceiling && ratio.headline == Headline::ByCase {
+        rows.push(own("min_excess_cases", plain(ratio.min_excess_cases.to_string())));
+    }
+    rows
+}
+
 /// A key of the rule file in both languages.
 fn label(object: &'static Object, key: &str) -> Cell {
     object.field(key).map_or_else(|| code(key), |field| both(field.zh, field.en))
@@ -256,19 +315,19 @@ fn param_text(value: &ParamValue) -> String {
 
 fn excuses(book: &RuleBook, rule: &RuleDoc, blocks: &mut Vec<Block>) {
     let gates = rule.gates.iter().filter_map(|id| book.gate(id, rule.event, rule.grain));
+    let quiets = if matches!(rule.evaluate, EvaluateDoc::Ratio(_)) {
+        both("病例不计入", "the case does not count")
+    } else {
+        both("免于提示", "quiets")
+    };
     let mut rows: Vec<Vec<Cell>> = gates
         .map(|gate| {
-            let effect = if gate.quiet { both("免于提示", "quiets") } else { both("仅注明", "only told") };
+            let effect = if gate.quiet { quiets.clone() } else { both("仅注明", "only told") };
             vec![code(gate.id.clone()), both(&gate.title.zh, &gate.title.en), effect, plain(in_words(rule, &gate.when.text))]
         })
         .collect();
     rows.extend(rule.exempt.iter().map(|exempt| {
-        vec![
-            code(exempt.id.clone()),
-            both(&exempt.title.zh, &exempt.title.en),
-            both("免于提示", "quiets"),
-            plain(in_words(rule, &exempt.when.text)),
-        ]
+        vec![code(exempt.id.clone()), both(&exempt.title.zh, &exempt.title.en), quiets.clone(), plain(in_words(rule, &exempt.when.text))]
     }));
     blocks.push(Block::Heading { zh: "豁免", en: "Gates and exemptions" });
     if rows.is_empty() {
@@ -379,7 +438,8 @@ fn expressions<'a>(book: &'a RuleBook, rule: &'a RuleDoc) -> Vec<&'a Sql> {
 
 /// The topics that a rule reads.
 fn feeds(rule: &RuleDoc) -> Vec<&'static str> {
-    let joined = !matches!(rule.evaluate, EvaluateDoc::Row { .. }) || rule.event == RuleEvent::Supply;
+    let remembers = matches!(rule.evaluate, EvaluateDoc::EarlierContact(_) | EvaluateDoc::OverlappingSupply(_));
+    let joined = remembers || rule.event == RuleEvent::Supply;
     let own = |event: &&&crate::events::EventType| joined || event.name == rule.event.name();
     EVENT_TYPES.iter().filter(own).map(|event| event.zh).collect()
 }
@@ -436,6 +496,11 @@ fn clue(rule: &RuleDoc, blocks: &mut Vec<Block>) {
         if let Some(sql) = sql {
             rows.push((zh, en, vec![Run::Plain(format!("{} {unit}", in_words(rule, &sql.text))), Run::Code(sql.text.clone())]));
         }
+    }
+    if matches!(rule.evaluate, EvaluateDoc::Ratio(_)) {
+        let column = |name: &str| words::column(name).map_or_else(|| code(name), |column| both(column.zh, column.en));
+        rows.push(("实际值", "observed", column("group.ratio")));
+        rows.push(("限值", "limit", column("group.limit")));
     }
     if !rows.is_empty() {
         blocks.push(Block::Facts(rows));

@@ -425,7 +425,7 @@ impl<'a> Compiler<'a> {
         match expr::parse(&sql.text, &self.columns[scope.table], want, &scope.params) {
             Ok(typed) if typed.grain() > scope.grain => {
                 if reports {
-                    let help = "A rule of grain `header` has one row per event: name header columns only.";
+                    let help = "There is one row per event here: name header columns only.";
                     self.diagnostics.push(sql.diagnostic(0..sql.text.len(), "line columns in an expression over headers").help(help));
                 }
                 None

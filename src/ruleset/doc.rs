@@ -19,6 +19,8 @@ use crate::ruleset::code_map::CodeMap;
 use crate::ruleset::decimal::Decimal;
 use crate::ruleset::departments::Departments;
 use crate::ruleset::json::Json;
+use crate::ruleset::words::CasePrior;
+use crate::ruleset::words::CaseUnit;
 use crate::ruleset::words::Compare;
 use crate::ruleset::words::Expect;
 use crate::ruleset::words::Grade;
@@ -381,6 +383,25 @@ pub struct CaseSettings {
     pub clues_from: Option<NaiveDate>,
     /// Prefixes of the areas that the feed covers.
     pub covered_areas: Option<Vec<String>>,
+    pub baseline: Option<CaseBaseline>,
+}
+
+/// What is usual of any case, as written: one cell of the rule's indicator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaseBaseline {
+    pub unit: CaseUnit,
+    pub n: u32,
+    pub mean: Decimal,
+    pub variance: Decimal,
+    pub cap: Option<Decimal>,
+    pub ceiling: Option<Decimal>,
+    pub over_rate: Option<Decimal>,
+    pub over_mean: Option<Decimal>,
+    pub over_variance: Option<Decimal>,
+    /// Of each institution and month of the case's events; none in the other
+    /// months of their years.
+    pub expected_cases: Option<Decimal>,
+    pub prior: CasePrior,
 }
 
 /// One event of a case, over a valid default event of its type: only what the
@@ -389,6 +410,8 @@ pub struct CaseSettings {
 pub struct CaseEvent {
     /// `settlement` or `prescription`, a name in `events::EVENT_TYPES`.
     pub event_type: &'static str,
+    /// So many events alike, each with its own number and visit.
+    pub times: u32,
     pub header: Row,
     /// Empty: the default event's one line.
     pub lines: Vec<Row>,
@@ -495,6 +518,12 @@ impl Origin {
         self.malformed.contains(key)
     }
 
+    /// Whether a part is written.
+    pub fn has(&self, path: &str) -> bool {
+        let written = path.split('.').try_fold(self.node.as_ref(), |node, key| node.get(key));
+        written.is_some_and(|node| !node.is_null())
+    }
+
     /// A mistake in a part of the doc.
     pub fn diagnostic(&self, path: &str, message: impl Into<String>) -> Diagnostic {
         Diagnostic::new(&self.source, self.at(path), message)
@@ -516,6 +545,7 @@ impl RuleBook {
     /// grain, else one of the header around it.
     pub fn gate(&self, id: &str, event: RuleEvent, grain: Grain) -> Option<&GateDoc> {
         let of_grain = |grain| self.gates.iter().find(|gate| gate.id == id && gate.event == event && gate.grain == grain);
-        of_grain(grain).or_else(|| if grain == Grain::Line { of_grain(Grain::Header) } else { None })
+        let within_header = matches!(grain, Grain::Line | Grain::Case);
+        of_grain(grain).or_else(|| if within_header { of_grain(Grain::Header) } else { None })
     }
 }

@@ -74,6 +74,37 @@ cases:
     expect: unknown
 ";
 
+/// The settings of a rule on groups.
+pub(super) const RATIO: &str = "\
+event: settlement
+grain: case
+evaluate:
+  kind: ratio
+  compare: over_ceiling
+  headline: by_case
+  case: stay
+  cases: header.setting = 'inpatient'
+  value: { sum: line.cnt, where: line.list_type = '301', per_day: true }
+  indicator: consumables
+  baseline: city
+  units: [institution, doctor]
+  panes: [month, quarter]
+  min_excess: param.child_max
+  min_excess_cases: 2
+";
+
+/// Makes the fixture the least rule on groups.
+pub(super) const TO_RATIO: &[(&str, &str)] = &[
+    (
+        "event: settlement\ngrain: line\nevaluate:\n  kind: row\n  when: \"ref.sex_limit in ('1','2') and header.gend <> ref.sex_limit\"\n",
+        RATIO,
+    ),
+    ("[self_paid, voided]", "[voided]"),
+    ("性别{header.gend}使用{line.medins_list_name}", "{group.sentence}"),
+    ("sex {header.gend}", "{group.sentence_en}"),
+    ("[header.gend, line.med_list_codg]\n  money: line.det_item_fee_sumamt", "[group.n, group.cells]"),
+];
+
 pub(super) fn source(name: &str, text: &str) -> Arc<SourceText> {
     Arc::new(SourceText { name: name.to_owned(), text: text.to_owned() })
 }

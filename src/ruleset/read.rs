@@ -13,6 +13,7 @@ use crate::ruleset::code_map::CodeMap;
 use crate::ruleset::departments::Departments;
 use crate::ruleset::doc::BasisDoc;
 use crate::ruleset::doc::Bilingual;
+use crate::ruleset::doc::CaseValueDoc;
 use crate::ruleset::doc::ClueDoc;
 use crate::ruleset::doc::DatedValue;
 use crate::ruleset::doc::DepartmentDoc;
@@ -25,6 +26,7 @@ use crate::ruleset::doc::OverlappingSupplyDoc;
 use crate::ruleset::doc::PackDoc;
 use crate::ruleset::doc::ParamDoc;
 use crate::ruleset::doc::QualityDoc;
+use crate::ruleset::doc::RatioDoc;
 use crate::ruleset::doc::RuleBook;
 use crate::ruleset::doc::RuleDoc;
 use crate::ruleset::doc::SameDiseaseDoc;
@@ -38,6 +40,7 @@ use crate::ruleset::shape::Shape;
 use crate::ruleset::spec;
 use crate::ruleset::view;
 use crate::ruleset::view::View;
+use crate::ruleset::words::Headline;
 use crate::ruleset::words::LookFor;
 use crate::ruleset::yaml;
 use crate::ruleset::yaml::Node;
@@ -48,6 +51,8 @@ pub const GATES_FILE: &str = "gates.yaml";
 pub const DEPARTMENTS_FILE: &str = "departments.yaml";
 /// National codes of the words in clues, at the top of the tree.
 pub const CODE_MAP_FILE: &str = "code_map.yaml";
+/// What holds where a ratio rule does not say `min_excess_cases`.
+const MIN_EXCESS_CASES: u32 = 3;
 /// Files at the top of the tree.
 const TOP_FILES: &[&str] = &[GATES_FILE, DEPARTMENTS_FILE, CODE_MAP_FILE];
 /// What a folder of rules may say about itself.
@@ -288,9 +293,14 @@ fn read_department(view: &View<'_>) -> DepartmentDoc {
 
 fn read_evaluate(rule: &View<'_>) -> EvaluateDoc {
     let row = rule.within("evaluate", &spec::ROW);
-    if row.choice::<spec::EvaluatorKind>("kind") == spec::EvaluatorKind::Row {
-        return EvaluateDoc::Row { when: row.sql("when") };
+    match row.choice("kind") {
+        spec::EvaluatorKind::Row => EvaluateDoc::Row { when: row.sql("when") },
+        spec::EvaluatorKind::History => read_history(rule),
+        spec::EvaluatorKind::Ratio => EvaluateDoc::Ratio(read_ratio(&rule.within("evaluate", &spec::RATIO))),
     }
+}
+
+fn read_history(rule: &View<'_>) -> EvaluateDoc {
     let view = rule.within("evaluate", &spec::EARLIER_CONTACT);
     match view.choice("look_for") {
         LookFor::EarlierContact => EvaluateDoc::EarlierContact(EarlierContactDoc {
@@ -312,6 +322,23 @@ fn read_evaluate(rule: &View<'_>) -> EvaluateDoc {
                 same_substance: view.bool("same_substance"),
             })
         }
+    }
+}
+
+fn read_ratio(view: &View<'_>) -> RatioDoc {
+    let value = view.within("value", &spec::CASE_VALUE);
+    RatioDoc {
+        compare: view.choice("compare"),
+        headline: view.maybe_choice("headline").unwrap_or(Headline::ByCase),
+        case: view.choice("case"),
+        cases: view.sql("cases"),
+        value: CaseValueDoc { sum: value.maybe_sql("sum"), filter: value.maybe_sql("where"), per_day: value.bool("per_day") },
+        indicator: view.text("indicator"),
+        baseline: view.text("baseline"),
+        units: view.choices("units"),
+        panes: view.choices("panes"),
+        min_excess: view.number("min_excess"),
+        min_excess_cases: view.get("min_excess_cases").map_or(MIN_EXCESS_CASES, |_| view.count("min_excess_cases")),
     }
 }
 

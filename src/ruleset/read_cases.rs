@@ -7,6 +7,8 @@ use crate::events::Column;
 use crate::events::EventType;
 use crate::events::prescription::PRESCRIPTION;
 use crate::events::settlement::SETTLEMENT;
+use crate::ruleset::decimal::Decimal;
+use crate::ruleset::doc::CaseBaseline;
 use crate::ruleset::doc::CaseDoc;
 use crate::ruleset::doc::CaseEvent;
 use crate::ruleset::doc::CaseSettings;
@@ -38,6 +40,7 @@ pub(super) fn read(rule: &View<'_>, event: RuleEvent) -> (Vec<CaseDoc>, Vec<Diag
                 prescriptions_complete_from: settings.maybe_date("prescriptions_complete_from"),
                 clues_from: settings.maybe_date("clues_from"),
                 covered_areas: settings.get("covered_areas").map(|_| settings.texts("covered_areas")),
+                baseline: settings.get("baseline").map(|_| baseline(&settings.within("baseline", &spec::CASE_BASELINE))),
             },
             events,
             expect: view.choice("expect"),
@@ -53,6 +56,24 @@ pub(super) fn read(rule: &View<'_>, event: RuleEvent) -> (Vec<CaseDoc>, Vec<Diag
         }
     }
     (cases, diagnostics)
+}
+
+fn baseline(view: &View<'_>) -> CaseBaseline {
+    let number = |key| view.maybe_decimal(key);
+    let zero = Decimal::from_int(0);
+    CaseBaseline {
+        unit: view.choice("unit"),
+        n: view.count("n"),
+        mean: number("mean").unwrap_or(zero),
+        variance: number("variance").unwrap_or(zero),
+        cap: number("cap"),
+        ceiling: number("ceiling"),
+        over_rate: number("over_rate"),
+        over_mean: number("over_mean"),
+        over_variance: number("over_variance"),
+        expected_cases: number("expected_cases"),
+        prior: view.choice("prior"),
+    }
 }
 
 struct CaseReader<'a, 'b> {
@@ -124,6 +145,7 @@ impl<'a> CaseReader<'a, '_> {
         rows.extend(self.rows(event, RowOf::Line, view, "lines"));
         CaseEvent {
             event_type: event.name,
+            times: view.count("times"),
             header: view.get("header").map(|node| self.row(event, RowOf::Header, node)).unwrap_or_default(),
             lines: rows,
             diagnoses: view.get("diagnoses").map(|_| self.rows(event, RowOf::Diagnoses, view, "diagnoses")),

@@ -12,15 +12,22 @@ use crate::ruleset::shape::SNAKE;
 use crate::ruleset::shape::Shape;
 use crate::ruleset::shape::optional;
 use crate::ruleset::shape::required;
+use crate::ruleset::words::CasePrior;
+use crate::ruleset::words::CaseUnit;
+use crate::ruleset::words::Compare;
 use crate::ruleset::words::Expect;
 use crate::ruleset::words::Grade;
 use crate::ruleset::words::Grain;
+use crate::ruleset::words::GroupCase;
+use crate::ruleset::words::Headline;
 use crate::ruleset::words::Institutions;
 use crate::ruleset::words::LookFor;
+use crate::ruleset::words::PaneWord;
 use crate::ruleset::words::Party;
 use crate::ruleset::words::RuleEvent;
 use crate::ruleset::words::Severity;
 use crate::ruleset::words::Status;
+use crate::ruleset::words::UnitWord;
 use crate::ruleset::words::Words as _;
 use crate::ruleset::words::words;
 
@@ -29,6 +36,7 @@ words! {
     EvaluatorKind {
         Row = "row", "逐行", "each row by itself";
         History = "history", "参保人历史", "against the person's earlier events";
+        Ratio = "ratio", "机构组", "the cases of an institution, department or doctor against a baseline";
     }
 }
 
@@ -107,6 +115,7 @@ const EVALUATE: Shape = Shape::Tagged {
                 ],
             },
         ),
+        (EvaluatorKind::Ratio.name(), Shape::Object(&RATIO)),
     ],
 };
 
@@ -154,6 +163,46 @@ pub static OVERLAPPING_SUPPLY: Object = Object {
             "different institutions among the supplies; only with `institutions: several`, 2 where it is absent",
         ),
         optional("same_substance", Shape::Bool, "同成分", "only supplies of one substance are compared").or("true"),
+    ],
+};
+
+pub static RATIO: Object = Object {
+    fields: &[
+        KIND,
+        required("compare", Shape::Choice(Compare::CHOICES), "比较方式", "what the cases are held against"),
+        optional(
+            "headline",
+            Shape::Choice(Headline::CHOICES),
+            "主要比值",
+            "which over-ceiling ratio is told; only with `compare: over_ceiling`, `by_case` where it is absent",
+        ),
+        required("case", Shape::Choice(GroupCase::CHOICES), "病例", "what is counted as one case"),
+        required("cases", Shape::Sql, "纳入条件", "true for the bills whose cases count; header columns only"),
+        required("value", Shape::Object(&CASE_VALUE), "病例数值", "what one case adds; `{}`: the days of the stay"),
+        required("indicator", Shape::Form(&SNAKE), "指标", "name of the indicator in the baseline"),
+        required("baseline", Shape::Form(&SNAKE), "基线版本", "name of the baseline among the reference tables"),
+        required("units", Shape::SomeOf(&Shape::Choice(UnitWord::CHOICES)), "对象", "whose cases are summed"),
+        required("panes", Shape::SomeOf(&Shape::Choice(PaneWord::CHOICES)), "期间", "over which slices of event time they are summed"),
+        required("min_excess", Shape::NumberOrParam, "最低超出值", "least (shrunken ratio − 1) · E of a clue, in 元 or things"),
+        optional(
+            "min_excess_cases",
+            Shape::Int { min: 1, max: 1_000_000 },
+            "最低超出例数",
+            "least cases above their ceiling beyond the usual; only with `headline: by_case`, 3 where it is absent",
+        ),
+    ],
+};
+
+pub static CASE_VALUE: Object = Object {
+    fields: &[
+        optional(
+            "sum",
+            Shape::Sql,
+            "累加",
+            "summed over the lines of the case's bills, or over the bills if it names header columns alone; absent: the days of the stay",
+        ),
+        optional("where", Shape::Sql, "明细条件", "true for the lines that are summed; absent: all"),
+        optional("per_day", Shape::Bool, "按住院日", "divided by the days of the stay, at least one").or("false"),
     ],
 };
 
@@ -257,18 +306,47 @@ pub static CASE_SETTINGS: Object = Object {
         optional("prescriptions_complete_from", Shape::Date, "处方数据完整起始日", "since when prescriptions are, if from another day on"),
         optional("clues_from", Shape::Date, "上线日", "earlier events build state and tell nothing"),
         optional("covered_areas", Shape::List(&Shape::Form(&AREA)), "覆盖地区", "prefixes of the areas that the feed covers"),
+        optional(
+            "baseline",
+            Shape::Object(&CASE_BASELINE),
+            "基线",
+            "what is usual of any case of the rule's indicator, in place of the references' baseline of that name; for rules with `kind: ratio`",
+        ),
+    ],
+};
+
+pub static CASE_BASELINE: Object = Object {
+    fields: &[
+        optional("unit", Shape::Choice(CaseUnit::CHOICES), "计量", "what the numbers are").or("amount"),
+        optional("n", Shape::Int { min: 1, max: 1_000_000_000 }, "例数", "cases that the numbers were computed from").or("1000"),
+        required("mean", Shape::Decimal, "均值", "mean of the values, each no more than the cap"),
+        required("variance", Shape::Decimal, "方差", "variance of the same"),
+        optional("cap", Shape::Decimal, "封顶值", "larger values count as this one; absent: none"),
+        optional("ceiling", Shape::Decimal, "上限", "P95, or an official limit; it and the next three stand together"),
+        optional("over_rate", Shape::Decimal, "超上限比例", "part of 1 of the cases that is above the ceiling"),
+        optional("over_mean", Shape::Decimal, "超上限均值", "mean over all cases of what is above the ceiling"),
+        optional("over_variance", Shape::Decimal, "超上限方差", "variance of the same"),
+        optional(
+            "expected_cases",
+            Shape::Decimal,
+            "应有例数",
+            "of each institution and month of the case's events, none in other months of their years; absent: not told",
+        ),
+        optional("prior", Shape::Choice(CasePrior::CHOICES), "先验", "how much peers differ").or("fixed"),
     ],
 };
 
 /// The rule's own event, or for rules on supplies its halves.
-pub static GIVEN: Object = Object { fields: &[HEADER, LINE, LINES, DIAGNOSES, OPERATIONS, SETTLEMENT, PRESCRIPTION] };
+pub static GIVEN: Object = Object { fields: &[TIMES, HEADER, LINE, LINES, DIAGNOSES, OPERATIONS, SETTLEMENT, PRESCRIPTION] };
 
 pub static CASE_EVENTS: Object = Object { fields: &[SETTLEMENT, PRESCRIPTION] };
 
-pub static CASE_EVENT: Object = Object { fields: &[HEADER, LINE, LINES, DIAGNOSES, OPERATIONS] };
+pub static CASE_EVENT: Object = Object { fields: &[TIMES, HEADER, LINE, LINES, DIAGNOSES, OPERATIONS] };
 
 const SETTLEMENT: Field = optional("settlement", Shape::Object(&CASE_EVENT), "医保结算", "a settlement");
 const PRESCRIPTION: Field = optional("prescription", Shape::Object(&CASE_EVENT), "电子处方", "a prescription");
+const TIMES: Field =
+    optional("times", Shape::Int { min: 1, max: 10_000 }, "次数", "so many events alike, each with its own number and visit").or("1");
 const HEADER: Field = optional("header", Shape::Row(RowOf::Header), "主单字段", "fields of the header that differ from the default event");
 const LINE: Field = optional("line", Shape::Row(RowOf::Line), "明细字段", "fields of the one line that differ from the default line");
 const LINES: Field = optional("lines", Shape::List(&Shape::Row(RowOf::Line)), "明细", "all lines, each over the default line");

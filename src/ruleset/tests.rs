@@ -12,6 +12,7 @@ use crate::ruleset::fixture::CODE_MAP;
 use crate::ruleset::fixture::DEPARTMENTS;
 use crate::ruleset::fixture::GATES;
 use crate::ruleset::fixture::RULE;
+use crate::ruleset::fixture::TO_RATIO;
 use crate::ruleset::fixture::book;
 use crate::ruleset::fixture::check;
 use crate::ruleset::fixture::source;
@@ -22,9 +23,16 @@ use crate::ruleset::lock;
 use crate::ruleset::read::load;
 use crate::ruleset::read::read;
 use crate::ruleset::read::stem;
+use crate::ruleset::words::CasePrior;
+use crate::ruleset::words::CaseUnit;
+use crate::ruleset::words::Compare;
 use crate::ruleset::words::Expect;
 use crate::ruleset::words::Grade;
+use crate::ruleset::words::GroupCase;
+use crate::ruleset::words::Headline;
+use crate::ruleset::words::PaneWord;
 use crate::ruleset::words::Status;
+use crate::ruleset::words::UnitWord;
 
 const HISTORY: &str = "\
 evaluate:
@@ -91,6 +99,42 @@ fn history_settings_have_their_defaults() {
     assert_eq!(doc.min_history_days, Number::Value(Decimal::from_int(365)));
     let same = doc.same_disease;
     assert_eq!((same.icd_characters, same.groups, same.substance, same.init_rxno), (4, true, false, true));
+}
+
+#[test]
+fn ratio_settings_have_their_defaults() {
+    let written = [
+        ("  headline: by_case\n", ""),
+        ("  min_excess_cases: 2\n", ""),
+        (", where: line.list_type = '301', per_day: true", ""),
+        (
+            "    given: { header: { gend: \"1\" } }\n",
+            "    settings: { baseline: { mean: 10.00, variance: 4, expected_cases: 30 } }\n    events:\n      - settlement: { times: 30 }\n      - settlement: {}\n",
+        ),
+    ];
+    let read = |edits: &[(&str, &str)]| {
+        let (book, diagnostics) = book(&[TO_RATIO, edits].concat());
+        assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
+        book.rules[0].clone()
+    };
+    let (own, least) = (read(&[]), read(&written));
+    let [EvaluateDoc::Ratio(own), EvaluateDoc::Ratio(default)] = [&own.evaluate, &least.evaluate] else { panic!("{own:?}") };
+    assert_eq!((own.min_excess_cases, own.value.per_day, own.value.filter.is_some()), (2, true, true));
+    assert_eq!((default.min_excess_cases, default.value.per_day, default.value.filter.is_some()), (3, false, false));
+    assert_eq!((default.compare, default.headline, default.case), (Compare::OverCeiling, Headline::ByCase, GroupCase::Stay));
+    assert_eq!(
+        (&default.min_excess, default.cases.text.as_str()),
+        (&Number::Param("child_max".to_owned()), "header.setting = 'inpatient'")
+    );
+    assert_eq!(
+        (own.units.as_slice(), own.panes.as_slice()),
+        ([UnitWord::Institution, UnitWord::Doctor].as_slice(), [PaneWord::Month, PaneWord::Quarter].as_slice())
+    );
+    let case = &least.cases[1];
+    assert_eq!(case.events.iter().map(|event| event.times).collect::<Vec<_>>(), [30, 1]);
+    let baseline = case.settings.baseline.as_ref().unwrap();
+    assert_eq!((baseline.n, baseline.unit, baseline.prior), (1000, CaseUnit::Amount, CasePrior::Fixed));
+    assert_eq!((baseline.mean.to_string().as_str(), baseline.cap, baseline.expected_cases), ("10.00", None, Some(Decimal::from_int(30))));
 }
 
 #[test]

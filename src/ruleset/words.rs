@@ -167,6 +167,22 @@ words! {
 }
 
 words! {
+    /// What the numbers of a case's baseline are.
+    CaseUnit {
+        Amount = "amount", "金额", "元";
+        Quantity = "quantity", "数量", "days or things";
+    }
+}
+
+words! {
+    /// How much peers differ in a case's baseline.
+    CasePrior {
+        Fixed = "fixed", "固定", "around 1 with a standard deviation of 0.2, for all kinds of units and all ratios";
+        None = "none", "无", "not told, so that nothing can be concluded";
+    }
+}
+
+words! {
     /// What a case expects of its rule.
     Expect {
         Clue = "clue", "有线索", "a clue";

@@ -81,7 +81,12 @@ impl Compiler<'_> {
             None => None,
             Some(sql) => {
                 let typed = self.parse(sql, Want::Decimal, &lines, true)?;
-                let by_line = typed.grain() == expr::Grain::Line || ratio.value.filter.is_some();
+                let by_line = typed.grain() == expr::Grain::Line;
+                if !by_line && ratio.value.filter.is_some() {
+                    let help = "Sum a column of the lines, or remove `where`.";
+                    self.diagnostics.push(sql.diagnostic(0..sql.text.len(), "`where` picks lines, and this sum names none").help(help));
+                    return None;
+                }
                 let grain = if by_line { expr::Grain::Line } else { expr::Grain::Header };
                 let output = self.groups[table].add(&typed, grain);
                 let filter = match &ratio.value.filter {
@@ -107,5 +112,77 @@ impl Compiler<'_> {
             let help = format!("A clue about a group can carry: {}.", names.join(", "));
             self.diagnostics.push(sql.diagnostic(range, format!("`{name}` is nothing that a group has")).help(help));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::base::diagnostic::render;
+    use crate::ruleset::compile::EVALUATED;
+    use crate::ruleset::compile::RuleSet;
+    use crate::ruleset::compile::compile;
+    use crate::ruleset::fixture::TO_RATIO;
+    use crate::ruleset::fixture::book;
+    use crate::ruleset::fixture::same;
+
+    /// The least rule on groups with these edits, and what compiling it tells.
+    fn compiled(edits: &[(&str, &str)]) -> (RuleSet, String) {
+        let (book, diagnostics) = book(&[TO_RATIO, edits].concat());
+        assert!(diagnostics.is_empty(), "{}", render(&diagnostics));
+        let (rules, diagnostics) = compile(&book, EVALUATED);
+        (rules, render(&diagnostics))
+    }
+
+    #[test]
+    fn what_is_summed_is_of_lines_if_it_names_any() {
+        for (value, expected) in [
+            ("{ sum: line.cnt, where: line.list_type = '301', per_day: true }", Some((true, true))),
+            ("{ sum: line.cnt }", Some((true, false))),
+            ("{ sum: header.medfee_sumamt }", Some((false, false))),
+            ("{}", None),
+        ] {
+            let (rules, told) = compiled(&[("{ sum: line.cnt, where: line.list_type = '301', per_day: true }", value)]);
+            let ratio = rules.rules[0].ratio.as_ref().unwrap();
+            assert_eq!((told.as_str(), ratio.sum.map(|sum| (sum.by_line, sum.filter.is_some()))), ("", expected), "{value}");
+            assert_eq!((rules.rules[0].row.is_none(), ratio.excuses.len()), (true, 2), "a gate and an exemption");
+        }
+    }
+
+    #[test]
+    fn mistakes_in_what_is_summed_have_their_place() {
+        let (rules, told) = compiled(&[
+            ("cases: header.setting = 'inpatient'", "cases: line.list_type = '301'"),
+            ("sum: line.cnt", "sum: header.medfee_sumamt"),
+            ("[group.n, group.cells]", "[group.n, group.cell]"),
+        ]);
+        assert!(rules.rules.is_empty());
+        same(
+            &told,
+            r#"
+error: line columns in an expression over headers
+  --> rules/drugs/item-sex.yaml:19:10
+   |
+19 |   cases: line.list_type = '301'
+   |          ^^^^^^^^^^^^^^^^^^^^^^
+   |
+   = help: There is one row per event here: name header columns only.
+
+error: `where` picks lines, and this sum names none
+  --> rules/drugs/item-sex.yaml:20:17
+   |
+20 |   value: { sum: header.medfee_sumamt, where: line.list_type = '301', per_day: true }
+   |                 ^^^^^^^^^^^^^^^^^^^^
+   |
+   = help: Sum a column of the lines, or remove `where`.
+
+error: `group.cell` is nothing that a group has
+  --> rules/drugs/item-sex.yaml:34:23
+   |
+34 |   evidence: [group.n, group.cell]
+   |                       ^^^^^^^^^^
+   |
+   = help: A clue about a group can carry: group.sentence, group.sentence_en, group.unit_kind, group.unit, group.period, group.indicator, group.measure, group.n, group.observed, group.expected, group.ratio, group.raw_ratio, group.shrunken, group.low, group.high, group.limit, group.excess, group.coverage, group.completeness, group.cells, group.case_share, group.spend_share, group.amount_share, group.baseline, group.definition, group.formula.
+"#,
+        );
     }
 }

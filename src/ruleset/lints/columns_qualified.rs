@@ -43,7 +43,7 @@ fn qualifiers(grain: Grain) -> &'static [&'static str] {
         Grain::Header => &["header", "ref", "param"],
         Grain::Line => &["header", "line", "ref", "param"],
         Grain::Supply => &["supply", "param"],
-        Grain::Case => &["group", "param"],
+        Grain::Case => &["group"],
     }
 }
 

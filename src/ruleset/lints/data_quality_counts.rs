@@ -23,7 +23,7 @@ fn check_rule(rule: &RuleDoc) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     if !rule.data_quality.is_empty() && !matches!(rule.evaluate, EvaluateDoc::Row { .. }) {
         let help = "Write it into a rule with `kind: row` over the same rows.";
-        found.push(rule.origin.diagnostic("data_quality", "a rule that remembers counts no rows").help(help));
+        found.push(rule.origin.diagnostic("data_quality", "a rule that judges no rows counts none").help(help));
     }
     let expected = |id: &str| rule.cases.iter().flat_map(|case| case.data_quality.iter().flatten()).any(|expected| expected == id);
     for (idx, quality) in rule.data_quality.iter().enumerate() {

@@ -7,7 +7,7 @@ use crate::ruleset::shape;
 
 pub(super) const LINT: Lint = Lint {
     code: "gates-known",
-    about: "Each gate of a rule is in gates.yaml for the rule's event, at its grain or for a line rule at the header's.",
+    about: "Each gate of a rule is in gates.yaml for the rule's event, at its grain or for a rule on lines or cases at the header's.",
     check,
 };
 

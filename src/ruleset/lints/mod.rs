@@ -17,6 +17,7 @@ mod ids_unique;
 mod institutions_fit;
 mod params_in_range;
 mod problem_type_known;
+mod ratio_fits;
 mod retired_reason;
 
 use std::fmt::Write as _;
@@ -41,6 +42,7 @@ pub const LINTS: &[&Lint] = &[
     &retired_reason::LINT,
     &grain_fits::LINT,
     &institutions_fit::LINT,
+    &ratio_fits::LINT,
     &clear_when::LINT,
     &gates_known::LINT,
     &departments_known::LINT,
