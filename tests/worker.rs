@@ -79,8 +79,8 @@ impl Log for Arriving<'_> {
     fn journal(&mut self, shard: ShardId) -> Result<Vec<Vec<u8>>, Fault> {
         self.log.journal(shard)
     }
-    fn activations(&mut self) -> Result<Vec<Vec<u8>>, Fault> {
-        self.log.activations()
+    fn activations(&mut self, patience: Duration) -> Result<Vec<Vec<u8>>, Fault> {
+        self.log.activations(patience)
     }
     fn replay(
         &mut self,

@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     fn bundle(rules: &str) -> BundleName {
-        BundleName { rules: rules.to_owned(), references: "ee".to_owned() }
+        BundleName { rules: rules.repeat(8), references: "ee".repeat(8) }
     }
 
     fn activation(number: u64, rules: &str, from: &str) -> Activation {

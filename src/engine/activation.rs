@@ -10,6 +10,9 @@ use crate::window::calendar::Month;
 /// Rises when older programs would read a record wrongly.
 pub const FORMAT: u32 = 1;
 
+/// Digits of a digest that tell it apart from others.
+const SHORT_DIGITS: usize = 16;
+
 /// A rule set and a reference set, by their digests: whole ones in the control
 /// topic and the store, their first digits in journals.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,6 +111,11 @@ impl Activation {
         if written.format != FORMAT {
             return Err(format!("its format is {} and this program reads format {FORMAT}", written.format));
         }
+        // Fewer digits could name several.
+        let named = |digest: &str| digest.len() >= SHORT_DIGITS && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if let Some(digest) = [&written.rules, &written.references].into_iter().find(|digest| !named(digest)) {
+            return Err(format!("`{digest}` is no digest"));
+        }
         let groups_from = Month::parse(&written.groups_from).ok_or_else(|| format!("`{}` is no month", written.groups_from))?;
         Ok(Self {
             number: written.number,
@@ -123,7 +131,7 @@ mod tests {
     use super::*;
 
     fn activation(number: u64, rules: &str, month: &str) -> Activation {
-        let bundle = BundleName { rules: rules.to_owned(), references: "ee".to_owned() };
+        let bundle = BundleName { rules: rules.repeat(8), references: "ee".repeat(8) };
         Activation { number, bundle, groups_from: Month::parse(month).unwrap(), wall_ms: 7 }
     }
 
@@ -146,5 +154,7 @@ mod tests {
         check("\"format\":1", "\"format\":2", "its format is 2");
         check("2026-11", "2026-13", "`2026-13` is no month");
         check("\"number\":1,", "", "number");
+        check("aaaa", "", "is no digest");
+        check("eeee", "zzzz", "is no digest");
     }
 }

@@ -45,7 +45,8 @@ pub enum TickKind {
     SourceIdle(ShardId),
 }
 
-/// What must be the same when the journal is continued.
+/// What must be the same when the journal is continued; rule set and references
+/// may be others where an activation says so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {
     pub semantics: u32,

@@ -114,8 +114,9 @@ pub trait Log {
     fn journal(&mut self, shard: ShardId) -> Result<Vec<Vec<u8>>, Fault>;
 
     /// Values of the control topic, oldest first, read to its stable end; none
-    /// where a log has no such topic.
-    fn activations(&mut self) -> Result<Vec<Vec<u8>>, Fault>;
+    /// where a log has no such topic. `patience`: how long it may take to ask
+    /// for that end.
+    fn activations(&mut self, patience: Duration) -> Result<Vec<Vec<u8>>, Fault>;
 
     /// Reads a past range of an input again: messages with `from <= offset < to`, in chunks.
     fn replay(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -81,10 +82,10 @@ impl<'a> Course<'a> {
         self.activations.len() as u64
     }
 
-    /// Reads what the control topic says by now.
-    pub fn read(&mut self, log: &mut dyn Log) -> Result<(), Fault> {
+    /// Reads what the control topic says by now; see [`Log::activations`].
+    pub fn read(&mut self, log: &mut dyn Log, patience: Duration) -> Result<(), Fault> {
         let doing = "read activations";
-        let read = Activation::decode_all(&log.activations()?).map_err(|fault| Fault::stop(doing, fault))?;
+        let read = Activation::decode_all(&log.activations(patience)?).map_err(|fault| Fault::stop(doing, fault))?;
         if !read.starts_with(&self.activations) {
             return Err(Fault::stop(doing, "the control topic is no longer what it was: activations that are in force are gone or others"));
         }

@@ -1,6 +1,8 @@
 //! Rebuilds a shard from its journal: every journalled run is read again and
 //! stepped muted, and its count and hash must be what they were.
 
+use std::time::Duration;
+
 use crate::base::fault::Fault;
 use crate::base::ids::EVENT_INPUTS;
 use crate::base::ids::INPUTS;
@@ -18,6 +20,9 @@ use crate::io::log::Log;
 use crate::runtime::breaker::Breaker;
 use crate::runtime::breaker::RejectLimit;
 use crate::runtime::bundles::Course;
+
+/// How long the end of the control topic may be asked for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A shard as its owner holds it.
 pub struct Owned {
@@ -42,7 +47,7 @@ pub fn recover(
     let values = log.journal(shard)?;
     let entries = JournalEntry::decode_all(&values).map_err(|fault| Fault::stop(format!("read journal of shard {shard}"), fault))?;
     // After the journal, so that every activation that it names is known.
-    course.read(log)?;
+    course.read(log, PATIENCE)?;
     if let Some(last) = entries.last() {
         course.may_continue(shard, last)?;
     }

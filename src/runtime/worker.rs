@@ -104,6 +104,8 @@ pub struct Worker<'a> {
 
 /// Between two looks at the control topic.
 const ACTIVATIONS_EVERY: Duration = Duration::from_secs(3);
+/// How long the answer may take: runs wait meanwhile.
+const ACTIVATIONS_PATIENCE: Duration = Duration::from_secs(1);
 /// Between two tellings of lags.
 const LAGS_EVERY: Duration = Duration::from_secs(1);
 
@@ -276,7 +278,11 @@ impl<'a> Worker<'a> {
             return Ok(());
         }
         self.course_asked = Some(now);
-        self.course.read(self.log)?;
+        match self.course.read(self.log, ACTIVATIONS_PATIENCE) {
+            // A broker that is away for a while is no reason to build state anew.
+            Err(fault) if fault.remedy != Remedy::Stop => tracing::warn!(error = chain(&fault), "the control topic is asked again later"),
+            other => other?,
+        }
         let mut moved = false;
         for owned in self.owned.values_mut() {
             moved |= self.course.follow(&mut owned.shard, self.course.in_force())?;

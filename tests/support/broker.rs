@@ -53,7 +53,7 @@ impl Broker {
     pub fn with_topics(&self, name: &str, slot: &str, partitions: i32) -> KafkaSettings {
         let settings = self.settings(name, slot);
         let created = admin::create_topics(&settings, partitions, 1).expect("topics");
-        assert_eq!(created.len(), 7);
+        assert_eq!(created.len(), 8);
         settings
     }
 
@@ -61,7 +61,7 @@ impl Broker {
     pub fn with_outputs(&self, from: &KafkaSettings, name: &str, partitions: i32) -> KafkaSettings {
         let settings = KafkaSettings { inputs: from.inputs.clone(), ..self.settings(name, "unused") };
         let created = admin::create_topics(&settings, partitions, 1).expect("topics");
-        assert_eq!(created.len(), 5);
+        assert_eq!(created.len(), 6);
         settings
     }
 }

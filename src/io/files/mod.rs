@@ -397,7 +397,7 @@ impl Log for FilesLog {
     }
 
     /// A run over files has the bundle of its command line alone.
-    fn activations(&mut self) -> Result<Vec<Vec<u8>>, Fault> {
+    fn activations(&mut self, _: Duration) -> Result<Vec<Vec<u8>>, Fault> {
         Ok(Vec::new())
     }
 

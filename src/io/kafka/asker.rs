@@ -23,10 +23,10 @@ const STEP: Duration = Duration::from_millis(20);
 /// offset for a client that reads what is committed. A partition made just now
 /// may have no leader yet, and one that moves none for a moment: asked again.
 #[expect(clippy::disallowed_methods, reason = "a broker that is not ready yet tells nobody when it is: it is asked again")]
-pub(super) fn ends(client: &BaseConsumer<Listener>, topic: &str, partition: i32) -> Result<(i64, i64), Fault> {
-    let deadline = Instant::now() + ANSWER_WAIT;
+pub(super) fn ends(client: &BaseConsumer<Listener>, topic: &str, partition: i32, patience: Duration) -> Result<(i64, i64), Fault> {
+    let deadline = Instant::now() + patience;
     loop {
-        match client.fetch_watermarks(topic, partition, ANSWER_WAIT) {
+        match client.fetch_watermarks(topic, partition, patience) {
             Ok(ends) => return Ok(ends),
             Err(error) if error.rdkafka_error_code().is_some_and(trouble::has_no_leader_yet) && Instant::now() < deadline => {
                 thread::sleep(STEP);
@@ -50,7 +50,12 @@ impl Asker {
 
     /// First offset held, and the offset after the last (high watermark).
     pub(super) fn bounds(&self, topic: &str, partition: i32) -> Result<(i64, i64), Fault> {
-        ends(&self.client, topic, partition)
+        self.bounds_within(topic, partition, ANSWER_WAIT)
+    }
+
+    /// The same; an answer that does not come in time is a fault.
+    pub(super) fn bounds_within(&self, topic: &str, partition: i32, patience: Duration) -> Result<(i64, i64), Fault> {
+        ends(&self.client, topic, partition, patience)
     }
 
     /// Waits until the broker that answers us knows every one of `topics` and a

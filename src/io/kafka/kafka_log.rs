@@ -159,9 +159,9 @@ impl Log for KafkaLog {
         Ok(values)
     }
 
-    fn activations(&mut self) -> Result<Vec<Vec<u8>>, Fault> {
+    fn activations(&mut self, patience: Duration) -> Result<Vec<Vec<u8>>, Fault> {
         let topic = self.settings.control.clone();
-        let (from, to) = self.asker.bounds(&topic, admin::CONTROL_PARTITION)?;
+        let (from, to) = self.asker.bounds_within(&topic, admin::CONTROL_PARTITION, patience)?;
         if to != self.control.0 {
             let mut values = Vec::new();
             self.read(admin::CONTROL_PARTITION, &topic, from, to, &mut |batch| {

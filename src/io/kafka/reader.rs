@@ -22,6 +22,7 @@ use super::member::seek_to;
 use super::native;
 use super::native::Batch;
 use super::native::PartitionQueue;
+use super::settings::ANSWER_WAIT;
 use super::settings::KafkaSettings;
 use super::trouble;
 
@@ -102,7 +103,7 @@ impl Reader {
 
     /// The offset up to which everything is decided: committed or aborted.
     pub(super) fn stable_end(&self, topic: &str, partition: i32) -> Result<i64, Fault> {
-        asker::ends(&self.consumer, topic, partition).map(|(_, end)| end)
+        asker::ends(&self.consumer, topic, partition, ANSWER_WAIT).map(|(_, end)| end)
     }
 
     fn open(&mut self, topic: &str, partition: i32, from: i64) -> Result<(), Fault> {

@@ -255,7 +255,7 @@ impl Log for MemoryLog {
         Ok(partition.records.iter().filter_map(|record| record.record.value.clone()).collect())
     }
 
-    fn activations(&mut self) -> Result<Vec<Vec<u8>>, Fault> {
+    fn activations(&mut self, _: Duration) -> Result<Vec<Vec<u8>>, Fault> {
         self.mishap(Call::Recovery)?;
         Ok(self.cluster.state().activations.clone())
     }
