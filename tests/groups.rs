@@ -208,7 +208,8 @@ fn baseline(folder: &std::path::Path) {
     for (table, text) in [("indicators", indicators), ("priors", priors), ("cells", cells), ("expected", expected)] {
         fs::write(folder.join(format!("baseline_{table}.csv")), text).unwrap();
     }
-    let tables = ["indicators", "priors", "cells", "expected"].map(|table| format!("  - {{ table: baseline_{table}, file: baseline_{table}.csv }}\n"));
+    let tables = ["indicators", "priors", "cells", "expected"]
+        .map(|table| format!("  - {{ table: baseline_{table}, file: baseline_{table}.csv }}\n"));
     let manifest = format!("name: test\nversion: \"1\"\nsource:\n  - a test\ntables:\n{}", tables.concat());
     fs::write(folder.join("manifest.yaml"), manifest).unwrap();
 }
