@@ -32,6 +32,8 @@ use crate::ruleset::words::CasePrior;
 const FIRST_DAY: &str = "2000-01-01";
 const NEXT_DAY: &str = "2000-01-02";
 const SOURCE: &str = "a rule's case";
+/// What the baseline of a rule is called that names none.
+const UNNAMED: &str = "case";
 /// Model and parameters of peers of mean 1 and standard deviation 0.2.
 const FIXED_COUNTS: [&str; 3] = ["counts", "25", "25"];
 const FIXED_COSTS: [&str; 3] = ["costs", "27", "26"];
@@ -76,7 +78,7 @@ fn csv(rows: &[Row]) -> String {
 
 fn row(ratio: &RatioDoc, cells: &[(&'static str, &str)]) -> Row {
     let own = cells.iter().map(|(column, cell)| (*column, (*cell).to_owned()));
-    std::iter::once(("baseline", ratio.baseline.clone())).chain(own).chain([("source", SOURCE.to_owned())]).collect()
+    std::iter::once(("baseline", ratio.baseline.clone().unwrap_or_else(|| UNNAMED.to_owned()))).chain(own).chain([("source", SOURCE.to_owned())]).collect()
 }
 
 fn indicator(baseline: &CaseBaseline, ratio: &RatioDoc) -> Row {

@@ -77,10 +77,10 @@ impl Snapshot {
         if diagnostics.is_empty() { Ok(snapshot) } else { Err(diagnostics) }
     }
 
-    /// The same tables with the baselines of `bundle`, each in place of one of
-    /// its name; `diagnostics` are those that the bundle's reading found.
+    /// The same tables with the baselines of `bundle` in place of all others;
+    /// `diagnostics` are those that the bundle's reading found.
     pub fn with_baselines(&self, bundle: &Bundle, mut diagnostics: Vec<Diagnostic>) -> Result<Self, Vec<Diagnostic>> {
-        let baselines = Baselines::build(bundle, &mut diagnostics).before(&self.baselines);
+        let baselines = Baselines::build(bundle, &mut diagnostics);
         let digest = Digest::of([self.digest, bundle.digest()].iter().map(|digest| digest.0.as_slice()));
         if diagnostics.is_empty() { Ok(Self { digest, baselines, ..self.clone() }) } else { Err(diagnostics) }
     }

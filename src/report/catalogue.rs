@@ -279,7 +279,7 @@ fn ratio_settings(rule: &RuleDoc, ratio: &RatioDoc) -> Vec<Vec<Cell>> {
     }
     rows.extend([
         own("indicator", code(ratio.indicator.clone())),
-        own("baseline", code(ratio.baseline.clone())),
+        own("baseline", ratio.baseline.clone().map_or_else(|| both("该指标最近基期的基线", "the latest one that has the indicator"), code)),
         own("units", all(ratio.units.iter().map(|unit| (unit.zh(), unit.name())).collect())),
         own("panes", all(ratio.panes.iter().map(|pane| (pane.zh(), pane.name())).collect())),
         own("min_excess", setting(rule, &ratio.min_excess)),

@@ -161,8 +161,9 @@ pub struct RatioDoc {
     pub value: CaseValueDoc,
     /// Name in the baseline.
     pub indicator: String,
-    /// Name of the baseline among the references.
-    pub baseline: String,
+    /// Name of the baseline among the references; `None`: of those that have
+    /// the indicator the one of the latest period.
+    pub baseline: Option<String>,
     pub units: Vec<UnitWord>,
     pub panes: Vec<PaneWord>,
     /// Least (shrunken ratio − 1) · E of a clue, in 元 or things.

@@ -334,7 +334,7 @@ fn read_ratio(view: &View<'_>) -> RatioDoc {
         cases: view.sql("cases"),
         value: CaseValueDoc { sum: value.maybe_sql("sum"), filter: value.maybe_sql("where"), per_day: value.bool("per_day") },
         indicator: view.text("indicator"),
-        baseline: view.text("baseline"),
+        baseline: view.maybe_text("baseline"),
         units: view.choices("units"),
         panes: view.choices("panes"),
         min_excess: view.number("min_excess"),

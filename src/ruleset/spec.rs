@@ -180,7 +180,12 @@ pub static RATIO: Object = Object {
         required("cases", Shape::Sql, "纳入条件", "true for the bills whose cases count; header columns only"),
         required("value", Shape::Object(&CASE_VALUE), "病例数值", "what one case adds; `{}`: the days of the stay"),
         required("indicator", Shape::Form(&SNAKE), "指标", "name of the indicator in the baseline"),
-        required("baseline", Shape::Form(&SNAKE), "基线版本", "name of the baseline among the reference tables"),
+        optional(
+            "baseline",
+            Shape::Form(&SNAKE),
+            "基线版本",
+            "name of the baseline among the reference tables; absent: of those that have the indicator the one of the latest period",
+        ),
         required("units", Shape::SomeOf(&Shape::Choice(UnitWord::CHOICES)), "对象", "whose cases are summed"),
         required("panes", Shape::SomeOf(&Shape::Choice(PaneWord::CHOICES)), "期间", "over which slices of event time they are summed"),
         required("min_excess", Shape::NumberOrParam, "最低超出值", "least (shrunken ratio − 1) · E of a clue, in 元 or things"),
@@ -310,7 +315,7 @@ pub static CASE_SETTINGS: Object = Object {
             "baseline",
             Shape::Object(&CASE_BASELINE),
             "基线",
-            "what is usual of any case of the rule's indicator, in place of the references' baseline of that name; for rules with `kind: ratio`",
+            "what is usual of any case of the rule's indicator, in place of all baselines of the references; for rules with `kind: ratio`",
         ),
     ],
 };

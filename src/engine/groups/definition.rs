@@ -77,8 +77,11 @@ pub fn case_of(ratio: &RatioDoc) -> Case {
 
 /// The baseline that a rule is held against, with its name.
 pub fn baseline_of<'a>(references: &'a Snapshot, ratio: &RatioDoc) -> Option<(String, &'a Baseline, &'a Indicator)> {
-    let baseline = references.baseline(&ratio.baseline)?;
-    Some((ratio.baseline.clone(), baseline, baseline.indicator(&ratio.indicator)?))
+    let has = |(name, baseline): (&str, &'a Baseline)| Some((name.to_owned(), baseline, baseline.indicator(&ratio.indicator)?));
+    match &ratio.baseline {
+        Some(name) => has((name, references.baseline(name)?)),
+        None => references.baselines().filter_map(has).max_by_key(|(name, _, indicator)| (indicator.period.to, name.clone())),
+    }
 }
 
 /// Names everything that decides which numbers are added: two rules with one
