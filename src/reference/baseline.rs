@@ -300,14 +300,6 @@ impl Baselines {
     pub fn all(&self) -> impl Iterator<Item = (&str, &Baseline)> {
         self.by_name.iter().map(|(name, baseline)| (name.as_str(), baseline.as_ref()))
     }
-
-    /// These, and of `others` those whose name is not among these.
-    #[must_use]
-    pub fn before(&self, others: &Self) -> Self {
-        let mut by_name = others.by_name.clone();
-        by_name.extend(self.by_name.iter().map(|(name, baseline)| (name.clone(), Arc::clone(baseline))));
-        Self { by_name }
-    }
 }
 
 impl Built {
