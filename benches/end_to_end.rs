@@ -1,7 +1,7 @@
 //! The whole program on a real broker that holds a backlog: events a second and
 //! what they cost, against two bare consumers that only poll the same topics in
-//! the same run; and what the whole rule book costs against its first ten
-//! rules, where every event is judged. `CLAIMSIFT_BENCH_EVENTS` in all; broker
+//! the same run; and what the rule book costs against its first ten rules, and
+//! what groups cost beside it, where every event is judged. `CLAIMSIFT_BENCH_EVENTS` in all; broker
 //! and program share the machine.
 
 #[path = "support/bare.rs"]
@@ -53,6 +53,7 @@ fn main() {
     println!("{messages} messages, {:.2} KB each", bytes as f64 / messages as f64 / 1000.0);
     let dir = tempfile::tempdir().unwrap();
     let ten = book::first_ten(&site::rules());
+    let (rows, three) = (book::without_groups(&site::rules()), book::with_three_groups(&site::rules()));
     for workers in [1, 2] {
         let bare = bare::read(&kafka, messages, &format!("bare-{workers}"));
         let shipped = measure(
@@ -73,10 +74,12 @@ fn main() {
             shipped.used.cpu_seconds * 1e6 / messages as f64,
             shipped.used.rss_kib as f64 / 1024.0
         );
-        // The book and its first ten rules in turn, so that a machine that is slow for a while is slow for both.
-        let (mut rates, mut cpu) = ([0.0_f64; 2], [f64::INFINITY; 2]);
+        // All in turn, so that a machine that is slow for a while is slow for all.
+        let (mut rates, mut cpu) = ([0.0_f64; 4], [f64::INFINITY; 4]);
         for round in 0..BOOK_ROUNDS {
-            for (place, (name, rules)) in [("ten", ten.path()), ("book", &site::rules())].into_iter().enumerate() {
+            for (place, (name, rules)) in
+                [("ten", ten.path()), ("rows", rows.path()), ("three", three.path()), ("book", &site::rules())].into_iter().enumerate()
+            {
                 let name = format!("{name}-{round}");
                 let way = Way { name: &name, rules, live: feed.first_day(), workers };
                 let measured = measure(&broker, &kafka, &feed, messages, &way, dir.path());
@@ -84,14 +87,15 @@ fn main() {
                 cpu[place] = cpu[place].min(measured.used.cpu_seconds * 1e6 / messages as f64);
             }
         }
-        println!(
-            "{workers} workers, every event judged: first ten rules {:>8.0} events/s, {:.1} CPU s per million; the whole book {:>8.0}, {:.1}: {:.1} % lost",
-            rates[0],
-            cpu[0],
-            rates[1],
-            cpu[1],
-            100.0 * (1.0 - rates[1] / rates[0])
-        );
+        println!("{workers} workers, every event judged, events/s and CPU s per million:");
+        let lost = |than: usize, of: usize| 100.0 * (1.0 - rates[of] / rates[than]);
+        for (place, (what, than)) in
+            [("first ten rules", 0), ("all without groups", 0), ("these and 3 indicators by 3 units", 1), ("the whole book", 1)]
+                .into_iter()
+                .enumerate()
+        {
+            println!("  {what:<34} {:>8.0} {:>6.1} {:>6.1} % lost", rates[place], cpu[place], lost(than, place));
+        }
     }
 }
 

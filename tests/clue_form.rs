@@ -21,6 +21,7 @@ use claimsift::offline::cases;
 use claimsift::ruleset::compile::RuleSet;
 use claimsift::ruleset::doc::RuleDoc;
 use claimsift::ruleset::words::Expect;
+use claimsift::ruleset::words::Grain;
 use claimsift::ruleset::words::Party;
 use claimsift::ruleset::words::Status;
 use claimsift::runtime::recover::OwnedMessages;
@@ -194,7 +195,11 @@ fn check_clue(rule: &RuleDoc, set: &RuleSet, record: &Record) -> Vec<String> {
     let evidence = finding["evidence"].as_array().unwrap();
     let details = national["judge_result_detail_dtos"].as_array().unwrap();
     let ids: BTreeSet<&str> = details.iter().map(|detail| text(&detail["jrd_id"])).collect();
-    want(!evidence.is_empty() && details.len() == evidence.len() && ids.len() == details.len(), "one detail for each item");
+    // A group's clue rests on sums, not on single bills.
+    want(
+        evidence.is_empty() == (rule.grain == Grain::Case) && details.len() == evidence.len() && ids.len() == details.len(),
+        "one detail for each item",
+    );
     let fen = |value: &Value| value.as_f64().map(|amount| (amount * 100.0).round() as i64);
     let parts: Vec<i64> = evidence.iter().filter_map(|item| fen(&item["vola_amt"])).collect();
     let whole = fen(&finding["money"]["vola_amt"]);

@@ -313,6 +313,7 @@ fn engine(settings: &Settings, loaded: &Loaded, partitions: i32) -> Result<Arc<E
         input.disorder_seconds = from.disorder_seconds;
         input.complete_from = from.complete_from.map(Civil::from_date);
     }
+    own.partials.clone_from(&settings.topics.partials);
     own.clues_from = settings.clues_from.map(Civil::from_date);
     own.covered_areas.clone_from(&settings.covered_areas);
     own.stop_classes = RejectClass::ALL.iter().copied().filter(|class| settings.rejects.policy(*class) == Policy::Stop).collect();

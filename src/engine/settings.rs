@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::ids::Digest;
+use crate::base::ids::PARTIALS_INPUT;
 use crate::base::pseudonym::IdentityKey;
 use crate::base::time::Civil;
 use crate::base::time::Zone;
@@ -14,6 +15,7 @@ use crate::engine::journal::Versions;
 use crate::engine::meter::Meter;
 use crate::engine::meter::STILL;
 use crate::events::EVENT_TYPES;
+use crate::events::input_name;
 use crate::io::partition::Partitioner;
 use crate::reference::snapshot::Snapshot;
 use crate::ruleset::compile::RuleSet;
@@ -37,6 +39,8 @@ pub struct EngineSettings {
     pub partitions: i32,
     /// By input number.
     pub inputs: Vec<InputSettings>,
+    /// Topic of the partials, as clues about groups name their sources.
+    pub partials: String,
     /// Go-live: earlier events build state and tell nothing.
     pub clues_from: Option<Civil>,
     /// Area prefixes that the feed covers; empty: all.
@@ -61,6 +65,7 @@ impl Default for EngineSettings {
             zone: Zone::default(),
             partitions: 1,
             inputs: EVENT_TYPES.iter().map(input).collect(),
+            partials: input_name(PARTIALS_INPUT).to_owned(),
             clues_from: None,
             covered_areas: Vec::new(),
             stop_classes: BTreeSet::from([RejectClass::WrongPartition]),
@@ -73,7 +78,7 @@ impl EngineSettings {
     /// Names everything that decides what is made of an input: with other
     /// settings a replay would make other state of the same journal.
     fn digest(&self) -> Digest {
-        let Self { zone, partitions, inputs, clues_from, covered_areas, stop_classes: _, meter: _ } = self;
+        let Self { zone, partitions, inputs, partials: _, clues_from, covered_areas, stop_classes: _, meter: _ } = self;
         let areas: BTreeSet<&str> = covered_areas.iter().map(String::as_str).collect();
         let mut parts = vec![format!("{zone:?}"), partitions.to_string(), format!("{clues_from:?}"), format!("{areas:?}")];
         for InputSettings { topic, partitioner, disorder_seconds, complete_from } in inputs {

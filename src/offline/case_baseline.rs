@@ -78,7 +78,10 @@ fn csv(rows: &[Row]) -> String {
 
 fn row(ratio: &RatioDoc, cells: &[(&'static str, &str)]) -> Row {
     let own = cells.iter().map(|(column, cell)| (*column, (*cell).to_owned()));
-    std::iter::once(("baseline", ratio.baseline.clone().unwrap_or_else(|| UNNAMED.to_owned()))).chain(own).chain([("source", SOURCE.to_owned())]).collect()
+    std::iter::once(("baseline", ratio.baseline.clone().unwrap_or_else(|| UNNAMED.to_owned())))
+        .chain(own)
+        .chain([("source", SOURCE.to_owned())])
+        .collect()
 }
 
 fn indicator(baseline: &CaseBaseline, ratio: &RatioDoc) -> Row {

@@ -42,9 +42,11 @@ use crate::ruleset::words::PaneWord;
 use crate::ruleset::words::UnitWord;
 use crate::stats::shrinkage::Decision;
 use crate::window::calendar::SpanKind;
+use crate::window::group::Overflow;
 use crate::window::group::Text;
 use crate::window::pane::Look;
 use crate::window::view::Cells;
+use crate::window::view::Group;
 
 /// What is found of a rule in a pane.
 type Found = BTreeMap<ClueId, (Finding, Vec<Place>)>;
@@ -61,8 +63,7 @@ impl Groups {
         let standard = Standard::new(baseline, &counting.indicator, days);
         let sums = self.panes.group(look.definition, &look.institution, look.span);
         let all = self.panes.group(census(case).digest(), &look.institution, look.span);
-        let cells = |group: &crate::window::view::Group| group.institution();
-        let told = all.and_then(|all| cells(&all)).map(|all| Told {
+        let told = all.and_then(|all| all.institution()).map(|all| Told {
             cases: ratio::cases(&all, 0),
             expected: ratio::expected_cases(baseline, &look.institution, look.span, case),
         });
@@ -78,24 +79,7 @@ impl Groups {
                 tally.count_unknown("definition_changed", 1);
                 continue;
             }
-            let units = sums.as_ref().map_err(|fault| *fault).and_then(|group| {
-                let mut units: Vec<(UnitKind, Text, Cells)> = Vec::new();
-                for word in &settings.units {
-                    match word {
-                        UnitWord::Institution => {
-                            let cells = group.institution()?;
-                            if !cells.is_empty() {
-                                units.push((UnitKind::Institution, look.institution.clone(), cells));
-                            }
-                        }
-                        UnitWord::Department => {
-                            units.extend(group.departments()?.into_iter().map(|(unit, cells)| (UnitKind::Department, unit, cells)))
-                        }
-                        UnitWord::Doctor => units.extend(group.doctors()?.into_iter().map(|(unit, cells)| (UnitKind::Doctor, unit, cells))),
-                    }
-                }
-                Ok(units)
-            });
+            let units = sums.as_ref().map_err(|fault| *fault).and_then(|group| units_of(settings, &look.institution, group));
             let (units, told) = match (units, &told) {
                 (Ok(units), Ok(told)) => (units, *told),
                 _ => {
@@ -111,7 +95,7 @@ impl Groups {
                     (kind, unit, verdict)
                 })
                 .collect();
-            let sources = self.sources(look);
+            let sources = self.sources(&own.settings.partials, look);
             let found = pane.found(&judged, tally, &sources, self.shard);
             let key = (look.definition, rule.doc.id.clone(), look.institution.clone(), look.span);
             if !found.is_empty() || self.told.contains_key(&key) {
@@ -144,13 +128,28 @@ impl Groups {
     }
 
     /// The first and the last block that the sums of a pane came in.
-    fn sources(&self, look: &Look) -> Vec<Place> {
+    fn sources(&self, topic: &str, look: &Look) -> Vec<Place> {
         let key = |month| (look.definition, look.institution.clone(), month);
         let of = self.blocks.range(key(look.span.start())..=key(look.span.last())).map(|(_, blocks)| *blocks);
         let ends = of.reduce(|(first, last), (other, later)| (first.min(other), last.max(later)));
-        let place = |offset| Place { topic: super::TOPIC.to_owned(), partition: self.shard, offset };
+        let place = |offset| Place { topic: topic.to_owned(), partition: self.shard, offset };
         ends.into_iter().flat_map(|(first, last)| [place(first), place(last)]).collect()
     }
+}
+
+/// The units that a rule asks about, with their sums.
+fn units_of(settings: &RatioDoc, institution: &Text, group: &Group) -> Result<Vec<(UnitKind, Text, Cells)>, Overflow> {
+    let mut units = Vec::new();
+    for word in &settings.units {
+        let (kind, of): (UnitKind, Vec<(Text, Cells)>) = match word {
+            UnitWord::Institution => (UnitKind::Institution, vec![(institution.clone(), group.institution()?)]),
+            UnitWord::Department => (UnitKind::Department, group.departments()?.into_iter().collect()),
+            UnitWord::Doctor => (UnitKind::Doctor, group.doctors()?.into_iter().collect()),
+        };
+        let counted = of.into_iter().filter(|(_, cells)| !cells.is_empty());
+        units.extend(counted.map(|(unit, cells)| (kind, unit, cells)));
+    }
+    Ok(units)
 }
 
 /// What is concluded of a unit.

@@ -75,9 +75,6 @@ const TIMES: PaneTimes = PaneTimes { lateness: LATENESS_SECONDS, reach: REACH_SE
 /// because panes of an institution stay where they are.
 const HOMES: Partitioner = Partitioner::Murmur2;
 
-/// How sources name the partials.
-const TOPIC: &str = "partials";
-
 /// Offsets of the first and the last block of partials.
 type Blocks = (i64, i64);
 
