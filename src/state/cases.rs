@@ -98,15 +98,15 @@ pub struct Cases {
 }
 
 impl Cases {
-    /// The case that an event belongs to; made if there is none.
-    pub fn of(&mut self, event: EventIdx, events: &Events, texts: &Arena) -> CaseIdx {
+    /// The case that an event belongs to, and whether it is made for it.
+    pub fn of(&mut self, event: EventIdx, events: &Events, texts: &Arena) -> (CaseIdx, bool) {
         let row = events.row(event);
         let visit = texts.get(row.mdtrt_id);
         let head = self.heads.entry((row.person, row.institution)).or_insert(NONE);
         let mut at = *head;
         while let Some(known) = self.cases.get(at as usize) {
             if !visit.is_empty() && texts.get(events.row(known.first).mdtrt_id) == visit {
-                return CaseIdx(at);
+                return (CaseIdx(at), false);
             }
             at = known.previous;
         }
@@ -114,7 +114,7 @@ impl Cases {
         assert!(number != NONE, "a shard holds fewer than 2^32 - 1 cases");
         self.cases.push(CaseRow { first: event, last_bill: NONE, previous: *head });
         *head = number;
-        CaseIdx(number)
+        (CaseIdx(number), true)
     }
 
     /// `counted` is sorted by definition.

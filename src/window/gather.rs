@@ -9,6 +9,8 @@
 
 use std::collections::BTreeMap;
 
+use hashbrown::HashMap;
+
 use crate::base::ids::EVENT_INPUTS;
 use crate::base::ids::ShardId;
 use crate::base::limits::BLOCK_SUMS_MAX;
@@ -23,7 +25,6 @@ use super::group::Row;
 use super::group::RowKey;
 use super::group::Sums;
 use super::group::Text;
-use super::group::put;
 use super::partial::Block;
 use super::partial::Body;
 use super::partial::BodyRow;
@@ -85,6 +86,15 @@ pub fn decide(at: &Standing, limits: &FlushLimits) -> Decision {
 /// Rows of institutions, in the order in which they are written.
 type Groups = BTreeMap<(Text, Definition), BTreeMap<(RowKey, i32), Row>>;
 
+/// One row that is gathered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Open {
+    institution: Text,
+    definition: Definition,
+    key: RowKey,
+    day: i32,
+}
+
 /// What was told to one rollup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Told {
@@ -100,8 +110,8 @@ pub struct Gathered {
     source: ShardId,
     /// How many shards there are; each is a rollup.
     partitions: ShardId,
-    open: Groups,
-    open_rows: usize,
+    /// Looked up for every case; brought into order when a flush begins.
+    open: HashMap<Open, Row>,
     /// What is left of the flush that has begun, by rollup; without groups only
     /// a statement is left.
     flushing: BTreeMap<ShardId, Groups>,
@@ -118,8 +128,7 @@ impl Gathered {
         Self {
             source,
             partitions,
-            open: Groups::new(),
-            open_rows: 0,
+            open: HashMap::new(),
             flushing: BTreeMap::new(),
             flushed_at: unseen,
             told_all: unseen,
@@ -129,7 +138,7 @@ impl Gathered {
 
     /// Rows gathered since the last flush began.
     pub fn rows(&self) -> usize {
-        self.open_rows
+        self.open.len()
     }
 
     /// Nothing is gathered and no flush under way.
@@ -153,24 +162,21 @@ impl Gathered {
         apply: impl Fn(Sums, Sums) -> Result<Sums, Overflow>,
     ) -> Result<(), GroupFault> {
         contribution.check(&definition)?;
-        let (group, place) = ((contribution.institution.clone(), definition), (contribution.key.clone(), contribution.day));
-        let old = self.open.get(&group).and_then(|rows| rows.get(&place));
+        let Contribution { institution, key, day, measures } = contribution;
+        let place = Open { institution: institution.clone(), definition, key: key.clone(), day: *day };
+        let old = self.open.get(&place);
         let of = |idx: usize| old.and_then(|row| row.get(idx)).copied().unwrap_or_default();
-        let measures = contribution.measures.iter().enumerate();
-        let row: Row = measures.map(|(idx, measure)| apply(of(idx), Sums::of(*measure))).collect::<Result<_, _>>()?;
-
-        let rows = self.open.entry(group.clone()).or_default();
-        let before = rows.len();
-        put(rows, place, row.iter().any(|sums| !sums.is_zero()).then_some(row));
-        self.open_rows = self.open_rows + rows.len() - before;
-        if rows.is_empty() {
-            self.open.remove(&group);
+        let row: Row = measures.iter().enumerate().map(|(idx, measure)| apply(of(idx), Sums::of(*measure))).collect::<Result<_, _>>()?;
+        if row.iter().any(|sums| !sums.is_zero()) {
+            self.open.insert(place, row);
+        } else {
+            self.open.remove(&place);
         }
         Ok(())
     }
 
     pub fn standing(&self, watermarks: [Civil; EVENT_INPUTS], end: bool) -> Standing {
-        Standing { rows: self.open_rows, flushing: !self.flushing.is_empty(), told: self.told_all, watermarks, end }
+        Standing { rows: self.open.len(), flushing: !self.flushing.is_empty(), told: self.told_all, watermarks, end }
     }
 
     /// The blocks that an epoch writes at its end: none, or one portion of a
@@ -201,9 +207,10 @@ impl Gathered {
 
     fn begin(&mut self, watermarks: [Civil; EVENT_INPUTS], home: impl Fn(&str) -> ShardId) {
         self.flushed_at = watermarks;
-        self.open_rows = 0;
-        for (group, rows) in std::mem::take(&mut self.open) {
-            self.flushing.entry(home(&group.0)).or_default().insert(group, rows);
+        for (place, row) in std::mem::take(&mut self.open) {
+            let Open { institution, definition, key, day } = place;
+            let groups = self.flushing.entry(home(&institution)).or_default();
+            groups.entry((institution, definition)).or_default().insert((key, day), row);
         }
     }
 

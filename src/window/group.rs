@@ -19,7 +19,7 @@ pub type Text = Arc<str>;
 /// What is counted: unit, texts of the indicators, filter, exemptions, cells
 /// and baseline version, all in one digest. Thresholds are no part of it.
 /// Sums of two definitions are never added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Definition {
     digest: Digest,
     indicators: usize,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 
@@ -116,12 +117,16 @@ fn digest(engine: &Engine, rule: &RuleDoc, ratio: &RatioDoc, baseline: &Baseline
 
 /// The cases of institutions, of whatever rule: what tells whether their data are whole.
 pub fn census(case: Case) -> Definition {
-    let name: &[u8] = match case {
-        Case::Stay => b"stay",
-        Case::Visit => b"visit",
-    };
-    let definition = Definition::new(Digest::of([b"claimsift census".as_slice(), name]), 1);
-    definition.unwrap_or_else(|| unreachable!("one indicator is a definition"))
+    static CENSUS: LazyLock<[Definition; 2]> = LazyLock::new(|| {
+        [b"stay".as_slice(), b"visit"].map(|name| {
+            let definition = Definition::new(Digest::of([b"claimsift census".as_slice(), name]), 1);
+            definition.unwrap_or_else(|| unreachable!("one indicator is a definition"))
+        })
+    });
+    match case {
+        Case::Stay => CENSUS[0],
+        Case::Visit => CENSUS[1],
+    }
 }
 
 /// The definitions of all ratio rules of an engine, in the order of their

@@ -192,8 +192,8 @@ impl Groups {
                 })
                 .collect();
             let doctors = if case == Case::Visit { columns.doctors(row, &mut memory.symbols) } else { Vec::new() };
-            let idx = self.cases.of(event, &memory.events, &memory.texts);
-            let before = self.contributions(idx, memory);
+            let (idx, is_new) = self.cases.of(event, &memory.events, &memory.texts);
+            let before = if is_new { Vec::new() } else { self.contributions(idx, memory) };
             self.cases.add(idx, bill, &counted, &doctors);
             let after = self.contributions(idx, memory);
             self.replace(before, after);
