@@ -547,24 +547,6 @@ fn topics_that_were_made_can_be_used_at_once() {
 }
 
 #[test]
-fn activations_are_read_in_order_whenever_they_come() {
-    let settings = broker().with_topics("control", "a", 2);
-    let mut log = KafkaLog::connect(settings.clone()).unwrap();
-    let start = Instant::now();
-    while log.shards(STEP).unwrap().is_none_or(|shards| shards.is_empty()) {
-        assert!(start.elapsed() < LIMIT);
-    }
-    let mut expected: Vec<Vec<u8>> = Vec::new();
-    for value in [b"one".as_slice(), b"two", b"three"] {
-        assert_eq!(log.activations(LIMIT).map_err(|fault| chain(&fault)).unwrap(), expected);
-        admin::activate(&settings, value).unwrap();
-        expected.push(value.to_vec());
-        assert_eq!(admin::activations(&settings).unwrap(), expected);
-        assert_eq!(log.activations(LIMIT).map_err(|fault| chain(&fault)).unwrap(), expected);
-    }
-}
-
-#[test]
 fn what_a_person_must_mend_stops_and_says_how() {
     fn check(settings: KafkaSettings, expected: &str) {
         match KafkaLog::connect(settings) {
