@@ -26,7 +26,6 @@ use claimsift::engine::activation::Activation;
 use claimsift::engine::activation::BundleName;
 use claimsift::engine::journal::JournalEntry;
 use claimsift::engine::shard::Shard;
-use claimsift::events::EVENT_TYPES;
 use claimsift::io::log::Output;
 use claimsift::io::log::Record;
 use claimsift::io::memory::Faults;
@@ -221,9 +220,9 @@ fn by_hand(parts: &Parts<'_>) -> Vec<Word> {
                 step(&mut shard, message.input, &run);
             }
         }
-        for input in 0..EVENT_TYPES.len() {
+        for (input, offset) in offsets.iter().enumerate() {
             let mut run = OwnedMessages::default();
-            run.push(Message { offset: offsets[input], timestamp_ms: 0, key: None, value: None, watermark: Some(b"end") });
+            run.push(Message { offset: *offset, timestamp_ms: 0, key: None, value: None, watermark: Some(b"end") });
             step(&mut shard, input, &run);
         }
     }
