@@ -69,7 +69,7 @@ impl Shard {
     /// The settings of both engines are the same, and so is the identity key.
     pub fn switch(&mut self, engine: Arc<Engine>, number: u64, groups_from: Month) {
         debug_assert!(number > self.activation, "activations go on");
-        self.groups.switch(&engine, groups_from);
+        self.groups.switch(&engine, groups_from, &self.memory);
         let asking = self.groups.engines();
         self.decoders = decoders(&engine, &asking);
         self.needed = needed(&engine, &asking);

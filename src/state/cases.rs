@@ -117,6 +117,10 @@ impl Cases {
         (CaseIdx(number), true)
     }
 
+    pub fn all(&self) -> impl Iterator<Item = CaseIdx> + use<> {
+        (0..u32::try_from(self.cases.len()).unwrap_or(NONE)).map(CaseIdx)
+    }
+
     /// `counted` is sorted by definition.
     pub fn add(&mut self, case: CaseIdx, row: BillRow, counted: &[Counted], doctors: &[(Sym, i64)]) {
         let number = u32::try_from(self.bills.len()).unwrap_or(NONE);

@@ -109,6 +109,10 @@ impl Events {
         idx
     }
 
+    pub fn all(&self) -> impl Iterator<Item = EventIdx> + use<> {
+        (0..u32::try_from(self.rows.len()).unwrap_or(u32::MAX)).map(EventIdx)
+    }
+
     pub fn row(&self, idx: EventIdx) -> &EventRow {
         &self.rows[idx.0 as usize]
     }

@@ -173,6 +173,10 @@ impl Spans {
         self.0 |= spans.0;
     }
 
+    pub(super) fn and(self, spans: Self) -> Self {
+        Self(self.0 & spans.0)
+    }
+
     pub(super) fn remove(&mut self, span: Span) {
         self.0 &= !Self::bit(span);
     }

@@ -278,6 +278,16 @@ impl Panes {
         self.settle(key, before);
     }
 
+    /// What panes of a month are judged with has changed: those of a definition
+    /// that were looked at are due again.
+    pub fn again(&mut self, definition: Digest, institution: &Text, month: Month) {
+        let key = YearKey { year: month.year(), definition, institution: institution.clone() };
+        let Some(year) = self.years.get_mut(&key).filter(|_| key.year >= self.kept_from) else { return };
+        let before = year.due.first(key.year);
+        year.due.insert_all(Spans::with(month).and(year.looked));
+        self.settle(key, before);
+    }
+
     /// Puts a year on the agenda where it now belongs; `before`: what was first
     /// due of it. A year without rows that nobody looked at is forgotten.
     fn settle(&mut self, key: YearKey, before: Option<Span>) {

@@ -18,6 +18,7 @@ use claimsift::io::log::Output;
 use claimsift::io::log::Record;
 use claimsift::io::partition::Partitioner;
 use claimsift::runtime::recover::OwnedMessages;
+use claimsift::window::calendar::Month;
 
 /// A message of an input.
 #[derive(Clone, Debug)]
@@ -38,11 +39,12 @@ impl Sent {
 }
 
 /// What one epoch of a shard did.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Done {
     Run(InputId, i64, Vec<Sent>),
     Tick(Tick),
     Closed(u64),
+    Switched(Arc<Engine>, u64, Month),
 }
 
 pub struct Fleet {
@@ -99,6 +101,15 @@ impl Fleet {
         self.records.extend(effects.records);
         self.add(effects.rules);
         self.journals[shard].push(Done::Run(input, from, sent.to_vec()));
+    }
+
+    /// The next activation, between two epochs.
+    pub fn switch(&mut self, shard: usize, engine: &Arc<Engine>, number: u64, groups_from: Month) {
+        if !matches!(self.journals[shard].last(), None | Some(Done::Closed(_))) {
+            self.close(shard);
+        }
+        self.shards[shard].switch(Arc::clone(engine), number, groups_from);
+        self.journals[shard].push(Done::Switched(Arc::clone(engine), number, groups_from));
     }
 
     pub fn tick(&mut self, shard: usize, tick: Tick) {
@@ -172,6 +183,7 @@ impl Fleet {
                     assert!(effects.records.is_empty() && effects.stop.is_none());
                 }
                 Done::Tick(tick) => fresh.tick(*tick),
+                Done::Switched(engine, number, from) => fresh.switch(Arc::clone(engine), *number, *from),
                 Done::Closed(number) => {
                     let closing = fresh.close_epoch(*number, true);
                     assert!(closing.records.is_empty() && closing.looked.is_empty());

@@ -10,6 +10,7 @@ use arrow::datatypes::DataType;
 
 use crate::base::decimal::divide_round;
 use crate::base::decimal::pow10;
+use crate::base::limits::GROUP_TEXT_BYTES_MAX;
 use crate::base::time::SECONDS_PER_DAY;
 use crate::base::time::age_years;
 use crate::engine::Engine;
@@ -24,6 +25,7 @@ use crate::ruleset::compile::RatioRule;
 use crate::ruleset::compile::TablePrograms;
 use crate::state::cases::BillRow;
 use crate::state::events::EventIdx;
+use crate::state::events::EventRow;
 use crate::state::intern::Interner;
 use crate::state::intern::Sym;
 
@@ -35,6 +37,27 @@ pub fn case_of(setting: &str) -> Option<Case> {
         stay if is_stay(stay) => Some(Case::Stay),
         _ => Some(Case::Visit),
     }
+}
+
+/// A bill of which only its event is known, because no rule counted anything
+/// when it came: nobody was asked about it, and it closes no case.
+pub fn unasked(event: EventIdx, row: &EventRow, symbols: &Interner) -> Option<BillRow> {
+    let case = case_of(symbols.text(row.setting)?)?;
+    Some(BillRow {
+        event,
+        case,
+        interim: true,
+        begin_day: i32::try_from(row.fact_time.div_euclid(SECONDS_PER_DAY)).ok(),
+        end_day: None,
+        stated_days: None,
+        department: Sym::default(),
+        doctor: Sym::default(),
+        insutype: Sym::default(),
+        age: None,
+        level: None,
+        host: Sym::default(),
+        asked: 0,
+    })
 }
 
 /// What a definition counts of a bill.
@@ -131,6 +154,10 @@ impl Outputs {
     }
 }
 
+fn fits(code: &str) -> bool {
+    code.len() <= GROUP_TEXT_BYTES_MAX
+}
+
 /// Columns of settlements that attribution needs.
 pub struct BillColumns<'a> {
     batch: &'a Batch,
@@ -143,10 +170,17 @@ impl<'a> BillColumns<'a> {
         Self { batch, header: batch.header(), lines: batch.line_table() }
     }
 
+    /// Whether an attribution of a row is longer than groups can carry. Without
+    /// it the bill counts for no such unit, or for none if it is the institution.
+    pub fn has_long_code(&self, row: usize) -> bool {
+        let columns = ["fixmedins_code", "dscg_caty", "adm_caty", "chfpdr_code"];
+        columns.into_iter().any(|name| self.header.texts(name).get(row).is_some_and(|code| !fits(code)))
+    }
+
     /// `row` of the run, which is `event`; `asked`: how many definitions there are.
     pub fn bill(&self, row: usize, event: EventIdx, case: Case, asked: u16, references: &Snapshot, symbols: &mut Interner) -> BillRow {
         let facts = &self.batch.headers[row];
-        let text = |name: &str| self.header.texts(name).get(row);
+        let text = |name: &str| self.header.texts(name).get(row).filter(|text| fits(text));
         let day = |name: &str| self.header.times(name).get(row).and_then(|time| i32::try_from(time.div_euclid(SECONDS_PER_DAY)).ok());
         let fact_day = facts.fact_time.div_euclid(SECONDS_PER_DAY);
         let institution = text("fixmedins_code").and_then(|code| references.institution(code, fact_day));
@@ -177,7 +211,9 @@ impl<'a> BillColumns<'a> {
         let codes = self.lines.texts("bilg_dr_codg");
         let mut sums: Vec<(Sym, i64)> = Vec::new();
         for line in self.batch.headers[row].lines.clone() {
-            let (Some(code), Some(amount)) = (codes.get(line), self.batch.lines[line].net_amount) else { continue };
+            let (Some(code), Some(amount)) = (codes.get(line).filter(|code| fits(code)), self.batch.lines[line].net_amount) else {
+                continue;
+            };
             let doctor = symbols.intern(Some(code));
             match sums.iter_mut().find(|(known, _)| *known == doctor) {
                 Some((_, sum)) => *sum = sum.saturating_add(amount),

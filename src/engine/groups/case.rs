@@ -107,7 +107,8 @@ impl<'a> CaseFacts<'a> {
             institution: names.text(event.institution, symbols)?,
             department: names.text(row.department, symbols),
             doctor: names.text(doctor, symbols),
-            host: names.text(row.host, symbols),
+            // A body that stands for itself is reported once.
+            host: names.text(row.host, symbols).filter(|_| row.host != event.institution),
             days: days_of(&bills, &closing),
             bills,
         })

@@ -25,6 +25,7 @@ use crate::ruleset::doc::RuleDoc;
 use crate::ruleset::words::Compare;
 use crate::ruleset::words::GroupCase;
 use crate::state::intern::Interner;
+use crate::state::packed::MaybeI64;
 use crate::window::calendar::Span;
 use crate::window::group::Contribution;
 use crate::window::group::Definition;
@@ -44,8 +45,9 @@ pub struct Counting {
     pub baseline: String,
     pub indicator: String,
     pub decimals: u32,
-    /// Days of pane time that it holds for; the second is the first without it.
-    pub days: (i32, i32),
+    /// Days of pane time that it holds for, each range to before its second day,
+    /// in order; the last is open while the rules in force ask for it.
+    days: Vec<(i32, i32)>,
     compare: Compare,
     of_days: bool,
     per_day: bool,
@@ -152,7 +154,7 @@ pub fn definitions(engine: &Arc<Engine>) -> (Vec<Counting>, BTreeSet<usize>) {
             baseline: name,
             indicator: ratio.indicator.clone(),
             decimals: indicator.unit.decimals(),
-            days: (i32::MIN, i32::MAX),
+            days: vec![(i32::MIN, i32::MAX)],
             compare: ratio.compare,
             of_days: ratio.value.sum.is_none(),
             per_day: ratio.value.per_day,
@@ -163,28 +165,46 @@ pub fn definitions(engine: &Arc<Engine>) -> (Vec<Counting>, BTreeSet<usize>) {
 }
 
 impl Counting {
-    /// The same counting under another engine.
-    pub fn go_on(&mut self, new: Self) {
-        *self = Self { days: self.days, ..new };
+    /// A counting that is new.
+    #[must_use]
+    pub fn since(self, day: i32) -> Self {
+        Self { days: vec![(day, i32::MAX)], ..self }
+    }
+
+    /// From a day on it holds only if the rules that come into force ask for it:
+    /// `now` is the same counting under their engine.
+    pub fn switch(&mut self, from: i32, now: Option<Self>) {
+        let mut days = std::mem::take(&mut self.days);
+        days.retain(|range| range.0 < from);
+        days.iter_mut().for_each(|range| range.1 = range.1.min(from));
+        if let Some(now) = now {
+            match days.last_mut().filter(|last| last.1 == from) {
+                Some(last) => last.1 = i32::MAX,
+                None => days.push((from, i32::MAX)),
+            }
+            *self = now;
+        }
+        self.days = days;
     }
 
     /// Whether it holds for all days of a pane.
     pub fn holds(&self, span: Span) -> bool {
         let (first, end) = (span.start().start().day(), span.end().day());
-        i64::from(self.days.0) <= first && (self.days.1 == i32::MAX || end <= i64::from(self.days.1))
+        self.days.iter().any(|range| i64::from(range.0) <= first && (range.1 == i32::MAX || end <= i64::from(range.1)))
     }
 
     /// What a case adds; `None`: nothing. `number`: the definition's own.
     pub fn contribution(&mut self, number: u16, case: &CaseFacts<'_>, symbols: &Interner) -> Option<Contribution> {
-        let held = self.days.0 <= case.day && case.day < self.days.1;
+        let held = self.days.iter().any(|range| range.0 <= case.day && case.day < range.1);
         if case.kind.case != self.case || !held {
             return None;
         }
-        let closing = case.closing;
-        if number < closing.row.asked {
-            closing.counted(number)?;
+        let counted = case.closing.counted(number);
+        if counted.is_none() && number < case.closing.row.asked {
+            return None;
         }
-        let value = self.value(number, case);
+        // A bill that was never asked, or that the filter cannot tell, may be of a case of its.
+        let value = counted.and_then(MaybeI64::get).and_then(|_| self.value(number, case));
         let cell = self.cell(case, symbols);
         let measure = value.and_then(|value| {
             let Some(cell) = &cell else { return Measure::new(value, value, None) };
@@ -204,7 +224,7 @@ impl Counting {
         let sum = if self.of_days {
             i128::from(case.days?) * scale
         } else {
-            let of_bill = |bill: &crate::state::cases::BillView<'_>| bill.counted(number).and_then(crate::state::packed::MaybeI64::get);
+            let of_bill = |bill: &crate::state::cases::BillView<'_>| bill.counted(number).and_then(MaybeI64::get);
             case.bills.iter().try_fold(0_i128, |sum, bill| Some(sum + i128::from(of_bill(bill)?)))?
         };
         let value = if self.per_day { divide_round(sum, i128::from(case.days?)) } else { sum };

@@ -54,8 +54,7 @@ type Found = BTreeMap<ClueId, (Finding, Vec<Place>)>;
 impl Groups {
     /// One look, by the rules that its definition comes from.
     pub(super) fn look(&mut self, look: &Look, epoch: u64, muted: bool, closing: &mut Closing) {
-        let same = || self.countings.iter().rev().filter(|counting| counting.definition.digest() == look.definition);
-        let Some(counting) = same().find(|counting| counting.holds(look.span)).or_else(|| same().next()) else { return };
+        let Some(counting) = self.countings.iter().find(|counting| counting.definition.digest() == look.definition) else { return };
         let own = Arc::clone(&counting.engine);
         let case = counting.case;
         let Some(baseline) = own.references.baseline(&counting.baseline) else { return };
@@ -97,7 +96,7 @@ impl Groups {
                 .collect();
             let sources = self.sources(&own.settings.partials, look);
             let found = pane.found(&judged, tally, &sources, self.shard);
-            let key = (look.definition, rule.doc.id.clone(), look.institution.clone(), look.span);
+            let key = (rule.doc.id.clone(), look.institution.clone(), look.span);
             if !found.is_empty() || self.told.contains_key(&key) {
                 let bytes = found.iter().map(|(id, (finding, _))| (*id, build::encode(finding))).collect();
                 let words = revise(self.told.entry(key).or_default(), bytes, None);

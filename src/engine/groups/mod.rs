@@ -12,7 +12,10 @@ mod look;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::base::ids::Digest;
 use crate::base::ids::EVENT_INPUTS;
@@ -27,6 +30,7 @@ use crate::base::limits::PARTIALS_EVERY_SECONDS;
 use crate::base::limits::REACH_SECONDS;
 use crate::base::record::Messages;
 use crate::base::time::Civil;
+use crate::base::time::SECONDS_PER_DAY;
 use crate::engine::Engine;
 use crate::engine::effects::Closing;
 use crate::engine::effects::Counts;
@@ -92,8 +96,13 @@ pub struct Groups {
     panes: Panes,
     /// Where the sums of a month came from.
     blocks: BTreeMap<(Digest, Text, Month), Blocks>,
-    /// What was told, by definition, rule, institution and pane.
-    told: BTreeMap<(Digest, String, Text, Span), Vec<Told>>,
+    /// What was told, by rule, institution and pane: a definition that takes the
+    /// place of another goes on with its clues.
+    told: BTreeMap<(String, Text, Span), Vec<Told>>,
+    /// Blocks of this shard for itself that it has not read back, by their hash.
+    own: VecDeque<u64>,
+    /// The last day of a bill; before the first bill the first of all days.
+    last_day: i64,
 }
 
 /// What a run hands to groups.
@@ -121,27 +130,47 @@ impl Groups {
             panes: Panes::new(shard, partitions, &[SETTLEMENT_INPUT], TIMES),
             blocks: BTreeMap::new(),
             told: BTreeMap::new(),
+            own: VecDeque::new(),
+            last_day: i64::MIN,
         }
     }
 
     /// Goes on under another engine. What both count alike goes on, judged by the
     /// new rules; what only the old one counts holds for cases before
     /// `groups_from`, and what is new for cases from then on. So every shard
-    /// agrees, whenever it switches.
-    pub fn switch(&mut self, engine: &Arc<Engine>, groups_from: Month) {
+    /// agrees, whenever it switches: what came too early is counted anew, and
+    /// what nobody was asked of is unknown.
+    pub fn switch(&mut self, engine: &Arc<Engine>, groups_from: Month, memory: &Memory) {
         let from = groups_from.start().day();
-        let from = i32::try_from(from).unwrap_or(if from < 0 { i32::MIN } else { i32::MAX });
+        let day = i32::try_from(from).unwrap_or(if from < 0 { i32::MIN } else { i32::MAX });
         let (mut found, lacking) = definition::definitions(engine);
         self.lacking = lacking;
-        for open in self.countings.iter_mut().filter(|counting| counting.days.1 == i32::MAX) {
-            match found.iter().position(|new| new.definition == open.definition) {
-                Some(at) => open.go_on(found.remove(at)),
-                None => open.days.1 = from,
-            }
+        if self.is_silent() && !found.is_empty() {
+            self.catch_up(memory);
         }
-        for mut counting in found {
-            counting.days.0 = from;
-            self.countings.push(counting);
+        let early = if self.last_day < from { Vec::new() } else { self.cases.all().collect() };
+        let before: Vec<Added> = early.iter().map(|case| self.contributions(*case, memory)).collect();
+        for known in &mut self.countings {
+            let now = found.iter().position(|new| new.definition == known.definition).map(|at| found.remove(at));
+            known.switch(day, now);
+        }
+        self.countings.extend(found.into_iter().map(|new| new.since(day)));
+        for (case, before) in early.into_iter().zip(before) {
+            let after = self.contributions(case, memory);
+            self.replace(before, after);
+        }
+    }
+
+    /// Bills that came while no rule counted anything.
+    fn catch_up(&mut self, memory: &Memory) {
+        for event in memory.events.all() {
+            let row = memory.events.row(event);
+            if usize::from(row.input) == SETTLEMENT_INPUT
+                && let Some(bill) = bills::unasked(event, row, &memory.symbols)
+            {
+                let case = self.cases.of(event, &memory.events, &memory.texts);
+                self.cases.add(case, bill, &[], &[]);
+            }
         }
     }
 
@@ -174,13 +203,15 @@ impl Groups {
         let entries = self.entries(batch);
         let columns = BillColumns::new(batch);
         let asked = u16::try_from(self.countings.len()).unwrap_or(u16::MAX);
-        let mut unplaced = 0;
+        let (mut unplaced, mut long) = (0, 0);
         for (row, facts) in batch.headers.iter().enumerate() {
             let Some(setting) = facts.setting else {
                 unplaced += 1;
                 continue;
             };
             let Some(case) = bills::case_of(setting) else { continue };
+            self.last_day = self.last_day.max(facts.event_time.div_euclid(SECONDS_PER_DAY));
+            long += u64::from(columns.has_long_code(row));
             let event = EventIdx(first.0 + row as u32);
             let bill = columns.bill(row, event, case, asked, &engine.references, &mut memory.symbols);
             let counted: Vec<(u16, _)> = (0..asked)
@@ -198,11 +229,11 @@ impl Groups {
             let after = self.contributions(idx, memory);
             self.replace(before, after);
         }
-        if unplaced > 0 {
+        for (reason, bills) in [("setting", unplaced), ("long_code", long)].into_iter().filter(|(_, bills)| *bills > 0) {
             for counting in &self.countings {
                 for place in &counting.rules {
                     let rule = &counting.engine.rules.rules[*place].doc.id;
-                    tallies.entry(rule.clone()).or_default().count_unknown("setting", unplaced);
+                    tallies.entry(rule.clone()).or_default().count_unknown(reason, bills);
                 }
             }
         }
@@ -273,8 +304,10 @@ impl Groups {
             run.read(message);
             counts.n_in += 1;
             counts.evaluated += 1;
-            let folded = Block::decode(message.value.unwrap_or_default())
+            let value = message.value.unwrap_or_default();
+            let folded = Block::decode(value)
                 .map_err(|fault| fault.to_string())
+                .and_then(|block| self.of_this_journal(&block, value).map(|()| block))
                 .and_then(|block| self.panes.fold(&block).map(|folded| (block, folded)).map_err(|fault| fault.to_string()));
             match folded {
                 Ok((block, Folded::Merged { .. })) => self.note(&block, message.offset),
@@ -286,9 +319,29 @@ impl Groups {
         Effects { run, records: Vec::new(), counts, rules: BTreeMap::new(), unlisted: BTreeSet::new(), stop }
     }
 
+    /// A shard reads back what it sent itself, in that order and nothing else.
+    /// Anything else was written under another journal, and then so was what
+    /// other shards sent.
+    fn of_this_journal(&mut self, block: &Block, value: &[u8]) -> Result<(), String> {
+        if block.source != self.shard || block.rollup != self.shard || self.own.pop_front() == Some(xxh3_64(value)) {
+            return Ok(());
+        }
+        let (shard, number) = (block.source, block.sequence);
+        Err(format!(
+            "block {number} of shard {shard} is none that this shard sent: the topic holds partials of another journal, and \
+             a group of consumers that is new needs a topic of partials that is empty"
+        ))
+    }
+
     fn note(&mut self, block: &Block, offset: i64) {
         let Some(body) = &block.body else { return };
         let months: BTreeSet<Month> = body.rows().iter().map(|row| Month::of_day(row.day)).collect();
+        for counting in &self.countings {
+            // Whether data are whole bears on all that is judged beside them.
+            if census(counting.case) == *body.definition() {
+                months.iter().for_each(|month| self.panes.again(counting.definition.digest(), body.institution(), *month));
+            }
+        }
         for month in months {
             let key = (body.definition().digest(), body.institution().clone(), month);
             let (first, last) = self.blocks.entry(key).or_insert((offset, offset));
@@ -306,6 +359,7 @@ impl Groups {
         let partitions = self.partitions;
         let blocks = self.gathered.flush(&FLUSH, watermarks, end, |code| HOMES.partition(code.as_bytes(), partitions));
         closing.worked = !blocks.is_empty();
+        self.own.extend(blocks.iter().filter(|block| block.rollup == self.shard).map(|block| xxh3_64(&block.encode())));
         if !muted {
             closing.records = blocks.iter().map(block_record).collect();
         }
@@ -327,7 +381,7 @@ impl Groups {
     fn forget(&mut self) {
         let Some(kept_from) = self.panes.kept_from() else { return };
         self.blocks.retain(|(_, _, month), _| month.year() >= kept_from);
-        self.told.retain(|(_, _, _, span), _| span.last().year() >= kept_from);
+        self.told.retain(|(_, _, span), _| span.last().year() >= kept_from);
     }
 
     pub fn holding(&self) -> Vec<Holding> {
