@@ -78,6 +78,7 @@ fn effective_live_clues_come_out_once_with_their_money() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("clues.ndjson");
     std::fs::write(&file, ndjson(&words)).unwrap();
+    let mut groups_told = 0;
     for (by, of) in [
         ("department", (|finding| text(&finding["lead"])) as fn(&Value) -> &str),
         ("county", |finding| text(&finding["area"])),
@@ -95,8 +96,16 @@ fn effective_live_clues_come_out_once_with_their_money() {
         for (group, findings) in groups {
             let sheet = |name: &str| rows(&out.join(format!("{group}.{name}.csv")));
             let lines = sheet("lines");
-            let items: usize = findings.iter().map(|finding| finding["evidence"].as_array().unwrap().len()).sum();
-            assert_eq!(lines.len(), items, "{by} {group}");
+            // A clue about a group of cases names none of them, and has a row all the same.
+            let of_clue = |finding: &&Value| finding["evidence"].as_array().unwrap().len();
+            assert_eq!(lines.len(), findings.iter().map(|finding| of_clue(finding).max(1)).sum::<usize>(), "{by} {group}");
+            for finding in findings.iter().filter(|finding| of_clue(finding) == 0) {
+                let id = format!("=\"{}\"", text(&finding["clue_id"]));
+                let row = lines.iter().find(|row| row["线索编号"] == id).unwrap();
+                assert_eq!(row["机构编码"], format!("=\"{}\"", text(&finding["subject"]["fixmedins_code"])));
+                assert_eq!(row["问题内容"], text(&finding["vola_cont"]["zh"]).trim());
+                groups_told += 1;
+            }
             let ids: BTreeSet<String> = lines.iter().map(|row| row["线索编号"].clone()).collect();
             assert_eq!(ids, findings.iter().map(|finding| format!("=\"{}\"", text(&finding["clue_id"]))).collect());
             // No two of these clues share a line, so what is told of bills adds up.
@@ -115,6 +124,7 @@ fn effective_live_clues_come_out_once_with_their_money() {
         let told = String::from_utf8_lossy(&done.stderr).into_owned();
         assert!(told.contains("of shadow rules were left out"), "{told}");
     }
+    assert!(groups_told > 0, "no clue about a group was exported");
 }
 
 #[test]

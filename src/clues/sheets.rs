@@ -140,6 +140,12 @@ impl Sum {
         self.totals.add_item(item, fund);
     }
 
+    /// A clue about a group has numbers and no items.
+    fn add_group(&mut self, told: &Told) {
+        self.institutions.extend(told.finding.subject.fixmedins_code.clone());
+        self.clues.insert(told.finding.clue_id.clone());
+    }
+
     fn quantity(&self) -> Decimal {
         let quantities = self.items.values().filter_map(|(cnt, _)| *cnt).map(|cnt| cnt.rescale(4).units);
         Decimal::new(quantities.sum(), 4).trim_to(0)
@@ -186,6 +192,10 @@ fn types(clues: &[&Told]) -> Sheet {
     let mut sums: BTreeMap<Kind, Sum> = BTreeMap::new();
     let mut all = Sum::default();
     for told in clues {
+        if told.finding.evidence.is_empty() {
+            sums.entry(kind(told)).or_default().add_group(told);
+            all.add_group(told);
+        }
         for (item, fund) in counted(told) {
             sums.entry(kind(told)).or_default().add(told, item, fund);
             all.add(told, item, fund);
@@ -234,9 +244,15 @@ fn lines(clues: &[&Told]) -> Sheet {
             "estimated" => "估算",
             _ => "不可计算",
         };
-        for (item, fund) in finding.evidence.iter().zip(fund_parts(finding)) {
-            let own = item.fixmedins_code == subject.fixmedins_code;
+        let items = finding.evidence.iter().map(Some).zip(fund_parts(finding));
+        // A clue about a group has a row of its own, without an item.
+        for (item, fund) in items.chain(finding.evidence.is_empty().then_some((None, None))) {
+            let institution = item.map_or(subject.fixmedins_code.as_deref(), |item| item.fixmedins_code.as_deref());
+            let own = institution == subject.fixmedins_code.as_deref();
             let name = subject.fixmedins_name.as_deref().filter(|_| own).unwrap_or_default();
+            let of = |part: fn(&Evidence) -> Option<&str>| item.and_then(part);
+            let amount = |part: fn(&Evidence) -> Option<Decimal>| item.and_then(part);
+            let offends = item.is_none_or(|item| item.vola_item_type == 1);
             rows.push(vec![
                 Cell::Code(finding.clue_id.clone()),
                 text(&finding.scene),
@@ -244,26 +260,26 @@ fn lines(clues: &[&Told]) -> Sheet {
                 text(&finding.problem_type),
                 text(&finding.rule.title.zh),
                 text(grade(&finding.result)),
-                text(if item.vola_item_type == 1 { "违规项" } else { "涉及项" }),
-                code(item.fixmedins_code.as_deref()),
+                text(if offends { "违规项" } else { "涉及项" }),
+                code(institution),
                 text(name),
                 code(subject.department.as_deref()),
                 code(subject.doctor.as_deref()),
                 code(subject.person.as_deref()),
                 code(subject.area_of_insurance.as_deref()),
                 code(subject.area_of_care.as_deref()),
-                text(&item.time),
-                Cell::Code(item.id.clone()),
-                code(item.line.as_deref()),
-                code(item.mdtrt_id.as_deref()),
-                code(item.rx_no.as_deref()),
-                code(item.code.as_deref()),
-                text(item.name.as_deref().unwrap_or_default()),
-                text(item.spec.as_deref().unwrap_or_default()),
-                number(item.pric, 2),
-                number(item.cnt, 0),
-                number(item.amount, 2),
-                number(item.vola_amt, 2),
+                text(item.map_or(&finding.fact_time, |item| &item.time)),
+                code(of(|item| Some(&item.id))),
+                code(of(|item| item.line.as_deref())),
+                code(of(|item| item.mdtrt_id.as_deref())),
+                code(of(|item| item.rx_no.as_deref())),
+                code(of(|item| item.code.as_deref())),
+                text(of(|item| item.name.as_deref()).unwrap_or_default()),
+                text(of(|item| item.spec.as_deref()).unwrap_or_default()),
+                number(amount(|item| item.pric), 2),
+                number(amount(|item| item.cnt), 0),
+                number(amount(|item| item.amount), 2),
+                number(amount(|item| item.vola_amt), 2),
                 number(fund, 2),
                 text(status),
                 text(&finding.vola_cont.zh),
@@ -384,6 +400,17 @@ mod tests {
         }
         let long = format!("={}", "长".repeat(FORMULA_TEXT_MAX));
         assert_eq!(field(&Cell::Text(long.clone())), format!("'{long}"));
+    }
+
+    #[test]
+    fn a_clue_about_a_group_is_told_without_an_item() {
+        let mut group = clue("1", "", None, &[]);
+        group.finding.subject.person = None;
+        let [types, items, lines] = sheets(&[&group]);
+        let text = |sheet: &Sheet| String::from_utf8(sheet.csv()).unwrap();
+        assert!(text(&types).contains("超标准收费,规则,\"=\"\"a-rule\"\"\",明确违规,1,0,1,0,0.00,0.00,0\r\n"), "{}", text(&types));
+        assert_eq!((items.len(), lines.len()), (1, 2));
+        assert!(text(&lines).contains("内容") && text(&lines).contains("H99010100002"));
     }
 
     #[test]

@@ -4,9 +4,9 @@
 //! and planted innocent look-alikes, through the engine that `run` uses.
 
 mod page;
+mod score;
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -30,6 +30,11 @@ use crate::base::pseudonym::IdentityKey;
 use crate::base::time::Civil;
 use crate::codecs::RejectClass;
 use crate::commands::Failure;
+use crate::commands::demo::score::Effective;
+use crate::commands::demo::score::Planted;
+use crate::commands::demo::score::effective;
+use crate::commands::demo::score::known_misses;
+use crate::commands::demo::score::score;
 use crate::commands::load;
 use crate::commands::load::Loaded;
 use crate::commands::observe::SystemClock;
@@ -37,7 +42,9 @@ use crate::commands::observe::Totals;
 use crate::commands::print;
 use crate::commands::say;
 use crate::engine::Engine;
+use crate::engine::effects::Closing;
 use crate::engine::effects::Effects;
+use crate::engine::effects::Looked;
 use crate::engine::settings::EngineSettings;
 use crate::events::EVENT_TYPES;
 use crate::io::log::Output;
@@ -45,17 +52,23 @@ use crate::io::memory::MemoryCluster;
 use crate::io::memory::StoredRecord;
 use crate::io::partition::Partitioner;
 use crate::offline::explain::Kept;
-use crate::ruleset::doc::RuleBook;
+use crate::reference::baseline_tables::UnitKind;
+use crate::report::month::Family;
+use crate::report::month::Groups;
+use crate::report::month::accused;
 use crate::runtime::worker::Observer;
 use crate::runtime::worker::Wish;
 use crate::runtime::worker::Worker;
 use crate::runtime::worker::WorkerSettings;
 use crate::synth;
 use crate::synth::City;
+use crate::synth::GroupKind;
+use crate::synth::GroupTruth;
 use crate::synth::SynthSettings;
 use crate::synth::Truth;
-use crate::synth::TruthKey;
-use crate::synth::TruthKind;
+use crate::window::calendar::Month;
+use crate::window::calendar::Span;
+use crate::window::group::Text;
 
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -136,11 +149,18 @@ pub fn sized(events: u64, seed: u64) -> SynthSettings {
     }
 }
 
+/// The demo's page, and the looks at groups that it is made from.
+pub struct Shown {
+    pub page: String,
+    pub looked: Vec<Looked>,
+}
+
 /// The page about the demo's month, without a report on the terminal.
-pub fn page_of(loaded: &Loaded, settings: &SynthSettings, city: &City) -> Result<String, Failure> {
+pub fn page_of(loaded: &Loaded, settings: &SynthSettings, city: &City) -> Result<Shown, Failure> {
     let engine = engine(loaded, settings);
     let run = run(&engine, settings, city)?;
-    Ok(page::page(loaded, &engine, settings, &run, &effective(&run.clues)))
+    let page = page::page(loaded, &engine, settings, &run, &effective(&run.clues));
+    Ok(Shown { page, looked: run.looked.into_values().collect() })
 }
 
 impl Demo {
@@ -190,7 +210,7 @@ impl Demo {
         table.set_header(heads.map(|(zh, en)| if self.lang == Lang::Both { format!("{zh}\n{en}") } else { self.lang.of(zh, en) }));
         for rule in &loaded.rules.rules {
             let id = &rule.doc.id;
-            let score = score(id, &run.truths, effective);
+            let score = score(&rule.doc, run.planted(), effective);
             let tally = run.totals.rules.get(id).cloned().unwrap_or_default();
             let title =
                 self.lang.of(&rule.doc.title.zh, &format!("{}{}", if self.lang == Lang::Both { "\n" } else { "" }, rule.doc.title.en));
@@ -204,10 +224,11 @@ impl Demo {
             column.set_cell_alignment(CellAlignment::Right);
         }
         print(&format!("{table}\n"));
-        self.footer(&loaded.book, run, took);
+        self.footer(loaded, run, took);
     }
 
-    fn footer(&self, book: &RuleBook, run: &Run, took: Duration) {
+    fn footer(&self, loaded: &Loaded, run: &Run, took: Duration) {
+        let book = &loaded.book;
         let counts = &run.totals.counts;
         let seconds = took.as_secs_f64().max(0.001);
         let rate = |count: u64| (count as f64 / seconds).round();
@@ -240,6 +261,32 @@ impl Demo {
             let reason = self.lang.of(reason, told.map_or(reason, |told| &told.en));
             print(&format!("{}: {missed} × {rule} {reason}\n", self.lang.of("已知漏报", "known misses")));
         }
+        self.groups(loaded, run);
+    }
+
+    /// What was planted on groups and not told, and who is accused by what.
+    fn groups(&self, loaded: &Loaded, run: &Run) {
+        let groups = run.groups_of(loaded);
+        for (truth, fate) in groups.fates(&loaded.book).filter(|(truth, fate)| fate.is_wrong(truth)) {
+            let what = if truth.kind == GroupKind::Violation { ("漏报", "missed") } else { ("误报", "false") };
+            let why = fate.words();
+            print(&format!(
+                "{}: {} {} {}\n",
+                self.lang.of(what.0, what.1),
+                truth.institution,
+                self.lang.of(truth.title, &truth.pattern.replace('_', " ")),
+                self.lang.of(&why.zh, &why.en)
+            ));
+        }
+        let Some(all) = accused(&loaded.book, &groups, Family::Expected) else { return };
+        print(&format!(
+            "O/E > 1.5: {} {}; {}: {} {}\n",
+            all.plain_institutions,
+            self.lang.of("家没有植入问题的机构会被指认", "institutions without a planted fault would be accused"),
+            self.lang.of("本系统", "here"),
+            all.own_institutions,
+            self.lang.of("家", "are"),
+        ));
     }
 }
 
@@ -260,6 +307,9 @@ fn engine(loaded: &Loaded, settings: &SynthSettings) -> Arc<Engine> {
 /// What the run left behind.
 struct Run {
     totals: Totals,
+    looked: Last,
+    groups: Vec<GroupTruth>,
+    live: Month,
     clues: Vec<StoredRecord>,
     rejects: Vec<StoredRecord>,
     truths: Vec<Truth>,
@@ -267,9 +317,24 @@ struct Run {
     kept: BTreeMap<String, Vec<Kept>>,
 }
 
+impl Run {
+    fn planted(&self) -> Planted<'_> {
+        Planted { cases: &self.truths, groups: &self.groups }
+    }
+
+    /// The groups of the live month.
+    fn groups_of<'a>(&'a self, loaded: &'a Loaded) -> Groups<'a> {
+        Groups { references: &loaded.references, live: self.live, looked: self.looked.values().collect(), truths: &self.groups }
+    }
+}
+
+/// The last look at each unit, by rule, pane and institution.
+type Last = BTreeMap<(String, Span, Text, UnitKind, Text), Looked>;
+
 /// Adds up, and moves the progress bar.
 struct Watcher<'a> {
     totals: Totals,
+    looked: Last,
     done: &'a AtomicU64,
 }
 
@@ -277,6 +342,14 @@ impl Observer for Watcher<'_> {
     fn step(&mut self, shard: ShardId, effects: &Effects) {
         self.totals.step(shard, effects);
         self.done.fetch_add(effects.run.messages, Ordering::Relaxed);
+    }
+
+    fn closed(&mut self, shard: ShardId, closing: &Closing) {
+        self.totals.closed(shard, closing);
+        for looked in &closing.looked {
+            let key = (looked.rule.clone(), looked.span, looked.institution.clone(), looked.unit_kind, looked.unit.clone());
+            self.looked.insert(key, looked.clone());
+        }
     }
 }
 
@@ -295,40 +368,40 @@ fn run(engine: &Arc<Engine>, settings: &SynthSettings, city: &City) -> Result<Ru
                 let (engine, done, wish) = (Arc::clone(engine), &done, &wish);
                 scope.spawn(move || {
                     let clock = SystemClock::default();
-                    let mut watcher = Watcher { totals: Totals::default(), done };
+                    let mut watcher = Watcher { totals: Totals::default(), looked: Last::new(), done };
                     let own = WorkerSettings { until_end: true, run_messages_max: RUN_MESSAGES, ..WorkerSettings::default() };
                     let result = Worker::new(engine, &mut log, own, &clock).run(wish, &mut watcher);
                     if result.is_err() {
                         wish.abort();
                     }
-                    (result, watcher.totals)
+                    (result, watcher.totals, watcher.looked)
                 })
             })
             .collect();
         let fed = feed(&cluster, settings, city, &wish, &|| bar.set_position(done.load(Ordering::Relaxed)));
-        let mut totals = Totals::default();
+        let (mut totals, mut looked) = (Totals::default(), Last::new());
         let mut fault = None;
         for worker in workers {
             match worker.join() {
-                Ok((result, own)) => {
+                Ok((result, own, seen)) => {
                     fault = fault.or(result.err());
-                    totals.counts.add(&own.counts);
-                    for (rule, tally) in own.rules {
-                        totals.rules.entry(rule).or_default().add(&tally);
-                    }
+                    totals.add(&own);
+                    looked.extend(seen);
                 }
                 Err(_) => return Err(Failure::Plain("a worker panicked".to_owned())),
             }
         }
         match fault {
             Some(fault) => Err(Failure::World(fault)),
-            None => Ok((totals, fed)),
+            None => Ok((totals, looked, fed)),
         }
     });
     bar.finish_and_clear();
-    let (totals, (truths, kept)) = outcome?;
-    let both = |output| cluster.output(output);
-    Ok(Run { totals, clues: [both(Output::Clues), both(Output::Shadow)].concat(), rejects: both(Output::Rejects), truths, kept })
+    let (totals, looked, (truths, kept)) = outcome?;
+    let clues = [cluster.output(Output::Clues), cluster.output(Output::Shadow)].concat();
+    let groups = synth::group_truths(settings, city);
+    let live = Month::of(Civil::from_date(settings.live_first()));
+    Ok(Run { totals, looked, groups, live, clues, rejects: cluster.output(Output::Rejects), truths, kept })
 }
 
 /// Planted cases, and the messages of their persons.
@@ -381,98 +454,4 @@ fn write_lines(path: &Path, lines: impl Iterator<Item = Vec<u8>>) -> Result<(), 
         file.write_all(&line).and_then(|()| file.write_all(b"\n")).map_err(failed)?;
     }
     file.flush().map_err(failed)
-}
-
-/// The last word on a clue, as far as planted cases are told by it.
-#[derive(serde::Deserialize)]
-struct Clue {
-    finding: ClueFinding,
-    provenance: ClueProvenance,
-}
-#[derive(serde::Deserialize)]
-struct ClueFinding {
-    clue_id: String,
-    rule: ClueRule,
-    evidence: Vec<ClueEvidence>,
-}
-#[derive(serde::Deserialize)]
-struct ClueRule {
-    id: String,
-}
-#[derive(serde::Deserialize)]
-struct ClueEvidence {
-    id: String,
-    line: Option<String>,
-    rx_no: Option<String>,
-}
-#[derive(serde::Deserialize)]
-struct ClueProvenance {
-    status: String,
-}
-
-/// What identifies a clue to the planted cases: its rule and what its evidence names.
-struct Effective {
-    rule: String,
-    names: BTreeSet<String>,
-}
-
-fn effective(records: &[StoredRecord]) -> Vec<Effective> {
-    let mut last: BTreeMap<String, Option<Effective>> = BTreeMap::new();
-    for record in records {
-        let Some(clue) = record.record.value.as_deref().and_then(|value| sonic_rs::from_slice::<Clue>(value).ok()) else { continue };
-        let mut names = BTreeSet::new();
-        for item in &clue.finding.evidence {
-            names.insert(item.id.clone());
-            names.insert(format!("{}#{}", item.id, item.line.as_deref().unwrap_or_default()));
-            names.extend(item.rx_no.iter().map(|number| format!("rx {number}")));
-        }
-        let effective = Effective { rule: clue.finding.rule.id, names };
-        last.insert(clue.finding.clue_id, (clue.provenance.status != "RETRACTED").then_some(effective));
-    }
-    last.into_values().flatten().collect()
-}
-
-fn name_of(key: &TruthKey) -> String {
-    match key {
-        TruthKey::Line { setl_id, feedetl_sn, .. } => format!("{setl_id}#{feedetl_sn}"),
-        TruthKey::PrescriptionLine { hosp_rxno, line, .. } => format!("{hosp_rxno}#{line}"),
-        TruthKey::Prescription { hosp_rxno, .. } => hosp_rxno.clone(),
-        TruthKey::Supply { rx_no, .. } => format!("rx {rx_no}"),
-        TruthKey::Settlement { setl_id } => setl_id.clone(),
-    }
-}
-
-#[derive(Default)]
-struct Score {
-    clues: u64,
-    planted: u64,
-    found: u64,
-    missed: u64,
-    wrong: u64,
-}
-
-/// Compares a rule's clues with what was planted for it. Misses that the rule
-/// cannot see are planted too, and count.
-fn score(rule: &str, truths: &[Truth], clues: &[Effective]) -> Score {
-    let own: Vec<&Effective> = clues.iter().filter(|clue| clue.rule == rule).collect();
-    let planted: BTreeSet<String> = truths
-        .iter()
-        .filter(|truth| truth.rule == rule && matches!(truth.kind, TruthKind::Violation { .. } | TruthKind::Missed { .. }))
-        .map(|truth| name_of(&truth.key))
-        .collect();
-    let found = planted.iter().filter(|name| own.iter().any(|clue| clue.names.contains(*name))).count() as u64;
-    let wrong = own.iter().filter(|clue| clue.names.is_disjoint(&planted)).count() as u64;
-    let planted = planted.len() as u64;
-    Score { clues: own.len() as u64, planted, found, missed: planted - found, wrong }
-}
-
-/// Planted cases that a rule cannot see, by rule and by the words of its `not_seen`.
-fn known_misses(truths: &[Truth]) -> BTreeMap<(&'static str, &'static str), u64> {
-    let mut misses = BTreeMap::new();
-    for truth in truths {
-        if let TruthKind::Missed { reason, .. } = truth.kind {
-            *misses.entry((truth.rule, reason)).or_default() += 1;
-        }
-    }
-    misses
 }

@@ -6,6 +6,7 @@
 //! counted, never an infinite ratio. Only cases of known value whose cell the
 //! baseline has enter O and E; all others lower the coverage.
 
+mod line;
 mod outcome;
 pub mod over;
 
@@ -37,6 +38,7 @@ use crate::window::calendar::Span;
 use crate::window::group::Sums;
 use crate::window::view::Cells;
 
+pub use line::alert_from;
 pub use outcome::CellPart;
 pub use outcome::FORMULA;
 pub use outcome::GroupLimits;

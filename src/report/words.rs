@@ -199,6 +199,31 @@ const REASONS: &[(&str, &str, &str)] = &[
     ("days_not_computable", "用药天数无法计算", "days of supply cannot be computed"),
 ];
 
+/// Why nothing is said about a group, in the words of the tally.
+const GROUP_REASONS: &[(&str, &str, &str)] = &[
+    ("no_baseline", "参考数据中没有该基线", "the references lack the baseline"),
+    ("no_baseline_cells", "基线没有这些病例所属的单元，或单元例数不足", "the baseline has no cell for these cases, or too few cases in it"),
+    ("no_expected_cases", "基线未载明该机构应有多少病例，不知数据是否完整", "the baseline does not say how many cases there should be"),
+    ("incomplete", "数据不完整：病例明显少于应有例数", "incomplete: too many of the expected cases are missing"),
+    ("no_prior", "没有可比的同类", "no peers to compare with"),
+    ("too_few_cases", "病例过少", "too few cases"),
+    ("zero_expected", "预期值为零", "nothing is expected"),
+    ("no_variance", "基线无变异，无从判断差异是否偶然", "the cells do not vary, so chance cannot be told"),
+    ("negative_observed", "退费多于收费", "refunds exceed what was charged"),
+    ("overflow", "数值过大，无法计算", "a number is too large to be told"),
+    ("definition_changed", "期间内口径有变", "part of the pane was counted otherwise"),
+    ("setting", "就医方式不明", "the setting of care is not known"),
+];
+
+/// A reason why a group is unknown, in both languages.
+pub fn reason_of_group(reason: &str) -> Bilingual {
+    let known = GROUP_REASONS.iter().find(|(own, ..)| *own == reason);
+    known.map_or_else(
+        || Bilingual { zh: reason.to_owned(), en: reason.to_owned() },
+        |(_, zh, en)| Bilingual { zh: (*zh).to_owned(), en: (*en).to_owned() },
+    )
+}
+
 /// A reason of a rule in both languages; its own gates and exemptions by their titles.
 pub fn reason(book: &RuleBook, rule: Option<&RuleDoc>, reason: &str) -> Bilingual {
     if let Some((_, zh, en)) = REASONS.iter().find(|(own, ..)| *own == reason) {
@@ -210,7 +235,7 @@ pub fn reason(book: &RuleBook, rule: Option<&RuleDoc>, reason: &str) -> Bilingua
         Some(title) => {
             Bilingual { zh: format!("无法判断是否属于：{}", title.zh), en: format!("it cannot be told whether: {}", title.en) }
         }
-        None => Bilingual { zh: reason.to_owned(), en: reason.to_owned() },
+        None => reason_of_group(reason),
     }
 }
 
@@ -241,6 +266,13 @@ mod tests {
         ] {
             let column = column("line.medins_list_name").map(|column| column.zh).unwrap_or_default();
             assert_eq!(say(sql, &values), expect.replace("医药机构目录名称", column), "{sql}");
+        }
+    }
+
+    #[test]
+    fn every_reason_of_a_group_has_words() {
+        for reason in crate::evaluators::ratio::Unknown::ALL {
+            assert_ne!(reason_of_group(reason.name()).zh, reason.name());
         }
     }
 

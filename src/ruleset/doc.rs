@@ -15,6 +15,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::diagnostic::SourceText;
 use crate::base::time::Civil;
 use crate::evaluators::contact;
+use crate::reference::baseline_tables::Measure;
 use crate::ruleset::code_map::CodeMap;
 use crate::ruleset::decimal::Decimal;
 use crate::ruleset::departments::Departments;
@@ -170,6 +171,17 @@ pub struct RatioDoc {
     pub min_excess: Number,
     /// Least cases beyond the usual above the ceiling, of [`Headline::ByCase`].
     pub min_excess_cases: u32,
+}
+
+impl RatioDoc {
+    /// The ratio of its indicator that is told.
+    pub fn measure(&self) -> Measure {
+        match (self.compare, self.headline) {
+            (Compare::Expected, _) => Measure::Expected,
+            (Compare::OverCeiling, Headline::ByCase) => Measure::OverShare,
+            (Compare::OverCeiling, Headline::ByAmount) => Measure::OverAmount,
+        }
+    }
 }
 
 /// What one case adds.

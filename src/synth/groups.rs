@@ -45,6 +45,11 @@ pub struct GroupTruth {
 }
 
 impl GroupTruth {
+    /// Whether it was planted for whoever judges this ratio of this indicator.
+    pub fn is_meant(&self, indicator: &str, measure: Measure) -> bool {
+        (self.indicator, self.measure) == (indicator, measure)
+    }
+
     /// Whether a clue about any unit of an institution comes of this conduct: a
     /// department's excess is also its hospital's, and that of its doctors.
     pub fn explains(&self, institution: &str, indicator: &str) -> bool {

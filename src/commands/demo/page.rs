@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use crate::clues::told::Told;
-use crate::commands::demo::Effective;
 use crate::commands::demo::Run;
-use crate::commands::demo::known_misses;
-use crate::commands::demo::name_of;
-use crate::commands::demo::score;
+use crate::commands::demo::score::Effective;
+use crate::commands::demo::score::known_misses;
+use crate::commands::demo::score::name_of;
+use crate::commands::demo::score::score;
 use crate::commands::load::Loaded;
 use crate::engine::Engine;
 use crate::events::EVENT_TYPES;
@@ -22,6 +22,7 @@ use crate::report::month::Month;
 use crate::report::month::Score;
 use crate::report::month::Silence;
 use crate::report::month::Withdrawal;
+use crate::ruleset::doc::RuleDoc;
 use crate::ruleset::words::Status;
 use crate::synth::SynthSettings;
 use crate::synth::Truth;
@@ -56,6 +57,7 @@ pub(super) fn page(loaded: &Loaded, engine: &Engine, settings: &SynthSettings, r
         tallies: &run.totals.rules,
         scores: scores(loaded, run, effective),
         known_misses: known_misses(&run.truths),
+        groups: run.groups_of(loaded),
         cards: asked.cards(&clues),
         silences: asked.silences(effective),
         withdrawals: asked.withdrawals(&words, settings),
@@ -64,11 +66,18 @@ pub(super) fn page(loaded: &Loaded, engine: &Engine, settings: &SynthSettings, r
 }
 
 fn scores(loaded: &Loaded, run: &Run, effective: &[Effective]) -> Vec<Score> {
-    let of_rule = |id: &String| {
-        let score = score(id, &run.truths, effective);
-        Score { rule: id.clone(), clues: score.clues, planted: score.planted, found: score.found, missed: score.missed, wrong: score.wrong }
+    let of_rule = |rule: &RuleDoc| {
+        let score = score(rule, run.planted(), effective);
+        Score {
+            rule: rule.id.clone(),
+            clues: score.clues,
+            planted: score.planted,
+            found: score.found,
+            missed: score.missed,
+            wrong: score.wrong,
+        }
     };
-    loaded.rules.rules.iter().map(|rule| of_rule(&rule.doc.id)).collect()
+    loaded.rules.rules.iter().map(|rule| of_rule(&rule.doc)).collect()
 }
 
 struct Asked<'a> {

@@ -16,6 +16,7 @@ use crate::report::html::Table;
 use crate::report::month::Card;
 use crate::report::month::Month;
 use crate::report::month::grade;
+use crate::report::month::groups::ratio_of;
 use crate::report::words;
 use crate::ruleset::decimal::Decimal as Amount;
 use crate::ruleset::doc::EvaluateDoc;
@@ -61,7 +62,11 @@ fn card(month: &Month<'_>, card: &Card, of_family: u64) -> String {
         html::escape(&finding.vola_cont.zh),
         html::escape(&finding.vola_cont.en)
     );
-    let _ = write!(out, "<h4>{}</h4>\n{}", html::both("证据", "evidence"), evidence(&card.told));
+    let (zh, en, evidence) = match rule.is_some_and(|rule| ratio_of(rule).is_some()) {
+        true => ("依据的数字", "the numbers", numbers(&card.told)),
+        false => ("证据", "evidence", evidence(&card.told)),
+    };
+    let _ = write!(out, "<h4>{}</h4>\n{evidence}", html::both(zh, en));
     let _ = write!(out, "<h4>{}</h4>\n{}", html::both("依据（事实发生时施行）", "basis in force at the time"), basis(&card.told));
     if let Some(rule) = rule {
         let _ = write!(out, "<h4>{}</h4>\n{}", html::both("检验", "what was tested"), tested(rule, card));
@@ -116,6 +121,16 @@ fn evidence(told: &Told) -> String {
             item.amount.map(|amount| amount.rescale(2).to_string()).unwrap_or_default(),
             if item.vola_item_type == 1 { "违规项".to_owned() } else { "涉及项".to_owned() },
         ]);
+    }
+    table.html()
+}
+
+/// What a clue about a group has instead of bills.
+fn numbers(told: &Told) -> String {
+    let mut table = Table::new().class("facts").text("", "").text("", "");
+    for value in &told.finding.values {
+        let Some(text) = value.value.as_deref() else { continue };
+        table.row(vec![html::escape(&value.zh), html::escape(&words::value_of(&value.column, text))]);
     }
     table.html()
 }
@@ -223,7 +238,10 @@ fn tested(rule: &RuleDoc, card: &Card) -> String {
 fn remembered(rule: &RuleDoc, card: &Card) -> String {
     let finding = &card.told.finding;
     let (zh, en) = match &rule.evaluate {
-        EvaluateDoc::Row { .. } | EvaluateDoc::Ratio(_) => return String::new(),
+        EvaluateDoc::Row { .. } => return String::new(),
+        EvaluateDoc::Ratio(_) => {
+            return "<p>区间下限高于同类上限，且超出值和覆盖率足够。<span class=\"en\" lang=\"en\">The lower end of the interval lies above the limit of peers; the excess and the coverage suffice.</span></p>\n".to_owned();
+        }
         EvaluateDoc::EarlierContact(_) => {
             ("此前未见该参保人同一疾病的线下就诊。", "No earlier visit in person for the same disease is known.")
         }
@@ -250,7 +268,46 @@ fn remembered(rule: &RuleDoc, card: &Card) -> String {
     format!("<p>{}</p>\n{}", html::both(zh, en), table.html())
 }
 
+/// The ratio and the excess, from the numbers as they are printed.
+fn quotient(told: &Told) -> String {
+    let finding = &told.finding;
+    let number = |name: &str| {
+        let value = finding.values.iter().find(|value| value.column == name)?.value.as_deref()?;
+        let (whole, places) = value.split_once('.').unwrap_or((value, ""));
+        let units = format!("{whole}{places:0<6}").parse::<i128>().ok().filter(|_| places.len() <= 6)?;
+        Some((value.to_owned(), units))
+    };
+    let all = ["group.observed", "group.expected", "group.ratio", "group.shrunken", "group.excess"].map(number);
+    let [Some(observed), Some(expected), Some(ratio), Some(shrunken), Some(excess)] = all else { return String::new() };
+    if expected.1 <= 0 {
+        return String::new();
+    }
+    const ONE: i128 = 1_000_000;
+    let mark = |holds: bool| {
+        if holds { "<span class=\"ok\">✓ 与线索一致</span>" } else { "<span class=\"bad\">与线索不一致</span>" }
+    };
+    // The clue prints four digits of a ratio; an excess has those of its unit.
+    let own_ratio = divide_round(observed.1 * 10_000, expected.1) * (ONE / 10_000);
+    let own_excess = divide_round((shrunken.1 - ONE) * expected.1, ONE);
+    let places = excess.0.split_once('.').map_or(0, |(_, places)| places.len());
+    let step = (0..6 - places.min(6)).fold(1_i128, |step, _| step * 10);
+    format!(
+        "<div class=\"sum\"><p>O/E = {} ÷ {} = <b>{}</b> {}</p><p>超出 = （{} − 1） × {} = <b>{}</b> {}</p><p>超出为提示，不是基金损失。<span class=\"en\" lang=\"en\">The excess is indicative and no loss of the funds.</span></p></div>\n",
+        html::escape(&observed.0),
+        html::escape(&expected.0),
+        html::escape(&ratio.0),
+        mark(own_ratio == ratio.1),
+        html::escape(&shrunken.0),
+        html::escape(&expected.0),
+        html::escape(&excess.0),
+        mark((own_excess - excess.1).abs() <= step),
+    )
+}
+
 fn sum(rule: &RuleDoc, card: &Card) -> String {
+    if ratio_of(rule).is_some() {
+        return quotient(&card.told);
+    }
     let money = &card.told.finding.money;
     let Some((offending, sql)) = money.vola_amt.map(|amount| amount.rescale(2)).zip(rule.clue.money.as_ref()) else {
         return "<p>本规则不计金额：违规与费用多少无关。<span class=\"en\" lang=\"en\">No amount: the fault does not depend on one.</span></p>\n".to_owned();

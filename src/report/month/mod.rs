@@ -2,11 +2,19 @@
 //! the evidence of one clue of each kind and the reason of each silence.
 
 mod cards;
+mod funnel;
+mod groups;
+mod ratios;
 mod silences;
 mod tables;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+
+pub use groups::Accused;
+pub use groups::Family;
+pub use groups::Groups;
+pub use groups::accused;
 
 use crate::clues::told::Told;
 use crate::engine::effects::Counts;
@@ -76,6 +84,7 @@ pub struct Month<'a> {
     pub scores: Vec<Score>,
     /// Planted cases that a rule cannot see, by rule and by the Chinese words of its `not_seen`.
     pub known_misses: BTreeMap<(&'a str, &'a str), u64>,
+    pub groups: Groups<'a>,
     pub cards: Vec<Card>,
     pub silences: Vec<Silence>,
     pub withdrawals: Vec<Withdrawal>,
@@ -95,6 +104,7 @@ impl Month<'_> {
 const PARTS: &[(&str, &str, &str)] = &[
     ("departments", "各部门收到什么", "What each department gets"),
     ("families", "每类一条线索", "One clue of each kind"),
+    ("groups", "同类比较", "Compared with peers"),
     ("silences", "为什么没有报告", "Why not reported"),
     ("withdrawn", "撤回的线索", "Clues taken back"),
     ("unknown", "无法判断", "Unknown"),
@@ -104,8 +114,8 @@ const PARTS: &[(&str, &str, &str)] = &[
 /// The page, whole.
 pub fn page(month: &Month<'_>) -> String {
     let mut body = head(month);
-    let contents: [fn(&Month<'_>) -> String; 6] =
-        [tables::departments, cards::families, silences::silences, tables::withdrawn, tables::unknown, tables::scores];
+    let contents: [fn(&Month<'_>) -> String; 7] =
+        [tables::departments, cards::families, ratios::groups, silences::silences, tables::withdrawn, tables::unknown, tables::scores];
     for ((id, zh, en), content) in PARTS.iter().zip(contents) {
         let _ = writeln!(body, "<section id=\"{id}\">\n<h2>{}</h2>\n{}</section>", html::both(zh, en), content(month));
     }
@@ -162,6 +172,8 @@ fn grade(result: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reference::snapshot::Snapshot;
+    use crate::window::calendar;
 
     /// A clue whose every text is hostile.
     fn hostile() -> Told {
@@ -193,6 +205,7 @@ mod tests {
             clues: vec![hostile()],
             scores: Vec::new(),
             known_misses: BTreeMap::from([(("<b>", "<u>"), 1)]),
+            groups: Groups { references: Snapshot::shipped(), live: calendar::Month::new(2026, 3), looked: Vec::new(), truths: &[] },
             cards: vec![Card { told: hostile(), answer: None, bills: Vec::new() }],
             silences: Vec::new(),
             withdrawals: vec![Withdrawal { words: vec![hostile()], arrivals: vec![("<u>".to_owned(), hostile())] }],
