@@ -62,6 +62,7 @@ use crate::window::pane::Panes;
 use crate::window::partial::Block;
 
 pub use clue::period;
+pub use definition::baseline_of;
 
 use bills::BillColumns;
 use bills::Entry;
@@ -168,7 +169,7 @@ impl Groups {
             if usize::from(row.input) == SETTLEMENT_INPUT
                 && let Some(bill) = bills::unasked(event, row, &memory.symbols)
             {
-                let case = self.cases.of(event, &memory.events, &memory.texts);
+                let (case, _) = self.cases.of(event, &memory.events, &memory.texts);
                 self.cases.add(case, bill, &[], &[]);
             }
         }

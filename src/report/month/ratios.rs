@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use crate::base::decimal::Decimal;
 use crate::clues::told::Told;
 use crate::engine::effects::Looked;
+use crate::engine::groups::baseline_of;
 use crate::evaluators::ratio::Ratio;
 use crate::evaluators::ratio::alert_from;
 use crate::reference::baseline::Prior;
@@ -213,8 +214,8 @@ fn priors<'a>(month: &'a Month<'_>, settings: &RatioDoc, units: &[(&Looked, &Rat
     for (looked, ratio) in units {
         let class =
             references.institution(&looked.institution, day).and_then(|known| level_band(&known.level)).map(|band| band.to_string());
-        let baseline = references.baseline(&settings.baseline);
-        let prior = baseline.and_then(|own| own.prior(&settings.indicator, ratio.measure, looked.unit_kind, class.as_deref()));
+        let indicator = baseline_of(references, settings);
+        let prior = indicator.and_then(|(_, _, own)| own.prior(ratio.measure, looked.unit_kind, class.as_deref()));
         if let Some(prior) = prior.filter(|prior| {
             !found.iter().any(|known| (known.model, known.ordinary, known.outlier) == (prior.model, prior.ordinary, prior.outlier))
         }) {
