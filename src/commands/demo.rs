@@ -364,12 +364,13 @@ fn run(engine: &Arc<Engine>, settings: &SynthSettings, city: &City) -> Result<Ru
     let outcome = std::thread::scope(|scope| {
         let workers: Vec<_> = logs
             .into_iter()
-            .map(|mut log| {
+            .enumerate()
+            .map(|(slot, mut log)| {
                 let (engine, done, wish) = (Arc::clone(engine), &done, &wish);
                 scope.spawn(move || {
                     let clock = SystemClock::default();
                     let mut watcher = Watcher { totals: Totals::default(), looked: Last::new(), done };
-                    let own = WorkerSettings { until_end: true, run_messages_max: RUN_MESSAGES, ..WorkerSettings::default() };
+                    let own = WorkerSettings { until_end: true, run_messages_max: RUN_MESSAGES, slot, ..WorkerSettings::default() };
                     let result = Worker::new(engine, &mut log, own, &clock).run(wish, &mut watcher);
                     if result.is_err() {
                         wish.abort();

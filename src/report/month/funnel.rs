@@ -23,6 +23,8 @@ pub(super) const STEPS: u32 = 60;
 pub(super) struct Point {
     pub effective: f64,
     pub ratio: f64,
+    /// Of the values as they were, where it is known.
+    pub raw: Option<f64>,
     /// `alert`, `watch` or `none`.
     pub class: &'static str,
     /// A ring: `violation` or `innocent`.
@@ -115,6 +117,11 @@ impl Plot {
         if let Some(planted) = point.planted {
             let _ = writeln!(self.out, "<circle class=\"ring {planted}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"9\"/>");
         }
+        if let Some(raw) = point.raw.filter(|raw| *raw > point.ratio) {
+            let raw = self.y(raw);
+            self.line("raw", (x, y), (x, raw));
+            self.line("raw", (x - 4.0, raw), (x + 4.0, raw));
+        }
         // Shapes tell them apart where colours do not.
         let shape = match *class {
             "alert" => format!("<rect class=\"alert\" x=\"{:.1}\" y=\"{:.1}\" width=\"9\" height=\"9\">", x - 4.5, y - 4.5),
@@ -130,7 +137,7 @@ impl Plot {
 
 /// The plot with its legend. `name` says what it shows to those who cannot see it.
 pub(super) fn svg(points: &[Point], lines: &[Vec<(f64, f64)>], room: (f64, f64), plain: f64, name: &str) -> String {
-    let highest = points.iter().map(|point| point.ratio).fold(RATIO_TOP, f64::max);
+    let highest = points.iter().map(|point| point.ratio.max(point.raw.unwrap_or(0.0))).fold(RATIO_TOP, f64::max);
     let mut plot = Plot { out: String::new(), room, top: highest * HEAD };
     let _ = writeln!(
         plot.out,
@@ -150,6 +157,7 @@ pub(super) fn svg(points: &[Point], lines: &[Vec<(f64, f64)>], room: (f64, f64),
         ("key none", "与同类无异", "as peers are"),
         ("key ring violation", "植入的问题", "planted violation"),
         ("key ring innocent", "植入的正当情形", "planted innocent"),
+        ("key raw", "未封顶的比值", "values not capped"),
         ("key limit", "提示线：区间下限 = L", "alert line: EB05 = L"),
         ("key plain", "简单比值 1.5", "plain quotient 1.5"),
     ];
