@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use crate::base::decimal::Decimal;
 use crate::clues::told::Told;
 use crate::engine::effects::Looked;
-use crate::engine::groups::baseline_of;
 use crate::evaluators::ratio::Ratio;
 use crate::evaluators::ratio::alert_from;
 use crate::reference::baseline::Prior;
@@ -187,6 +186,7 @@ fn plot(month: &Month<'_>, rule: &RuleDoc, settings: &RatioDoc, marked: &[Marked
         Point {
             effective: ratio.effective,
             ratio: ratio.ratio,
+            raw: ratio.raw,
             class: match ratio.tier {
                 Decision::Alert => "alert",
                 Decision::Watch => "watch",
@@ -214,8 +214,8 @@ fn priors<'a>(month: &'a Month<'_>, settings: &RatioDoc, units: &[(&Looked, &Rat
     for (looked, ratio) in units {
         let class =
             references.institution(&looked.institution, day).and_then(|known| level_band(&known.level)).map(|band| band.to_string());
-        let indicator = baseline_of(references, settings);
-        let prior = indicator.and_then(|(_, _, own)| own.prior(ratio.measure, looked.unit_kind, class.as_deref()));
+        let baseline = references.baselines().map(|(_, baseline)| baseline).find(|baseline| baseline.digest() == ratio.baseline);
+        let prior = baseline.and_then(|own| own.prior(&settings.indicator, ratio.measure, looked.unit_kind, class.as_deref()));
         if let Some(prior) = prior.filter(|prior| {
             !found.iter().any(|known| (known.model, known.ordinary, known.outlier) == (prior.model, prior.ordinary, prior.outlier))
         }) {
@@ -252,7 +252,7 @@ fn units(month: &Month<'_>, settings: &RatioDoc, marked: &[Marked<'_>]) -> Strin
             None => outcome.push_str("<p><span class=\"bad\">误报 false</span></p>"),
         }
         table.row(vec![
-            (place + 1).to_string(),
+            if looked.unit_kind == UnitKind::Institution { (place + 1).to_string() } else { String::new() },
             html::escape(&name_of(&month.groups, looked)),
             ratio.n.to_string(),
             two(ratio.observed, ratio.decimals),
