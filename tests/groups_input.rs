@@ -1,0 +1,259 @@
+//! Bills as they should not be, in any order, and partials of elsewhere:
+//! groups count a reason or stop, and never take one number for another.
+
+#[path = "support/effective.rs"]
+mod effective;
+#[path = "support/feed.rs"]
+mod feed;
+#[path = "support/fleet.rs"]
+mod fleet;
+#[path = "support/group_bills.rs"]
+mod group_bills;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use claimsift::base::ids::PARTIALS_INPUT;
+use claimsift::base::record::Message;
+use claimsift::engine::Engine;
+use claimsift::engine::shard::Shard;
+use claimsift::evaluators::ratio::Outcome;
+use claimsift::events::PRESCRIPTION_INPUT;
+use claimsift::events::SETTLEMENT_INPUT;
+use claimsift::io::log::Output;
+use claimsift::runtime::recover::OwnedMessages;
+use fleet::Fleet;
+use fleet::Sent;
+use group_bills::Bill;
+use group_bills::Random;
+use group_bills::View;
+use group_bills::bills;
+use group_bills::engine;
+use group_bills::last;
+use group_bills::plain_of;
+use group_bills::rules;
+use proptest::prelude::*;
+
+/// One run after the other, then the end of July and of a late August.
+fn run(engine: &Arc<Engine>, runs: &[Vec<(String, String)>]) -> Fleet {
+    let mut fleet = Fleet::new(engine);
+    for run in runs {
+        let sent: Vec<Sent> = run.iter().map(|(person, json)| Sent::event(person, json)).collect();
+        fleet.feed(0, SETTLEMENT_INPUT, &sent);
+        fleet.settle();
+    }
+    for input in [SETTLEMENT_INPUT, PRESCRIPTION_INPUT] {
+        fleet.feed(0, input, &[Sent::statement("2026-09-20 00:00:00")]);
+    }
+    fleet.settle();
+    fleet
+}
+
+fn sent(bills: &[Bill]) -> Vec<(String, String)> {
+    bills.iter().map(|bill| (bill.person.clone(), bill.json())).collect()
+}
+
+/// Numbers of every unit: n, observed, expected, cases in all; or why not.
+fn told(fleet: &Fleet) -> BTreeMap<String, String> {
+    let text = |outcome: &Outcome| match outcome {
+        Outcome::Judged(ratio) => {
+            assert!(ratio.ratio.is_finite() && ratio.judgment.eb05.is_finite(), "{ratio:?}");
+            format!("{} {} {} {}", ratio.n, ratio.observed, ratio.expected, ratio.coverage.whole)
+        }
+        Outcome::Unknown(reason) => reason.name().to_owned(),
+    };
+    last(&fleet.looked)
+        .into_iter()
+        .map(|((rule, period, kind, unit), outcome)| (format!("{rule} {period} {kind} {unit}"), text(&outcome)))
+        .collect()
+}
+
+#[test]
+fn what_a_bill_lacks_is_counted_and_changes_no_ratio_of_the_others() {
+    let engine = engine(&rules(), 1);
+    let all: Vec<Bill> = bills(9).into_iter().filter(|bill| bill.day < 31).collect();
+    let clean = run(&engine, &[sent(&all)]);
+    let expect = told(&clean);
+    let first = group_bills::institution(0);
+    let like = all.iter().find(|bill| bill.stay && !bill.interim && bill.institution == first && bill.consumables.is_some()).unwrap();
+    let bad = Bill { id: "BAD".to_owned(), visit: "BAD".to_owned(), person: "BAD".to_owned(), ..like.clone() };
+    let long = "长".repeat(100);
+    let unit = |rule: &str, of: &str| format!("{rule} 2026-07 institution {of}");
+    let numbers = |text: &str| -> Vec<i128> { text.split(' ').map(|number| number.parse().unwrap()).collect() };
+    // By name: the bill, the reason that is counted for every rule, and how many
+    // more cases of cost the institution has: in all, and with a value.
+    let whole = |bill: &Bill| bill.json();
+    let table: Vec<(&str, String, Option<&str>, i128, i128)> = vec![
+        ("sound", whole(&bad), None, 1, 1),
+        ("no setting", whole(&bad).replace(r#""med_type":"21","#, ""), Some("setting"), 0, 0),
+        ("an unknown setting", whole(&bad).replace(r#""med_type":"21""#, r#""med_type":"9999""#), Some("setting"), 0, 0),
+        (
+            "no department, no doctor",
+            whole(&Bill { department: None, ..bad.clone() }).replace(&format!(r#""chfpdr_code":"{}","#, bad.doctor), ""),
+            None,
+            1,
+            1,
+        ),
+        ("a long doctor", whole(&Bill { doctor: long.clone(), ..bad.clone() }), Some("long_code"), 1, 1),
+        ("a long department", whole(&Bill { department: Some(long.clone()), ..bad.clone() }), Some("long_code"), 1, 1),
+        ("a long institution", whole(&Bill { institution: long, ..bad.clone() }), Some("long_code"), 0, 0),
+        ("an amount beyond all", whole(&Bill { rest: (1 << 46) + 7, ..bad.clone() }), None, 1, 0),
+        ("a refund", whole(&Bill { consumables: Some(-5_000), rest: -7_000, ..bad.clone() }), None, 1, 1),
+        ("no amount", whole(&bad).replace(r#""medfee_sumamt""#, r#""medfee_other""#), None, 1, 0),
+        ("an unknown kind of line", whole(&bad).replace(r#""list_type":"301""#, r#""list_type":"?""#), None, 1, 1),
+        ("an unknown group", whole(&Bill { group: Some("G9"), ..bad.clone() }), None, 1, 1),
+        ("an interim bill alone", whole(&Bill { interim: true, ..bad.clone() }), None, 0, 0),
+    ];
+    for (name, json, reason, more, known) in table {
+        let mut all = sent(&all);
+        all.push(("BAD".to_owned(), json));
+        let fleet = run(&engine, &[all]);
+        let found = told(&fleet);
+        for rule in ["stay-cost", "visit-cost"] {
+            let count = |fleet: &Fleet, reason: &str| fleet.tallies[rule].unknown.get(reason).copied().unwrap_or(0);
+            for other in ["setting", "long_code"] {
+                let expect = u64::from(reason == Some(other));
+                assert_eq!(count(&fleet, other) - count(&clean, other), expect, "{name}: {other} of {rule}");
+            }
+        }
+        let (before, after) = (numbers(&expect[&unit("stay-cost", &first)]), numbers(&found[&unit("stay-cost", &first)]));
+        assert_eq!((after[3] - before[3], after[0] - before[0]), (more, known), "{name}");
+        for idx in 1..group_bills::INSTITUTIONS {
+            let other = unit("stay-cost", &group_bills::institution(idx));
+            assert_eq!(found[&other], expect[&other], "{name}");
+        }
+        let line = |told: &BTreeMap<String, String>| numbers(&told[&unit("stay-consumables", &first)])[0];
+        let valued = known == 1 || matches!(name, "no amount" | "an amount beyond all");
+        assert_eq!(line(&found) - line(&expect), i128::from(valued), "{name}");
+    }
+}
+
+#[test]
+fn a_rule_whose_numbers_are_not_there_says_so_of_every_bill() {
+    let of = |from: &str, to: &str| {
+        let all = rules().into_iter().map(|(id, text)| (id, if id == "visit-cost" { text.replace(from, to) } else { text }));
+        engine(&all.collect::<Vec<_>>(), 1)
+    };
+    let all: Vec<Bill> = bills(9).into_iter().filter(|bill| bill.day < 31).collect();
+    for (from, to) in [("indicator: visit_cost", "indicator: no_such"), ("baseline: city_test", "baseline: city_other")] {
+        let fleet = run(&of(from, to), &[sent(&all)]);
+        assert_eq!(fleet.tallies["visit-cost"].unknown, BTreeMap::from([("no_baseline".to_owned(), all.len() as u64)]), "{to}");
+        assert!(!fleet.tallies["stay-cost"].unknown.contains_key("no_baseline"));
+        assert!(fleet.looked.iter().all(|looked| looked.rule != "visit-cost"));
+    }
+}
+
+/// Old partials that a new group of consumers finds.
+#[test]
+fn a_shard_stops_at_partials_that_it_never_sent() {
+    let engine = engine(&rules(), 1);
+    let all: Vec<Bill> = bills(9).into_iter().filter(|bill| bill.day < 31).collect();
+    let blocks = |shard: &mut Shard, all: &[Bill]| {
+        let mut bills = OwnedMessages::default();
+        for (offset, bill) in (0..).zip(all) {
+            let (key, value) = (bill.person.as_bytes(), bill.json().into_bytes());
+            bills.push(Message { offset, timestamp_ms: i64::MAX / 2, key: Some(key), value: Some(&value), watermark: None });
+        }
+        assert_eq!(shard.step(SETTLEMENT_INPUT, &bills, 1, false).stop, None);
+        let mut blocks: Vec<Vec<u8>> = Vec::new();
+        for epoch in 1.. {
+            let closing = shard.close_epoch(epoch, false);
+            blocks.extend(closing.records.into_iter().filter(|record| record.output == Output::Partials).filter_map(|record| record.value));
+            if !closing.worked {
+                return blocks;
+            }
+        }
+        unreachable!()
+    };
+    let read = |shard: &mut Shard, blocks: &[Vec<u8>]| {
+        let mut run = OwnedMessages::default();
+        for (offset, block) in (0..).zip(blocks) {
+            run.push(Message { offset, timestamp_ms: 0, key: None, value: Some(block), watermark: None });
+        }
+        shard.step(PARTIALS_INPUT, &run, 1, false).stop
+    };
+    let (mut old, mut new) = (Shard::new(Arc::clone(&engine), 0), Shard::new(Arc::clone(&engine), 0));
+    let of_old = blocks(&mut old, &all);
+    assert!(of_old.len() > 2);
+    assert_eq!(read(&mut old, &of_old), None);
+    let reason = read(&mut new, &of_old).unwrap();
+    assert!(reason.contains("block 1 of shard 0 is none that this shard sent") && reason.contains("partials at offset 0"), "{reason}");
+    // Nor does it help that it has sent as many itself.
+    let mut new = Shard::new(Arc::clone(&engine), 0);
+    let of_new = blocks(&mut new, &all[..all.len() / 2]);
+    assert!(!of_new.is_empty());
+    assert!(read(&mut new, &of_old).is_some());
+    let mut again = Shard::new(engine, 0);
+    let sent = blocks(&mut again, &all[..all.len() / 2]);
+    assert_eq!((read(&mut again, &sent), &sent), (None, &of_new));
+    assert!(read(&mut again, &sent).is_some(), "and nothing twice");
+}
+
+/// Cases of up to four bills: interim, final, of equal times, of other doctors.
+fn visits() -> impl Strategy<Value = Vec<Bill>> {
+    let bill = (0_i64..40, 0_i64..2, any::<bool>(), 0_usize..3, prop::option::weighted(0.9, 0_i64..50_000), 0_i64..90_000, 0_usize..3);
+    prop::collection::vec((any::<bool>(), prop::collection::vec(bill, 1..5)), 1..7).prop_map(|visits| {
+        let mut all = Vec::new();
+        for (number, (stay, bills)) in visits.into_iter().enumerate() {
+            for (idx, (day, hour, interim, doctor, consumables, rest, group)) in bills.into_iter().enumerate() {
+                all.push(Bill {
+                    id: format!("S{number}-{idx}"),
+                    person: format!("P{}", number % 3),
+                    visit: format!("V{number}"),
+                    institution: group_bills::institution(0),
+                    stay,
+                    interim: stay && interim,
+                    day,
+                    hour,
+                    days: 1 + (day + hour) % 5,
+                    group: [Some("G1"), Some("G2"), None][group],
+                    department: Some(format!("A{doctor}")),
+                    // Who orders the most has a visit; that is another law.
+                    doctor: if stay { format!("D{doctor}") } else { "D0".to_owned() },
+                    consumables,
+                    rest,
+                });
+            }
+        }
+        all
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn cases_forget_the_order_and_the_epochs_of_their_bills(mixed in visits(), seed in any::<u64>()) {
+        static ENGINE: std::sync::LazyLock<Arc<Engine>> = std::sync::LazyLock::new(|| engine(&rules(), 1));
+        // Beside a city, so that there is enough to judge.
+        let city: Vec<Bill> = bills(9).into_iter().filter(|bill| bill.institution == group_bills::institution(0)).collect();
+        let all: Vec<Bill> = city.iter().chain(&mixed).cloned().collect();
+        let straight = run(&ENGINE, &[sent(&all)]);
+        let expect = told(&straight);
+        let mut shuffled = mixed;
+        let mut random = Random::new(seed);
+        for idx in (1..shuffled.len()).rev() {
+            shuffled.swap(idx, random.below(idx as u64 + 1) as usize);
+        }
+        let mut runs: Vec<Vec<(String, String)>> = shuffled.chunks(2).map(sent).collect();
+        runs.insert(random.below(runs.len() as u64 + 1) as usize, sent(&city));
+        let found = run(&ENGINE, &runs);
+        // Units that nothing is left of were looked at on the way, at most.
+        for (unit, numbers) in &expect {
+            prop_assert_eq!(found_of(&found, unit), Some(numbers.clone()), "{}", unit);
+        }
+        let sums = plain_of(&all, &View::default());
+        for ((rule, period, kind, unit), sum) in &sums {
+            let numbers = &expect[&format!("{rule} {period} {kind} {unit}")];
+            if let Ok(n) = numbers.split(' ').next().unwrap().parse::<i128>() {
+                prop_assert_eq!(n, sum.n, "{} {} {}", rule, period, unit);
+                prop_assert_eq!(numbers, &format!("{} {} {} {}", sum.n, sum.observed, sum.expected, sum.all));
+            }
+        }
+        prop_assert_eq!(&expect.len(), &sums.len(), "no unit without a case");
+    }
+}
+
+fn found_of(fleet: &Fleet, unit: &str) -> Option<String> {
+    told(fleet).get(unit).cloned()
+}
