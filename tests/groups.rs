@@ -34,6 +34,7 @@ use group_bills::Sum;
 use group_bills::bills;
 use group_bills::engine;
 use group_bills::last;
+use group_bills::period;
 use group_bills::plain;
 use group_bills::rules;
 use group_bills::run;
@@ -136,6 +137,24 @@ fn a_pane_waits_for_a_silent_shard_until_a_tick_calls_it_idle() {
             assert_eq!((ratio.n, ratio.observed), (sum.n, sum.observed), "{unit:?}");
         }
     }
+}
+
+#[test]
+fn a_month_without_bills_is_no_pane() {
+    let engine = engine(&rules(), 2);
+    let mut fleet = Fleet::new(&engine);
+    for bill in bills(3).iter().filter(|bill| bill.day < 31) {
+        fleet.feed(fleet.home(&bill.person), SETTLEMENT_INPUT, &[Sent::event(&bill.person, &bill.json())]);
+    }
+    for shard in 0..2 {
+        fleet.feed(shard, SETTLEMENT_INPUT, &[Sent::statement("2026-10-20 00:00:00")]);
+    }
+    fleet.settle();
+    let periods: BTreeSet<String> = fleet.looked.iter().map(period).collect();
+    assert_eq!(periods.iter().map(String::as_str).collect::<Vec<_>>(), ["2026-01/07", "2026-01/08", "2026-01/09", "2026-07", "2026-Q3"]);
+    let told: Vec<_> = fleet.records.iter().map(word).collect();
+    assert!(told.iter().any(|word| word.finding.contains("2026-07")));
+    assert!(told.iter().all(|word| !word.finding.contains("\"2026-08\"") && !word.finding.contains("\"2026-09\"")));
 }
 
 /// Goal: through a log, workers tell what one shard alone tells. Method: many
