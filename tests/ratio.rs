@@ -150,7 +150,6 @@ fn plain(baseline: &Baseline, stays: &[Discharge], indicator: usize) -> HashMap<
 }
 
 fn told(baseline: &Baseline, facility: &str, cells: &Cells) -> Told {
-    // Small hospitals have months without cases, of which the baseline says nothing.
     let months = (1..=12).map(|month| BaselineMonth::parse(&format!("2020-{month:02}")).unwrap());
     let expected = months.filter_map(|month| baseline.expected(facility, month, Case::Stay)).map(i128::from).sum();
     Told { cases: cases(cells, 0), expected: Some(expected) }

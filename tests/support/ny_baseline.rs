@@ -108,9 +108,11 @@ pub fn write(stays: &[Discharge], folder: &Path) {
             let _ = writeln!(cells, "{NAME},{},{group},{age},*,{SETTING},*,{usual},{FIRST_DAY},,", of.name);
         }
     }
-    let mut months: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    // Small hospitals have months in which no case is expected.
+    let mut months: BTreeMap<(&str, String), u64> = BTreeMap::new();
     for stay in stays {
-        *months.entry((&stay.facility, &stay.month)).or_default() += 1;
+        (1..=12).for_each(|month| _ = months.entry((&stay.facility, format!("2020-{month:02}"))).or_default());
+        *months.entry((&stay.facility, stay.month.clone())).or_default() += 1;
     }
     let expected: String = months.iter().map(|((facility, month), n)| format!("{NAME},{facility},{month},stay,{n},\n")).collect();
     let mut manifest = "name: ny\nversion: \"2020\"\ntables:\n".to_owned();
