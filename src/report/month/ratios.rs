@@ -349,7 +349,7 @@ fn fates(month: &Month<'_>, family: Family) -> String {
         .text("植入", "planted")
         .text("对象", "unit")
         .text("规则", "rule")
-        .number("未封顶 O/E", "not capped")
+        .number("简单比值", "plain quotient")
         .number("收缩后（90 % 区间）", "shrunken (90 % interval)")
         .number("L", "limit")
         .text("结果", "outcome");
