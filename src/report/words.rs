@@ -89,6 +89,12 @@ const CODES: &[(&str, &str)] = &[
     ("settlement", "医保结算"),
     ("prescription", "电子处方"),
     ("supply", "用药供给"),
+    ("institution", "机构"),
+    ("department", "科室"),
+    ("doctor", "医师"),
+    ("expected", "实际与预期之比"),
+    ("over_share", "超上限例数比"),
+    ("over_amount", "超上限金额比"),
 ];
 
 /// A code in Chinese, itself where it has no other name.

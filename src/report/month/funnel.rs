@@ -101,7 +101,7 @@ impl Plot {
         let (one, at) = (self.y(1.0), self.y(plain));
         self.line("one", (left, one), (right, one));
         self.line("plain", (left, at), (right, at));
-        self.text("tick end", (right, at - 5.0), &format!("O/E = {plain}"));
+        self.text("tick", (left + 4.0, at - 5.0), &format!("O/E = {plain}"));
     }
 
     /// The alert line, as far as it lies within the plot.

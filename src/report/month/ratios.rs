@@ -46,27 +46,25 @@ pub(super) fn groups(month: &Month<'_>) -> String {
     out + &cards
 }
 
-/// The rule that a card shows: the one with most clues about institutions,
-/// then about any unit, then with most that is judged.
+/// The rule that a card shows: of those that tell of an institution the one
+/// with most planted on institutions, then the one that tells and judges most.
 fn shown<'a>(month: &'a Month<'_>, family: Family) -> Option<(&'a RuleDoc, &'a RatioDoc)> {
-    let of_family = |rule: &'a RuleDoc| {
-        let wanted = if family == Family::Expected { Measure::Expected } else { Measure::OverShare };
-        ratio_of(rule).filter(|ratio| ratio.measure() == wanted).map(|ratio| (rule, ratio))
+    let wanted = if family == Family::Expected { Measure::Expected } else { Measure::OverShare };
+    let weight = |rule: &RuleDoc, ratio: &RatioDoc| {
+        let whole = || month.groups.looked_in_month(rule).filter(|looked| looked.unit_kind == UnitKind::Institution);
+        let told = whole().filter(|looked| is_told(looked)).count();
+        let planted = whole().filter(|looked| month.groups.planted(looked, ratio).is_some()).count();
+        (told > 0, planted, told, whole().filter(|looked| judged(looked).is_some()).count())
     };
-    let weight = |rule: &RuleDoc| {
-        let looked = || month.groups.looked_in_month(rule);
-        let told = looked().filter(|looked| is_told(looked));
-        let whole = looked().filter(|looked| is_told(looked) && looked.unit_kind == UnitKind::Institution);
-        (whole.count(), told.count(), looked().filter(|looked| judged(looked).is_some()).count())
-    };
-    let mut best: Option<((usize, usize, usize), &RuleDoc, &RatioDoc)> = None;
-    for (rule, ratio) in month.book.rules.iter().filter_map(of_family) {
-        let own = weight(rule);
+    let mut best: Option<((bool, usize, usize, usize), &RuleDoc, &RatioDoc)> = None;
+    for rule in &month.book.rules {
+        let Some(ratio) = ratio_of(rule).filter(|ratio| ratio.measure() == wanted) else { continue };
+        let own = weight(rule, ratio);
         if best.as_ref().is_none_or(|(known, ..)| own > *known) {
             best = Some((own, rule, ratio));
         }
     }
-    best.filter(|((_, _, judged), ..)| *judged > 0).map(|(_, rule, ratio)| (rule, ratio))
+    best.filter(|((.., judged), ..)| *judged > 0).map(|(_, rule, ratio)| (rule, ratio))
 }
 
 fn card(month: &Month<'_>, family: Family) -> Option<String> {
@@ -243,9 +241,12 @@ fn units(month: &Month<'_>, settings: &RatioDoc, marked: &[Marked<'_>]) -> Strin
         .text("结果", "outcome");
     for (place, Marked { looked, ratio, truth }) in marked.iter().enumerate() {
         let judgment = &ratio.judgment;
-        let said = outcome_words(ratio);
-        let chip = if is_told(looked) { "suspected" } else { "plain" };
-        let mut outcome = format!("<p><span class=\"chip {chip}\">{}</span></p>", html::escape(&said.zh));
+        let (chip, said) = match ratio.tier {
+            Decision::Alert => ("suspected", "有线索"),
+            Decision::Watch => ("plain", "只观察"),
+            Decision::None => ("plain", "与同类无异"),
+        };
+        let mut outcome = format!("<p><span class=\"chip {chip}\">{said}</span></p>");
         let cause = truth.or_else(|| month.groups.explains(looked, settings));
         match cause {
             Some(truth) => outcome.push_str(&format!("<p>{}</p>", planted_chip(truth))),
