@@ -208,12 +208,11 @@ impl<'a> BillColumns<'a> {
 
     /// Amounts by ordering doctor, in 分, over the lines of a row.
     pub fn doctors(&self, row: usize, symbols: &mut Interner) -> Vec<(Sym, i64)> {
-        let codes = self.lines.texts("bilg_dr_codg");
+        // Refunds are lines with a negative amount, so that plain amounts add up.
+        let (codes, amounts) = (self.lines.texts("bilg_dr_codg"), self.lines.numbers("det_item_fee_sumamt"));
         let mut sums: Vec<(Sym, i64)> = Vec::new();
         for line in self.batch.headers[row].lines.clone() {
-            let (Some(code), Some(amount)) = (codes.get(line).filter(|code| fits(code)), self.batch.lines[line].net_amount) else {
-                continue;
-            };
+            let (Some(code), Some(amount)) = (codes.get(line).filter(|code| fits(code)), amounts.get(line)) else { continue };
             let doctor = symbols.intern(Some(code));
             match sums.iter_mut().find(|(known, _)| *known == doctor) {
                 Some((_, sum)) => *sum = sum.saturating_add(amount),
