@@ -137,13 +137,6 @@ impl Process {
         std::fs::read_to_string(&self.told).unwrap()
     }
 
-    /// Ends in good order: a member that is killed keeps its partitions for a while.
-    fn stop(self) {
-        let sent = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
-        assert!(sent.success());
-        self.finish();
-    }
-
     fn finish(mut self) {
         let status = self.child.wait().unwrap();
         assert!(status.success(), "{}", self.told());
@@ -274,8 +267,7 @@ fn killed_processes_conclude_what_one_pass_and_sql_conclude() {
     };
     let mut running = vec![start("a", &[]), start("b", &[])];
     for (turn, moment) in moments::<3>(23).into_iter().enumerate() {
-        let due = (moment * bills.len() as f64) as u64;
-        until(&running, due);
+        until(&running, (moment * bills.len() as f64) as u64);
         // One, the other, then both at once.
         if turn != 1 {
             running.remove(0).kill();
@@ -286,8 +278,11 @@ fn killed_processes_conclude_what_one_pass_and_sql_conclude() {
             running.push(start("b", &[]));
         }
     }
+    // Once more when all events are read, and panes are looked at.
     until(&running, messages);
-    running.into_iter().for_each(Process::stop);
+    running.into_iter().for_each(Process::kill);
+    // Who ends first does not see what the other has still to tell it.
+    ["a", "b"].map(|instance| start(instance, &["--until-end"])).into_iter().for_each(Process::finish);
     start("a", &["--until-end"]).finish();
 
     let rollups = blocks(&kafka);

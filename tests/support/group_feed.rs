@@ -17,6 +17,8 @@ use claimsift::synth;
 use claimsift::synth::Generated;
 use claimsift::synth::SynthSettings;
 
+use serde_json::Value;
+
 use super::feed;
 
 /// What comes before is left out, for speed: no pane that is judged has it.
@@ -35,7 +37,30 @@ pub fn bills() -> Vec<Generated> {
     let settings = settings();
     let city = demo::city(&feed::references(), settings.live_first()).unwrap();
     let from = Civil::parse(FROM).unwrap();
-    synth::generate(&settings, &city).filter(|event| event.input == SETTLEMENT_INPUT && event.event_time >= from).collect()
+    let of_time = |event: &Generated| event.input == SETTLEMENT_INPUT && event.event_time >= from;
+    let mut bills: Vec<Generated> = synth::generate(&settings, &city).filter(of_time).collect();
+    // By person, so that what is sent twice stays equal.
+    let often = |bill: &&mut Generated| bill.person.ends_with(['3', '7']);
+    bills.iter_mut().filter(often).for_each(|bill| order_and_refund(&mut bill.json));
+    bills
+}
+
+/// Another doctor orders three times as much as all others, and most of it is
+/// given back: what is left is still more.
+fn order_and_refund(json: &mut Vec<u8>) {
+    let mut bill: Value = serde_json::from_slice(json).unwrap();
+    let Some(lines) = bill["feedetl"].as_array_mut() else { return };
+    let sum: f64 = lines.iter().filter_map(|line| line["det_item_fee_sumamt"].as_f64()).sum();
+    let line = |number: &str, of: Option<&str>, count: f64, amount: f64| {
+        let amount = (amount * 100.0).round() / 100.0;
+        serde_json::json!({
+            "feedetl_sn": number, "init_feedetl_sn": of, "list_type": "201", "med_list_codg": "009900000000001", "cnt": count,
+            "det_item_fee_sumamt": amount, "bilg_dr_codg": "D99000000001",
+        })
+    };
+    lines.push(line("901", None, 3.0, sum * 3.0));
+    lines.push(line("902", Some("901"), -1.5, sum * -1.5));
+    *json = serde_json::to_vec(&bill).unwrap();
 }
 
 /// Writes a folder with the shipped rules on groups and no others.
