@@ -196,6 +196,7 @@ mod tests {
 
     #[test]
     fn what_clues_say_is_text() {
+        let references = Snapshot::load(&[]).unwrap();
         let month = Month {
             book: &RuleBook::default(),
             days: ("2026-03-01".to_owned(), "2026-03-31".to_owned()),
@@ -205,7 +206,7 @@ mod tests {
             clues: vec![hostile()],
             scores: Vec::new(),
             known_misses: BTreeMap::from([(("<b>", "<u>"), 1)]),
-            groups: Groups { references: Snapshot::shipped(), live: calendar::Month::new(2026, 3), looked: Vec::new(), truths: &[] },
+            groups: Groups { references: &references, live: calendar::Month::new(2026, 3), looked: Vec::new(), truths: &[] },
             cards: vec![Card { told: hostile(), answer: None, bills: Vec::new() }],
             silences: Vec::new(),
             withdrawals: vec![Withdrawal { words: vec![hostile()], arrivals: vec![("<u>".to_owned(), hostile())] }],
