@@ -456,7 +456,9 @@ fn fill_and(kafka: &KafkaSettings, settings: &SynthSettings, each: &mut dyn FnMu
 /// Everything that must hold when all is read.
 fn check(site: &Site, fed: &Fed) -> Effective {
     let effective = site.effective();
-    check_equal(&effective.clues(), &fed.clues);
+    // Clues about groups are held against SQL over the same events, in a test of their own.
+    let of_persons: Vec<_> = effective.clues().into_iter().filter(|clue| !clue.evidence.is_empty()).collect();
+    check_equal(&of_persons, &fed.clues);
     site.check_rejects(&fed.refused);
     site.check_faults(&fed.faults);
     site.check_journal(fed.messages);

@@ -282,3 +282,26 @@ proptest! {
 fn found_of(fleet: &Fleet, unit: &str) -> Option<String> {
     told(fleet).get(unit).cloned()
 }
+
+/// Until corrections are followed, a visit that was refunded and settled again
+/// would count twice.
+#[test]
+fn a_corrected_case_is_known_no_more_in_whatever_order_its_bills_come() {
+    let engine = engine(&rules(), 1);
+    let all: Vec<Bill> = bills(9).into_iter().filter(|bill| bill.day < 31).collect();
+    let first = group_bills::institution(0);
+    let like = all.iter().find(|bill| bill.stay && !bill.interim && bill.institution == first && bill.consumables.is_some()).unwrap();
+    let own = Bill { id: "A".to_owned(), visit: "AGAIN".to_owned(), person: "AGAIN".to_owned(), ..like.clone() };
+    let again = Bill { id: "C".to_owned(), ..own.clone() };
+    let refunded = Bill { id: "B".to_owned(), ..own.clone() }.json().replacen('{', r#"{"refd_setl_flag":"1","init_setl_id":"A","#, 1);
+    let unit = format!("stay-cost 2026-07 institution {first}");
+    let numbers = |fleet: &Fleet| -> Vec<i128> { told(fleet)[&unit].split(' ').map(|number| number.parse().unwrap()).collect() };
+    let clean = numbers(&run(&engine, &[sent(&all)]));
+    let three = [own.json(), refunded, again.json()];
+    for order in [[0, 1, 2], [1, 0, 2], [2, 0, 1], [2, 1, 0]] {
+        let mut runs = vec![sent(&all)];
+        runs.extend(order.map(|at| vec![("AGAIN".to_owned(), three[at].clone())]));
+        let found = numbers(&run(&engine, &runs));
+        assert_eq!((found[0] - clean[0], found[1] - clean[1], found[3] - clean[3]), (0, 0, 1), "{order:?}");
+    }
+}

@@ -91,6 +91,9 @@ pub enum Next {
     Write(Activation),
 }
 
+/// How far ahead groups may begin to count otherwise: no later activation may lie before.
+const MONTHS_AHEAD_MAX: i32 = 12;
+
 /// The activation that comes after `before`. `coming`: the next calendar month.
 ///
 /// # Errors
@@ -113,6 +116,11 @@ pub fn next(before: &[Activation], bundle: &BundleName, groups_from: Option<Mont
             "groups from {groups_from} would reach behind activation {}, whose groups count from {}",
             latest.number, latest.groups_from
         );
+        return Err(Failure::Plain(reason));
+    }
+    let farthest = coming.plus(MONTHS_AHEAD_MAX);
+    if groups_from > farthest {
+        let reason = format!("groups from {groups_from} is more than a year ahead, and cannot be taken back: {farthest} is the farthest");
         return Err(Failure::Plain(reason));
     }
     Ok(Next::Write(Activation { number: before.len() as u64 + 1, bundle: bundle.clone(), groups_from, wall_ms }))

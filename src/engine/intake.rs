@@ -46,7 +46,16 @@ pub struct Intake {
     /// Greatest watermark that was stated.
     pub stated: Option<Civil>,
     pub rejects: Vec<Record>,
+    /// Bills that were set aside as corrections.
+    pub corrected: Vec<Corrected>,
     pub stop: Option<String>,
+}
+
+/// The visit that a correction is about: what it comes to is not known.
+pub struct Corrected {
+    pub person: PersonKey,
+    pub institution: String,
+    pub visit: String,
 }
 
 /// What a decoded row needs beside its columns.
@@ -97,7 +106,8 @@ impl Gate<'_> {
         for ((table, column, fault), count) in taken.field_faults {
             *counts.field_faults.entry((EVENT_TYPES[self.input].name, table, column, fault)).or_default() += count;
         }
-        let (decoded, rows) = self.sift(decoded, rows, seen, counts);
+        let mut corrected = Vec::new();
+        let (decoded, rows) = self.sift(decoded, rows, seen, counts, &mut corrected);
         counts.evaluated += rows.len() as u64;
         counts.lines += decoded.children[0].num_rows() as u64;
         Intake {
@@ -108,6 +118,7 @@ impl Gate<'_> {
             decoded,
             stated,
             rejects,
+            corrected,
             stop,
         }
     }
@@ -145,10 +156,23 @@ impl Gate<'_> {
     }
 
     /// Sets duplicates and corrections aside.
-    fn sift(&self, decoded: Decoded, rows: Vec<Row>, seen: &mut Seen, counts: &mut Counts) -> (Decoded, Vec<Row>) {
+    fn sift(
+        &self,
+        decoded: Decoded,
+        rows: Vec<Row>,
+        seen: &mut Seen,
+        counts: &mut Counts,
+        corrected: &mut Vec<Corrected>,
+    ) -> (Decoded, Vec<Row>) {
         let header = Table::new(&decoded.header);
         let (valid, refunded, total) = (header.texts("vali_flag"), header.texts("refd_setl_flag"), header.numbers("medfee_sumamt"));
         let ids: Vec<_> = EVENT_TYPES[self.input].business_id.iter().map(|name| header.texts(name)).collect();
+        let (institution, visit) = (header.texts("fixmedins_code"), header.texts("mdtrt_id"));
+        let mut set_aside = |at: usize, row: &Row| {
+            if let (Some(institution), Some(visit)) = (institution.get(at), visit.get(at)) {
+                corrected.push(Corrected { person: row.person, institution: institution.to_owned(), visit: visit.to_owned() });
+            }
+        };
         let mut id = Vec::new();
         let keep: Vec<bool> = rows
             .iter()
@@ -156,6 +180,7 @@ impl Gate<'_> {
             .map(|(at, row)| {
                 if valid.is(at, "0") || refunded.is(at, "1") || total.get(at).is_some_and(|total| total < 0) {
                     counts.correction += 1;
+                    set_aside(at, row);
                     return false;
                 }
                 id.clear();
@@ -173,6 +198,7 @@ impl Gate<'_> {
                     }
                     Sight::Changed => {
                         counts.correction += 1;
+                        set_aside(at, row);
                         false
                     }
                 }

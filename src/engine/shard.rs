@@ -142,7 +142,7 @@ impl Shard {
     pub fn close_epoch(&mut self, epoch: u64, muted: bool) -> Closing {
         let mut watermarks = [Civil::MIN; EVENT_INPUTS];
         watermarks.iter_mut().zip(&self.watermarks).for_each(|(at, watermark)| *at = watermark.at());
-        self.groups.close(watermarks, epoch, muted)
+        self.groups.close(&Arc::clone(&self.engine), watermarks, epoch, muted)
     }
 
     /// Shards whose partials panes wait for although another shard is far enough.
@@ -196,6 +196,10 @@ impl Shard {
         if input == SETTLEMENT_INPUT {
             let mut unheard = BTreeMap::new();
             let tallies = if muted { &mut unheard } else { &mut tallies };
+            for corrected in &intake.corrected {
+                let person = self.persons.index(corrected.person);
+                self.groups.doubt(person, corrected, &mut self.memory);
+            }
             self.groups.take(&engine, &Taken { batch: &batch, first }, &mut self.memory, tallies);
         }
         if let Some(latest) = intake.latest {

@@ -271,11 +271,14 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Between two epochs: brings all shards to the bundle in force.
-    fn follow(&mut self, observer: &mut dyn Observer) -> Result<(), Fault> {
+    /// Between two epochs: brings all shards to the bundle in force. One without
+    /// an entry writes one first, which says what it was before: so it begins
+    /// alike when it is rebuilt. Returns those.
+    fn follow(&mut self, observer: &mut dyn Observer) -> Result<BTreeSet<ShardId>, Fault> {
+        let mut begun = BTreeSet::new();
         let now = self.clock.monotonic();
         if self.owned.is_empty() || self.course_asked.is_some_and(|asked| now.saturating_sub(asked) < ACTIVATIONS_EVERY) {
-            return Ok(());
+            return Ok(begun);
         }
         self.course_asked = Some(now);
         match self.course.read(self.log, ACTIVATIONS_PATIENCE) {
@@ -284,13 +287,18 @@ impl<'a> Worker<'a> {
             other => other?,
         }
         let mut moved = false;
-        for owned in self.owned.values_mut() {
-            moved |= self.course.follow(&mut owned.shard, self.course.in_force())?;
+        for (shard, owned) in &mut self.owned {
+            if owned.epoch == 0 && owned.shard.activation() < self.course.in_force() {
+                begun.insert(*shard);
+                self.course_asked = None;
+            } else {
+                moved |= self.course.follow(&mut owned.shard, self.course.in_force())?;
+            }
         }
         if moved {
             self.tell_bundle(observer);
         }
-        Ok(())
+        Ok(begun)
     }
 
     fn tell_bundle(&self, observer: &mut dyn Observer) {
@@ -394,8 +402,12 @@ impl<'a> Worker<'a> {
 
     /// Takes runs from all shards in turn until the epoch is full or nothing waits.
     fn gather(&mut self, observer: &mut dyn Observer) -> Result<Epoch, Fault> {
-        self.follow(observer)?;
+        let begun = self.follow(observer)?;
         let mut epoch = Epoch::default();
+        if !begun.is_empty() {
+            epoch.worked = begun;
+            return Ok(epoch);
+        }
         let shards: Vec<ShardId> = self.owned.keys().copied().collect();
         loop {
             let before = epoch.messages;

@@ -103,9 +103,10 @@ impl Cases {
         let row = events.row(event);
         let visit = texts.get(row.mdtrt_id);
         let head = self.heads.entry((row.person, row.institution)).or_insert(NONE);
-        let mut at = *head;
+        // Without a visit id it is a case of its own.
+        let mut at = if visit.is_empty() { NONE } else { *head };
         while let Some(known) = self.cases.get(at as usize) {
-            if !visit.is_empty() && texts.get(events.row(known.first).mdtrt_id) == visit {
+            if texts.get(events.row(known.first).mdtrt_id) == visit {
                 return (CaseIdx(at), false);
             }
             at = known.previous;
@@ -119,6 +120,18 @@ impl Cases {
 
     pub fn all(&self) -> impl Iterator<Item = CaseIdx> + use<> {
         (0..u32::try_from(self.cases.len()).unwrap_or(NONE)).map(CaseIdx)
+    }
+
+    /// The case of a visit, if one of its bills is known.
+    pub fn find(&self, person: PersonIdx, institution: Sym, visit: &str, events: &Events, texts: &Arena) -> Option<CaseIdx> {
+        let mut at = *self.heads.get(&(person, institution))?;
+        while let Some(known) = self.cases.get(at as usize) {
+            if texts.get(events.row(known.first).mdtrt_id) == visit {
+                return Some(CaseIdx(at));
+            }
+            at = known.previous;
+        }
+        None
     }
 
     /// `counted` is sorted by definition.

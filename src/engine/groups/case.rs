@@ -5,6 +5,10 @@
 //! of that bill; so does a visit, all of whose bills are final. Of several
 //! final bills the last by settlement time, then id, speaks for the case.
 
+use std::collections::BTreeSet;
+
+use hashbrown::HashMap;
+
 use crate::base::time::SECONDS_PER_DAY;
 use crate::reference::baseline_tables::Case;
 use crate::state::cases::BillView;
@@ -14,6 +18,7 @@ use crate::state::events::Events;
 use crate::state::intern::Arena;
 use crate::state::intern::Interner;
 use crate::state::intern::Sym;
+use crate::state::persons::PersonIdx;
 use crate::window::group::Contribution;
 use crate::window::group::Measure;
 use crate::window::group::RowKey;
@@ -45,6 +50,8 @@ pub struct CaseFacts<'a> {
     pub host: Option<Text>,
     /// Length of stay, at least one; `None`: not known.
     pub days: Option<i64>,
+    /// A correction of one of its bills was set aside: what it comes to is not known.
+    pub in_doubt: bool,
 }
 
 /// Codes as groups carry them, by symbol.
@@ -74,12 +81,16 @@ pub struct Tables<'a> {
     pub events: &'a Events,
     pub texts: &'a Arena,
     pub symbols: &'a Interner,
+    pub doubts: &'a Doubts,
 }
+
+/// Visits of which a bill was corrected, by person and institution.
+pub type Doubts = HashMap<(PersonIdx, Sym), BTreeSet<Box<str>>>;
 
 impl<'a> CaseFacts<'a> {
     /// `None`: no bill of it is final, or it tells no institution.
     pub fn read(idx: CaseIdx, tables: Tables<'a>, names: &mut Names) -> Option<Self> {
-        let Tables { cases, events, texts, symbols } = tables;
+        let Tables { cases, events, texts, symbols, doubts } = tables;
         let bills: Vec<BillView<'a>> = cases.bills(idx).collect();
         let order = |bill: &&BillView<'a>| {
             let event = events.row(bill.row.event);
@@ -110,6 +121,7 @@ impl<'a> CaseFacts<'a> {
             // A body that stands for itself is reported once.
             host: names.text(row.host, symbols).filter(|_| row.host != event.institution),
             days: days_of(&bills, &closing),
+            in_doubt: doubts.get(&(event.person, event.institution)).is_some_and(|visits| visits.contains(texts.get(event.mdtrt_id))),
             bills,
         })
     }

@@ -34,6 +34,9 @@ use crate::window::group::Over;
 use crate::window::group::RowKey;
 use crate::window::group::Text;
 
+/// Cells that are kept at hand; they can be looked up again.
+const CELLS_KNOWN_MAX: usize = 1 << 16;
+
 /// One way of counting, and since when it holds.
 pub struct Counting {
     pub definition: Definition,
@@ -204,7 +207,7 @@ impl Counting {
             return None;
         }
         // A bill that was never asked, or that the filter cannot tell, may be of a case of its.
-        let value = counted.and_then(MaybeI64::get).and_then(|_| self.value(number, case));
+        let value = counted.and_then(MaybeI64::get).filter(|_| !case.in_doubt).and_then(|_| self.value(number, case));
         let cell = self.cell(case, symbols);
         let measure = value.and_then(|value| {
             let Some(cell) = &cell else { return Measure::new(value, value, None) };
@@ -237,6 +240,9 @@ impl Counting {
             return known.clone();
         }
         let known = self.look_up(case, symbols);
+        if self.known.len() >= CELLS_KNOWN_MAX {
+            self.known.clear();
+        }
         self.known.insert(key, known.clone());
         known
     }

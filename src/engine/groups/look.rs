@@ -17,6 +17,7 @@ use crate::engine::groups::Groups;
 use crate::engine::groups::clue;
 use crate::engine::groups::clue::About;
 use crate::engine::groups::definition;
+use crate::engine::groups::definition::Counting;
 use crate::engine::groups::definition::census;
 use crate::engine::tell::Teller;
 use crate::engine::tell::has_basis;
@@ -52,8 +53,9 @@ use crate::window::view::Group;
 type Found = BTreeMap<ClueId, (Finding, Vec<Place>)>;
 
 impl Groups {
-    /// One look, by the rules that its definition comes from.
-    pub(super) fn look(&mut self, look: &Look, epoch: u64, muted: bool, closing: &mut Closing) {
+    /// One look, by the rules that its definition comes from, as far as they are
+    /// still in force: of a rule that is gone nothing more is told.
+    pub(super) fn look(&mut self, engine: &Engine, look: &Look, epoch: u64, muted: bool, closing: &mut Closing) {
         let Some(counting) = self.countings.iter().find(|counting| counting.definition.digest() == look.definition) else { return };
         let own = Arc::clone(&counting.engine);
         let case = counting.case;
@@ -72,13 +74,25 @@ impl Groups {
             if !settings.panes.iter().any(|pane| kind_of(*pane) == look.span.kind()) {
                 continue;
             }
-            let tally = closing.rules.entry(rule.doc.id.clone()).or_default();
-            if !counting.holds(look.span) {
-                // Part of the pane was counted otherwise.
-                tally.count_unknown("definition_changed", 1);
+            if !engine.rules.rules.iter().any(|known| known.doc.id == rule.doc.id) {
                 continue;
             }
-            let units = sums.as_ref().map_err(|fault| *fault).and_then(|group| units_of(settings, &look.institution, group));
+            let tally = closing.rules.entry(rule.doc.id.clone()).or_default();
+            let key = (rule.doc.id.clone(), look.institution.clone(), look.span);
+            let holds = counting.holds(look.span);
+            if !holds {
+                // Part of the pane was counted otherwise.
+                tally.count_unknown("definition_changed", 1);
+                let of_rule = |other: &Counting| other.rules.iter().any(|place| other.engine.rules.rules[*place].doc.id == rule.doc.id);
+                let other_holds = self.countings.iter().any(|other| of_rule(other) && other.holds(look.span));
+                if other_holds || !self.told.contains_key(&key) {
+                    continue;
+                }
+            }
+            let units = sums.as_ref().map_err(|fault| *fault).and_then(|group| {
+                // What was told of it before a switch reached back is withdrawn.
+                if holds { units_of(settings, &look.institution, group) } else { Ok(Vec::new()) }
+            });
             let (units, told) = match (units, &told) {
                 (Ok(units), Ok(told)) => (units, *told),
                 _ => {
@@ -96,7 +110,6 @@ impl Groups {
                 .collect();
             let sources = self.sources(&own.settings.partials, look);
             let found = pane.found(&judged, tally, &sources, self.shard);
-            let key = (rule.doc.id.clone(), look.institution.clone(), look.span);
             if !found.is_empty() || self.told.contains_key(&key) {
                 let bytes = found.iter().map(|(id, (finding, _))| (*id, build::encode(finding))).collect();
                 let words = revise(self.told.entry(key).or_default(), bytes, None);

@@ -38,6 +38,7 @@ use crate::engine::effects::Effects;
 use crate::engine::effects::RuleTally;
 use crate::engine::effects::RunDone;
 use crate::engine::enrich::Batch;
+use crate::engine::intake::Corrected;
 use crate::engine::remember::Memory;
 use crate::events::SETTLEMENT_INPUT;
 use crate::io::log::Output;
@@ -48,6 +49,7 @@ use crate::state::cases::CaseIdx;
 use crate::state::cases::Cases;
 use crate::state::clues::Told;
 use crate::state::events::EventIdx;
+use crate::state::persons::PersonIdx;
 use crate::window::calendar::Month;
 use crate::window::calendar::Span;
 use crate::window::gather::FlushLimits;
@@ -68,6 +70,7 @@ use bills::BillColumns;
 use bills::Entry;
 use bills::Outputs;
 use case::CaseFacts;
+use case::Doubts;
 use case::Names;
 use case::Tables;
 use definition::Counting;
@@ -92,6 +95,7 @@ pub struct Groups {
     /// Rules whose baseline the references lack.
     lacking: BTreeSet<usize>,
     cases: Cases,
+    doubts: Doubts,
     names: Names,
     gathered: Gathered,
     panes: Panes,
@@ -126,6 +130,7 @@ impl Groups {
             countings,
             lacking,
             cases: Cases::default(),
+            doubts: Doubts::default(),
             names: Names::default(),
             gathered: Gathered::new(shard, partitions),
             panes: Panes::new(shard, partitions, &[SETTLEMENT_INPUT], TIMES),
@@ -149,13 +154,29 @@ impl Groups {
         if self.is_silent() && !found.is_empty() {
             self.catch_up(memory);
         }
-        let early = if self.last_day < from { Vec::new() } else { self.cases.all().collect() };
+        // No other case can change.
+        let is_early = |case: &CaseIdx| {
+            let times = self.cases.bills(*case).map(|bill| memory.events.row(bill.row.event).event_time);
+            times.max().is_some_and(|last| last.div_euclid(SECONDS_PER_DAY) >= from)
+        };
+        let early: Vec<CaseIdx> = if self.last_day < from { Vec::new() } else { self.cases.all().filter(is_early).collect() };
         let before: Vec<Added> = early.iter().map(|case| self.contributions(*case, memory)).collect();
         for known in &mut self.countings {
             let now = found.iter().position(|new| new.definition == known.definition).map(|at| found.remove(at));
             known.switch(day, now);
         }
+        let new: BTreeSet<Digest> = found.iter().map(|new| new.definition.digest()).collect();
         self.countings.extend(found.into_iter().map(|new| new.since(day)));
+        // Other shards may have switched first: what they sent was looked at by no rule.
+        let sent: Vec<(Digest, Text, Month)> = self
+            .panes
+            .months()
+            .filter(|(of, ..)| new.contains(of))
+            .map(|(of, institution, month, _)| (of, institution.clone(), month))
+            .collect();
+        for (definition, institution, month) in sent {
+            self.panes.again(definition, &institution, month);
+        }
         for (case, before) in early.into_iter().zip(before) {
             let after = self.contributions(case, memory);
             self.replace(before, after);
@@ -240,6 +261,19 @@ impl Groups {
         }
     }
 
+    /// A correction of a bill was set aside: its visit is unknown from now on,
+    /// in whatever order they come.
+    pub fn doubt(&mut self, person: PersonIdx, corrected: &Corrected, memory: &mut Memory) {
+        let institution = memory.symbols.intern(Some(&corrected.institution));
+        let known = self.cases.find(person, institution, &corrected.visit, &memory.events, &memory.texts);
+        let before = known.map(|case| self.contributions(case, memory));
+        self.doubts.entry((person, institution)).or_default().insert(corrected.visit.as_str().into());
+        if let Some((case, before)) = known.zip(before) {
+            let after = self.contributions(case, memory);
+            self.replace(before, after);
+        }
+    }
+
     /// What each definition counts of each header row.
     fn entries(&self, batch: &Batch) -> Vec<Vec<Entry>> {
         let mut outputs: Vec<(&Arc<Engine>, Option<Outputs>)> = Vec::new();
@@ -258,8 +292,8 @@ impl Groups {
 
     /// What a case adds as it is known now.
     fn contributions(&mut self, idx: CaseIdx, memory: &Memory) -> Added {
-        let Self { cases, names, countings, .. } = self;
-        let tables = Tables { cases, events: &memory.events, texts: &memory.texts, symbols: &memory.symbols };
+        let Self { cases, names, countings, doubts, .. } = self;
+        let tables = Tables { cases, events: &memory.events, texts: &memory.texts, symbols: &memory.symbols, doubts };
         let Some(case) = CaseFacts::read(idx, tables, names) else { return Vec::new() };
         let mut added: Added = Vec::with_capacity(4);
         let census = census(case.kind.case);
@@ -351,7 +385,7 @@ impl Groups {
     }
 
     /// The end of an epoch: see [`Shard::close_epoch`](super::shard::Shard::close_epoch).
-    pub fn close(&mut self, watermarks: [Civil; EVENT_INPUTS], epoch: u64, muted: bool) -> Closing {
+    pub fn close(&mut self, engine: &Engine, watermarks: [Civil; EVENT_INPUTS], epoch: u64, muted: bool) -> Closing {
         let mut closing = Closing::default();
         if self.is_silent() {
             return closing;
@@ -367,7 +401,7 @@ impl Groups {
         let looks = self.panes.looks_due(LOOKS_PER_EPOCH_MAX);
         closing.worked |= !looks.is_empty();
         for look in &looks {
-            self.look(look, epoch, muted, &mut closing);
+            self.look(engine, look, epoch, muted, &mut closing);
         }
         let kept_from = self.panes.kept_from();
         closing.worked |= self.panes.drop_due(DROPS_PER_EPOCH_MAX) > 0 || self.panes.kept_from() != kept_from;
