@@ -76,7 +76,7 @@ struct Base {
 type Evaluated = BTreeMap<String, u64>;
 
 static BASE: LazyLock<Base> = LazyLock::new(|| {
-    let world = World::read();
+    let world = World::read().without_groups();
     let settings = SynthSettings {
         seed: 5,
         settlements: 3_000,

@@ -25,6 +25,9 @@ use claimsift::io::memory::MemoryCluster;
 use claimsift::io::memory::MemoryLog;
 use claimsift::io::memory::StoredRecord;
 use claimsift::io::partition::Partitioner;
+use claimsift::ruleset::compile::EVALUATED;
+use claimsift::ruleset::compile::compile;
+use claimsift::ruleset::words::Grain;
 use claimsift::runtime::worker::Clock;
 use claimsift::runtime::worker::Wish;
 use claimsift::runtime::worker::Worker;
@@ -64,6 +67,16 @@ impl World {
         let loaded = load::load(&path("rules"), &references()).unwrap_or_else(|failure| panic!("{failure:?}"));
         let city = demo::city(&references(), SynthSettings::default().live_first());
         Self { loaded, city: city.unwrap_or_else(|failure| panic!("{failure:?}")) }
+    }
+
+    /// The same without rules on groups: a city of another size than the baseline's
+    /// has other numbers of cases, and cases that are planted crowd its hospitals.
+    pub fn without_groups(mut self) -> Self {
+        self.loaded.book.rules.retain(|rule| rule.grain != Grain::Case);
+        let (rules, mistakes) = compile(&self.loaded.book, EVALUATED);
+        assert!(mistakes.is_empty());
+        self.loaded.rules = Arc::new(rules);
+        self
     }
 
     pub fn engine(&self, settings: &SynthSettings, partitions: i32) -> Arc<Engine> {

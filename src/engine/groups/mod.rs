@@ -39,6 +39,7 @@ use crate::engine::effects::RuleTally;
 use crate::engine::effects::RunDone;
 use crate::engine::enrich::Batch;
 use crate::engine::intake::Corrected;
+use crate::engine::meter::Laps;
 use crate::engine::remember::Memory;
 use crate::events::SETTLEMENT_INPUT;
 use crate::io::log::Output;
@@ -222,6 +223,7 @@ impl Groups {
         if self.is_silent() || batch.headers.is_empty() {
             return;
         }
+        let mut laps = Laps::new(engine.settings.meter);
         let entries = self.entries(batch);
         let columns = BillColumns::new(batch);
         let asked = u16::try_from(self.countings.len()).unwrap_or(u16::MAX);
@@ -250,6 +252,10 @@ impl Groups {
             self.cases.add(idx, bill, &counted, &doctors);
             let after = self.contributions(idx, memory);
             self.replace(before, after);
+        }
+        // Of what older definitions count the rules in force take their part.
+        if let Some(table) = bills::programs(engine) {
+            laps.shared(&engine.rules, &table.group_shares, tallies);
         }
         for (reason, bills) in [("setting", unplaced), ("long_code", long)].into_iter().filter(|(_, bills)| *bills > 0) {
             for counting in &self.countings {
