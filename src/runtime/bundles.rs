@@ -114,6 +114,13 @@ impl<'a> Course<'a> {
         Err(Fault::stop(format!("continue journal of shard {shard}"), reason))
     }
 
+    /// Whether a shard that has no entry would begin otherwise when it is
+    /// rebuilt: it was taken before there was an activation.
+    pub fn would_begin_otherwise(&self, shard: &Shard) -> bool {
+        let now = BundleName::of(&shard.engine().versions);
+        shard.activation() == 0 && self.activations.first().is_some_and(|first| !now.is(&first.bundle))
+    }
+
     /// The engine that a shard with this journal began with.
     pub fn first(&self, entries: &[JournalEntry]) -> Result<Arc<Engine>, Fault> {
         match (entries.first(), self.activations.first()) {

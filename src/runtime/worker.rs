@@ -271,9 +271,9 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Between two epochs: brings all shards to the bundle in force. One without
-    /// an entry writes one first, which says what it was before: so it begins
-    /// alike when it is rebuilt. Returns those.
+    /// Between two epochs: brings all shards to the bundle in force. One that
+    /// was taken before there was any writes an entry first, which says what it
+    /// was: so it begins alike when it is rebuilt. Returns those.
     fn follow(&mut self, observer: &mut dyn Observer) -> Result<BTreeSet<ShardId>, Fault> {
         let mut begun = BTreeSet::new();
         let now = self.clock.monotonic();
@@ -288,7 +288,7 @@ impl<'a> Worker<'a> {
         }
         let mut moved = false;
         for (shard, owned) in &mut self.owned {
-            if owned.epoch == 0 && owned.shard.activation() < self.course.in_force() {
+            if owned.epoch == 0 && self.course.would_begin_otherwise(&owned.shard) {
                 begun.insert(*shard);
                 self.course_asked = None;
             } else {
