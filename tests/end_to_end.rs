@@ -4,6 +4,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
@@ -457,7 +458,7 @@ fn fill_and(kafka: &KafkaSettings, settings: &SynthSettings, each: &mut dyn FnMu
 fn check(site: &Site, fed: &Fed) -> Effective {
     let effective = site.effective();
     // Clues about groups are held against SQL over the same events, in a test of their own.
-    let of_persons: Vec<_> = effective.clues().into_iter().filter(|clue| !clue.evidence.is_empty()).collect();
+    let of_persons: BTreeSet<_> = effective.clues().into_iter().filter(|clue| !clue.evidence.is_empty()).collect();
     check_equal(&of_persons, &fed.clues);
     site.check_rejects(&fed.refused);
     site.check_faults(&fed.faults);
