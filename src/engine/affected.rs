@@ -160,7 +160,7 @@ impl Shard {
             let mut concerns = changed.whole.contains(key) || self.told(rules.all(), key);
             let mut compared = Compared::default();
             let mut first: Option<EventIdx> = None;
-            for half in self.memory.supplies.of(*key) {
+            for half in self.memory.halves(*key) {
                 let fresh = half.number >= changed.first_half;
                 let needed = concerns || compared.any();
                 let unseen = (rules.compared.several && !compared.several) || (rules.compared.one && !compared.one);
@@ -197,7 +197,7 @@ impl Shard {
     }
 
     fn supplies_of<'a>(&'a self, need: &Need, first_half: usize, rules: SupplyRules<'_>, affected: &mut Affected<'a>) {
-        let halves: Vec<Half<'a>> = self.memory.supplies.of(need.key).collect();
+        let halves: Vec<Half<'a>> = self.memory.halves(need.key).collect();
         let fresh = |half: &Half<'_>| half.number >= first_half;
         let touched = if need.whole { vec![true; halves.len()] } else { related(self.memory.tables(), &halves, &fresh) };
         let of =
@@ -209,7 +209,7 @@ impl Shard {
             affected.compared.insert(need.key, need.compared);
             let supplies: Vec<_> = rows.iter().map(|row| &row.supply).collect();
             let others = halves.iter().zip(&touched).filter(|(_, touched)| !**touched);
-            let lines = others.map(|(half, _)| (half.time, half.profile.days, half.prescribed));
+            let lines = others.map(|(half, _)| (half.time, half.days(), half.prescribed));
             let told = || self.told(rules.overlap.iter().copied(), &need.key);
             // A supply that was there may have stood between others.
             let changes = halves.iter().zip(&touched).any(|(half, touched)| *touched && !fresh(half));

@@ -19,6 +19,7 @@ use crate::base::time::SECONDS_PER_DAY;
 use crate::codecs::Decoded;
 use crate::engine::facts;
 use crate::engine::facts::Refund;
+use crate::engine::facts::Refunds;
 use crate::engine::facts::Table;
 use crate::engine::facts::Texts;
 use crate::engine::items::ItemId;
@@ -72,6 +73,8 @@ pub struct Batch {
     pub headers: Vec<HeaderFacts>,
     pub lines: Vec<LineFacts>,
     pub refunds: Vec<Refund>,
+    /// Lines that refund lines of other messages.
+    pub refunds_elsewhere: Vec<usize>,
     /// Derived and reference columns that are asked for, by qualified name.
     pub derived: BTreeMap<String, ArrayRef>,
     pub lines_unjudged: u64,
@@ -129,6 +132,7 @@ pub fn enrich(input: InputId, decoded: Decoded, snapshot: &Snapshot, items: &mut
         headers: Vec::with_capacity(rows),
         lines: Vec::new(),
         refunds: Vec::new(),
+        refunds_elsewhere: Vec::new(),
         derived: BTreeMap::new(),
         lines_unjudged: 0,
         unknown_codes: BTreeMap::new(),
@@ -194,13 +198,16 @@ fn find_refunds(batch: &mut Batch, ranges: &[std::ops::Range<usize>]) -> u64 {
     if batch.input != SETTLEMENT_INPUT {
         return 0;
     }
-    let mut refunds = Vec::new();
+    let mut refunds = Refunds::default();
     let line = batch.line_table();
     let (keys, originals) = (line.texts("feedetl_sn"), line.texts("init_feedetl_sn"));
     let (quantities, amounts) = (line.numbers("cnt"), line.numbers("det_item_fee_sumamt"));
-    let unjudged = ranges.iter().map(|range| facts::refunds(range.clone(), keys, originals, quantities, amounts, &mut refunds)).sum();
-    batch.refunds = refunds;
-    unjudged
+    for range in ranges {
+        facts::refunds(range.clone(), keys, originals, quantities, amounts, &mut refunds);
+    }
+    batch.refunds = refunds.within;
+    batch.refunds_elsewhere = refunds.elsewhere;
+    refunds.unnamed
 }
 
 fn line_facts(batch: &Batch, ranges: &[std::ops::Range<usize>], snapshot: &Snapshot, items: &mut Items) -> Vec<LineFacts> {

@@ -17,7 +17,7 @@ pub struct Table<'a> {
 }
 
 /// Text of a column, or of no column.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Texts<'a>(Option<&'a StringArray>);
 
 impl<'a> Texts<'a> {
@@ -177,8 +177,18 @@ pub struct Refund {
     pub row: usize,
 }
 
-/// Finds the refunds among the lines `rows` of one message, and says how many
-/// refund lines name no line of it.
+/// Refund lines of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refunds {
+    /// Of lines of their own message.
+    pub within: Vec<Refund>,
+    /// Rows that name a line which their message does not have.
+    pub elsewhere: Vec<usize>,
+    /// How many name none.
+    pub unnamed: u64,
+}
+
+/// Finds the refunds among the lines `rows` of one message.
 ///
 /// A refund line carries a negative quantity, or where that is not told a
 /// negative amount, and the number of its original.
@@ -188,21 +198,24 @@ pub fn refunds(
     originals: Texts<'_>,
     quantities: Numbers<'_>,
     amounts: Numbers<'_>,
-    out: &mut Vec<Refund>,
-) -> u64 {
+    out: &mut Refunds,
+) {
     let is_refund = |row: &usize| quantities.get(*row).or_else(|| amounts.get(*row)).is_some_and(|part| part < 0);
     if !rows.clone().any(|row| is_refund(&row)) {
-        return 0;
+        return;
     }
     let by_key: HashMap<&str, usize> = rows.clone().filter_map(|row| Some((keys.get(row)?, row))).collect();
-    let mut unjudged = 0;
     for row in rows.filter(is_refund) {
-        match originals.get(row).and_then(|key| by_key.get(key)).filter(|original| **original != row) {
-            Some(original) => out.push(Refund { original: *original, row }),
-            None => unjudged += 1,
+        let Some(key) = originals.get(row) else {
+            out.unnamed += 1;
+            continue;
+        };
+        match by_key.get(key) {
+            Some(original) if *original == row => out.unnamed += 1,
+            Some(original) => out.within.push(Refund { original: *original, row }),
+            None => out.elsewhere.push(row),
         }
     }
-    unjudged
 }
 
 /// What is left of each line's value after its refunds; unknown where a refund
@@ -272,9 +285,10 @@ mod tests {
         let keys = text(vec![Some("1"), Some("2"), Some("3"), Some("4")]);
         let originals = text(vec![None, None, Some("1"), Some("9")]);
         let quantities = Decimal128Array::from(vec![Some(30_000), Some(10_000), Some(-30_000), Some(-10_000)]);
-        let mut found = Vec::new();
-        let unjudged = refunds(0..4, Texts(Some(&keys)), Texts(Some(&originals)), Numbers(Some(&quantities)), Numbers(None), &mut found);
-        assert_eq!((found.as_slice(), unjudged), ([Refund { original: 0, row: 2 }].as_slice(), 1));
+        let mut found = Refunds::default();
+        refunds(0..4, Texts(Some(&keys)), Texts(Some(&originals)), Numbers(Some(&quantities)), Numbers(None), &mut found);
+        assert_eq!(found, Refunds { within: vec![Refund { original: 0, row: 2 }], elsewhere: vec![3], unnamed: 0 });
+        let found = found.within;
         assert_eq!(net(4, Numbers(Some(&quantities)), &found), [Some(0), Some(10_000), Some(-30_000), Some(-10_000)]);
         for (refunded, left) in [(Some(-500), Some(1_000)), (None, None), (Some(500), None)] {
             let amounts = Decimal128Array::from(vec![Some(1_500), Some(700), refunded, Some(-700)]);
@@ -294,10 +308,10 @@ mod tests {
         ] {
             let (quantities, amounts) = (Decimal128Array::from(quantities.to_vec()), Decimal128Array::from(amounts.to_vec()));
             let (quantities, amounts) = (Numbers(Some(&quantities)), Numbers(Some(&amounts)));
-            let mut found = Vec::new();
-            let unjudged = refunds(0..2, Texts(Some(&keys)), Texts(Some(&originals)), quantities, amounts, &mut found);
-            assert_eq!((found.len(), unjudged), (usize::from(refund), 0));
-            assert_eq!([quantities, amounts].map(|values| net(2, values, &found)[0]), left);
+            let mut found = Refunds::default();
+            refunds(0..2, Texts(Some(&keys)), Texts(Some(&originals)), quantities, amounts, &mut found);
+            assert_eq!((found.within.len(), found.elsewhere.len(), found.unnamed), (usize::from(refund), 0, 0));
+            assert_eq!([quantities, amounts].map(|values| net(2, values, &found.within)[0]), left);
         }
     }
 }

@@ -19,7 +19,9 @@ use crate::codecs::json::JsonDecoder;
 use crate::engine::Engine;
 use crate::engine::effects::Counts;
 use crate::engine::effects::RunDone;
+use crate::engine::facts::Refunds;
 use crate::engine::facts::Table;
+use crate::engine::facts::refunds;
 use crate::events::EVENT_TYPES;
 use crate::events::InputId;
 use crate::io::log::Output;
@@ -27,8 +29,12 @@ use crate::io::log::Record;
 use crate::io::log::SOURCE_OFFSET_HEADER;
 use crate::io::log::SOURCE_PARTITION_HEADER;
 use crate::io::log::SOURCE_TOPIC_HEADER;
-use crate::state::seen::Seen;
-use crate::state::seen::Sight;
+use crate::state::events::EventIdx;
+use crate::state::versions::EventId;
+use crate::state::versions::Sight;
+use crate::state::versions::Standing;
+use crate::state::versions::Version;
+use crate::state::versions::Versions;
 use crate::window::watermark::parse_statement;
 
 /// Bytes of a statement that a reject keeps: a time, or `end`.
@@ -38,24 +44,50 @@ const STATEMENT_BYTES_MAX: usize = 64;
 pub struct Intake {
     pub run: RunDone,
     pub decoded: Decoded,
-    /// By row: offset and person.
+    /// By row: offset, person and business id.
     pub offsets: Vec<i64>,
     pub persons: Vec<PersonKey>,
+    pub ids: Vec<EventId>,
     /// Greatest event time of the rows that count.
     pub latest: Option<Civil>,
     /// Greatest watermark that was stated.
     pub stated: Option<Civil>,
     pub rejects: Vec<Record>,
-    /// Bills that were set aside as corrections.
-    pub corrected: Vec<Corrected>,
+    /// What stood for a business id of which another version holds now.
+    pub replaced: Vec<Standing>,
+    /// Bills that take others back.
+    pub negatives: Vec<NegativeBill>,
     pub stop: Option<String>,
 }
 
-/// The visit that a correction is about: what it comes to is not known.
-pub struct Corrected {
+/// A bill that takes another back, as its message tells it.
+pub struct NegativeBill {
+    /// Its own business id.
+    pub event: EventId,
+    pub id: String,
     pub person: PersonKey,
-    pub institution: String,
-    pub visit: String,
+    pub institution: Option<String>,
+    pub visit: Option<String>,
+    /// The bill that it says it reverses.
+    pub names: Option<EventId>,
+    pub total: Option<i64>,
+    pub time: i64,
+    pub refunds: Vec<RefundLine>,
+}
+
+/// A line that refunds a line of another message.
+pub struct RefundLine {
+    pub line: String,
+    pub quantity: Option<i64>,
+    pub amount: Option<i64>,
+}
+
+/// What becomes of a decoded row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Kept,
+    Negative,
+    SetAside,
 }
 
 /// What a decoded row needs beside its columns.
@@ -73,7 +105,15 @@ pub struct Gate<'a> {
 }
 
 impl Gate<'_> {
-    pub fn take_in(&self, messages: &dyn Messages, decoder: &mut JsonDecoder, seen: &mut Seen, counts: &mut Counts) -> Intake {
+    /// `next`: number of the next event of the shard.
+    pub fn take_in(
+        &self,
+        messages: &dyn Messages,
+        decoder: &mut JsonDecoder,
+        versions: &mut Versions,
+        next: EventIdx,
+        counts: &mut Counts,
+    ) -> Intake {
         let mut rows: Vec<Row> = Vec::with_capacity(messages.len());
         let mut run = RunDone::begin(self.input, messages.len());
         let (mut rejects, mut stated, mut stop) = (Vec::new(), None, None);
@@ -106,8 +146,7 @@ impl Gate<'_> {
         for ((table, column, fault), count) in taken.field_faults {
             *counts.field_faults.entry((EVENT_TYPES[self.input].name, table, column, fault)).or_default() += count;
         }
-        let mut corrected = Vec::new();
-        let (decoded, rows) = self.sift(decoded, rows, seen, counts, &mut corrected);
+        let Sifted { decoded, rows, ids, replaced, negatives } = self.sift(decoded, rows, versions, next, counts);
         counts.evaluated += rows.len() as u64;
         counts.lines += decoded.children[0].num_rows() as u64;
         Intake {
@@ -115,10 +154,12 @@ impl Gate<'_> {
             latest: rows.iter().map(|row| row.event_time).max(),
             offsets: rows.iter().map(|row| row.offset).collect(),
             persons: rows.iter().map(|row| row.person).collect(),
+            ids,
             decoded,
             stated,
             rejects,
-            corrected,
+            replaced,
+            negatives,
             stop,
         }
     }
@@ -155,60 +196,81 @@ impl Gate<'_> {
         }
     }
 
-    /// Sets duplicates and corrections aside.
-    fn sift(
-        &self,
-        decoded: Decoded,
-        rows: Vec<Row>,
-        seen: &mut Seen,
-        counts: &mut Counts,
-        corrected: &mut Vec<Corrected>,
-    ) -> (Decoded, Vec<Row>) {
+    /// Sets aside what is no event: versions that do not hold, bills that take
+    /// others back.
+    fn sift(&self, decoded: Decoded, rows: Vec<Row>, versions: &mut Versions, next: EventIdx, counts: &mut Counts) -> Sifted {
         let header = Table::new(&decoded.header);
-        let (valid, refunded, total) = (header.texts("vali_flag"), header.texts("refd_setl_flag"), header.numbers("medfee_sumamt"));
-        let ids: Vec<_> = EVENT_TYPES[self.input].business_id.iter().map(|name| header.texts(name)).collect();
-        let (institution, visit) = (header.texts("fixmedins_code"), header.texts("mdtrt_id"));
-        let mut set_aside = |at: usize, row: &Row| {
-            if let (Some(institution), Some(visit)) = (institution.get(at), visit.get(at)) {
-                corrected.push(Corrected { person: row.person, institution: institution.to_owned(), visit: visit.to_owned() });
-            }
-        };
-        let mut id = Vec::new();
-        let keep: Vec<bool> = rows
-            .iter()
-            .enumerate()
-            .map(|(at, row)| {
-                if valid.is(at, "0") || refunded.is(at, "1") || total.get(at).is_some_and(|total| total < 0) {
-                    counts.correction += 1;
-                    set_aside(at, row);
-                    return false;
-                }
-                id.clear();
-                for part in &ids {
-                    // Behind their lengths the parts cannot run together.
-                    let part = part.get(at).unwrap_or_default();
-                    id.extend_from_slice(&part.len().to_le_bytes());
-                    id.extend_from_slice(part.as_bytes());
-                }
-                match seen.note(self.input, &id, row.content) {
-                    Sight::First => true,
-                    Sight::Repeat => {
-                        counts.duplicate += 1;
-                        false
-                    }
-                    Sight::Changed => {
-                        counts.correction += 1;
-                        set_aside(at, row);
-                        false
-                    }
-                }
-            })
+        let (valid, updated) = (header.texts("vali_flag"), header.times("updt_time"));
+        let (refunded, total, original) = (header.texts("refd_setl_flag"), header.numbers("medfee_sumamt"), header.texts("init_setl_id"));
+        let parts: Vec<_> = EVENT_TYPES[self.input].business_id.iter().map(|name| header.texts(name)).collect();
+        let own = parts.last().copied().unwrap_or_default();
+        let mut scratch = Vec::new();
+        let ids: Vec<EventId> = (0..rows.len())
+            .map(|at| EventId::of(self.input, parts.iter().map(|part| part.get(at).unwrap_or_default()), &mut scratch))
             .collect();
-        if keep.iter().all(|keep| *keep) {
-            return (decoded, rows);
+        let mut fates = vec![Fate::SetAside; rows.len()];
+        let mut replaced = Vec::new();
+        let mut duplicates = 0;
+        for (at, row) in rows.iter().enumerate() {
+            let deleted = valid.is(at, "0");
+            let version = Version { updated: updated.get(at).unwrap_or(i64::MIN), deleted, content: row.content };
+            match versions.note(ids[at], version) {
+                Sight::First | Sight::Newer(Standing::Nothing) => {}
+                Sight::Newer(Standing::Row(before)) => fates[before as usize] = Fate::SetAside,
+                Sight::Newer(before) => replaced.push(before),
+                Sight::Repeat => {
+                    duplicates += 1;
+                    continue;
+                }
+                Sight::Older => continue,
+            }
+            let is_negative = total.get(at).is_some_and(|total| total < 0);
+            let names_another = original.get(at).is_some_and(|original| own.get(at) != Some(original));
+            fates[at] = match () {
+                () if deleted => Fate::SetAside,
+                () if is_negative || refunded.is(at, "1") && names_another => Fate::Negative,
+                // Void by its own word.
+                () if refunded.is(at, "1") => Fate::SetAside,
+                () => Fate::Kept,
+            };
+            if fates[at] != Fate::SetAside {
+                versions.stands(ids[at], Standing::Row(at as u32));
+            }
         }
-        let kept_rows = rows.into_iter().zip(&keep).filter(|(_, keep)| **keep).map(|(row, _)| row).collect();
-        (filtered(&decoded, &keep), kept_rows)
+        let mut negatives = Vec::new();
+        let mut kept = Vec::new();
+        for (at, row) in rows.iter().enumerate() {
+            match fates[at] {
+                Fate::SetAside => {}
+                Fate::Negative => {
+                    let text = |name: &str| header.texts(name).get(at).map(str::to_owned);
+                    let names = original.get(at).filter(|original| own.get(at) != Some(*original));
+                    negatives.push(NegativeBill {
+                        event: ids[at],
+                        id: own.get(at).unwrap_or_default().to_owned(),
+                        person: row.person,
+                        institution: text("fixmedins_code"),
+                        visit: text("mdtrt_id"),
+                        names: names.map(|original| EventId::of(self.input, [original], &mut scratch)),
+                        total: total.get(at),
+                        time: row.event_time.0,
+                        refunds: refund_lines(&decoded, at),
+                    });
+                }
+                Fate::Kept => {
+                    versions.stands(ids[at], Standing::Event(EventIdx(next.0 + kept.len() as u32)));
+                    kept.push(ids[at]);
+                }
+            }
+        }
+        counts.duplicate += duplicates;
+        counts.correction += (rows.len() - kept.len()) as u64 - duplicates;
+        if kept.len() == rows.len() {
+            return Sifted { decoded, rows, ids: kept, replaced, negatives };
+        }
+        let keep: Vec<bool> = fates.iter().map(|fate| *fate == Fate::Kept).collect();
+        let rows = rows.into_iter().zip(&keep).filter(|(_, keep)| **keep).map(|(row, _)| row).collect();
+        Sifted { decoded: filtered(&decoded, &keep), rows, ids: kept, replaced, negatives }
     }
 
     fn reject_record(&self, message: Message<'_>, reject: &Reject) -> Record {
@@ -239,6 +301,35 @@ impl Gate<'_> {
 enum Seat {
     Statement(Civil),
     Row { person: PersonKey, event_time: Civil },
+}
+
+/// The rows of a run that count, and what they replace.
+struct Sifted {
+    decoded: Decoded,
+    rows: Vec<Row>,
+    ids: Vec<EventId>,
+    replaced: Vec<Standing>,
+    negatives: Vec<NegativeBill>,
+}
+
+/// The lines of a header row that refund lines of other messages.
+fn refund_lines(decoded: &Decoded, header: usize) -> Vec<RefundLine> {
+    let (Some(lines), Some(parents)) = (decoded.children.first(), decoded.parents.first()) else { return Vec::new() };
+    let start = parents.partition_point(|parent| (*parent as usize) < header);
+    let end = parents.partition_point(|parent| (*parent as usize) <= header);
+    let line = Table::new(lines);
+    let (quantities, amounts) = (line.numbers("cnt"), line.numbers("det_item_fee_sumamt"));
+    let mut found = Refunds::default();
+    refunds(start..end, line.texts("feedetl_sn"), line.texts("init_feedetl_sn"), quantities, amounts, &mut found);
+    let elsewhere = found.elsewhere.into_iter();
+    elsewhere.filter_map(|row| refund_line(&line, row)).collect()
+}
+
+/// What a line takes back of the line that it names; `None` if it names none.
+pub fn refund_line(line: &Table<'_>, row: usize) -> Option<RefundLine> {
+    let part = |name: &str| line.numbers(name).get(row).filter(|part| *part <= 0);
+    let original = line.texts("init_feedetl_sn").get(row)?.to_owned();
+    Some(RefundLine { line: original, quantity: part("cnt"), amount: part("det_item_fee_sumamt") })
 }
 
 /// The rows whose `keep` is true, with their children.
@@ -293,7 +384,7 @@ mod tests {
         let mut decoder = JsonDecoder::new(EVENT_TYPES[PRESCRIPTION_INPUT], engine.rules.projections[PRESCRIPTION_INPUT].clone());
         let mut counts = Counts::default();
         let gate = Gate { engine: &engine, shard: 0, input: PRESCRIPTION_INPUT };
-        let intake = gate.take_in(&Run(messages), &mut decoder, &mut Seen::default(), &mut counts);
+        let intake = gate.take_in(&Run(messages), &mut decoder, &mut Versions::default(), EventIdx(0), &mut counts);
         (intake, counts)
     }
 

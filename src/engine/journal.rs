@@ -10,7 +10,7 @@ use super::effects::RunDone;
 use crate::base::ids::ShardId;
 
 /// Rises when the same input would give other clues under the same rules.
-pub const SEMANTICS: u32 = 5;
+pub const SEMANTICS: u32 = 6;
 
 /// One run of one input: `messages` were read at offsets from `from` to below
 /// `to`. Control records and aborted batches leave gaps, so the count and the

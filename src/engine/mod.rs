@@ -5,6 +5,7 @@
 
 pub mod activation;
 pub mod affected;
+mod corrections;
 pub mod effects;
 pub mod enrich;
 pub mod facts;
@@ -15,6 +16,7 @@ pub mod items;
 pub mod journal;
 pub mod meter;
 pub mod remember;
+mod row_clues;
 pub mod rows;
 pub mod scalars;
 pub mod settings;

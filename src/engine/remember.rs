@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use hashbrown::HashMap;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::base::time::SECONDS_PER_DAY;
 use crate::engine::enrich::Batch;
@@ -20,6 +21,8 @@ use crate::engine::items::Items;
 use crate::events::InputId;
 use crate::events::SETTLEMENT_INPUT;
 use crate::reference::special_drug::SpecialClass;
+use crate::state::corrections::Corrections;
+use crate::state::corrections::LineRefund;
 use crate::state::events::EventIdx;
 use crate::state::events::EventRow;
 use crate::state::events::Events;
@@ -29,10 +32,12 @@ use crate::state::intern::Interner;
 use crate::state::intern::Sym;
 use crate::state::intern::TextRef;
 use crate::state::persons::PersonIdx;
+use crate::state::supplies::Half;
 use crate::state::supplies::HalfLine;
 use crate::state::supplies::LineProfile;
 use crate::state::supplies::Supplies;
 use crate::state::supplies::SupplyKey;
+use crate::state::versions::EventId;
 
 /// The tables that a run is put into.
 #[derive(Debug, Default)]
@@ -41,6 +46,7 @@ pub struct Memory {
     pub supplies: Supplies,
     pub texts: Arena,
     pub symbols: Interner,
+    pub corrections: Corrections,
     /// Substances of controlled drugs by person.
     controlled: HashMap<PersonIdx, Vec<Sym>>,
     /// By item number.
@@ -70,6 +76,42 @@ pub struct Changed {
     pub consultations: Vec<(i64, PersonIdx)>,
 }
 
+impl Memory {
+    /// The business id of an event.
+    pub fn id(&self, event: EventIdx) -> EventId {
+        let row = self.events.row(event);
+        let input = usize::from(row.input);
+        let id = self.texts.get(row.id);
+        let institution = self.symbols.text(row.institution).unwrap_or_default();
+        let mut scratch = Vec::new();
+        if input == SETTLEMENT_INPUT { EventId::of(input, [id], &mut scratch) } else { EventId::of(input, [institution, id], &mut scratch) }
+    }
+
+    /// Marks what an event bears on, as it begins or ceases to count.
+    pub(super) fn touch(&self, event: EventIdx, changed: &mut Changed) {
+        let row = self.events.row(event);
+        for half in self.supplies.halves(row.halves) {
+            changed.touch_supply(SupplyKey { person: row.person, substance: half.profile.substance });
+        }
+        if self.events.operated(event) {
+            for substance in self.controlled.get(&row.person).into_iter().flatten() {
+                changed.touch_supply(SupplyKey { person: row.person, substance: *substance });
+            }
+        }
+        changed.persons.insert(row.person);
+    }
+}
+
+impl Changed {
+    /// Everything about a supply key is judged anew.
+    pub(super) fn touch_supply(&mut self, key: SupplyKey) {
+        self.whole.insert(key);
+        if let Err(place) = self.supplies.binary_search(&key) {
+            self.supplies.insert(place, key);
+        }
+    }
+}
+
 /// What the programs and the caller say about each header row.
 pub struct Marks<'a> {
     pub persons: &'a [PersonIdx],
@@ -96,11 +138,15 @@ impl Memory {
                 consultation: anchor.is_some(),
                 prescription: batch.input != SETTLEMENT_INPUT,
                 operation: has_operation(batch, row),
+                bill: batch.input == SETTLEMENT_INPUT,
             };
             let at = HeaderPlace { input: batch.input, row, person, told: anchor.flatten(), offset: marks.offsets[row] };
             let event = self.event(&header, facts, at, roles);
             run.consultation = anchor.is_some();
+            let first = self.supplies.len();
             self.lines(&run, event, row, person, &mut changed);
+            let count = u16::try_from(self.supplies.len() - first).unwrap_or(u16::MAX);
+            self.events.set_halves(event, (u32::try_from(first).unwrap_or(u32::MAX), count));
             if roles.operation {
                 // It may excuse what was told of controlled drugs before.
                 for substance in self.controlled.get(&person).into_iter().flatten() {
@@ -112,7 +158,7 @@ impl Memory {
             if anchor.is_some() {
                 changed.consultations.push((facts.fact_time, person));
             }
-            if anchor.is_some() || !self.events.consultations(person).is_empty() {
+            if anchor.is_some() || self.events.consultations(person).next().is_some() {
                 changed.persons.insert(person);
             }
         }
@@ -124,6 +170,7 @@ impl Memory {
     fn event(&mut self, header: &HeaderColumns<'_>, facts: &HeaderFacts, at: HeaderPlace, roles: Roles) -> EventIdx {
         let HeaderPlace { input, row, person, told, offset } = at;
         let diagnoses = self.diagnoses(header, facts, row);
+        let upload = header.upload(person, row);
         let row = EventRow {
             person,
             input: u8::try_from(input).unwrap_or(u8::MAX),
@@ -153,8 +200,39 @@ impl Memory {
             fund_pay: header.fund_pay.get(row).into(),
             within_scope: header.within_scope.get(row).into(),
             audited: header.audited.get(row).into(),
+            total: header.total.get(row).into(),
+            halves: (0, 0),
+            previous: None,
         };
-        self.events.push(row, &diagnoses, roles)
+        self.events.push(row, &diagnoses, roles, upload)
+    }
+
+    /// The halves of a supply that count, net of what lines of other messages
+    /// refund, the latest arrival first.
+    pub fn halves(&self, key: SupplyKey) -> impl Iterator<Item = Half<'_>> {
+        let refunds = self.corrections.refunds(key.person);
+        let live = self.supplies.of(key).filter(|half| self.events.is_live(half.event));
+        live.filter_map(move |half| if refunds.is_empty() { Some(half) } else { self.net(half, refunds) })
+    }
+
+    fn net<'a>(&self, mut half: Half<'a>, refunds: &[LineRefund]) -> Option<Half<'a>> {
+        if half.prescribed {
+            return Some(half);
+        }
+        let institution = self.events.row(half.event).institution;
+        let line = self.texts.get(half.line);
+        for refund in refunds {
+            let names = refund.institution == institution && self.texts.get(refund.line) == line;
+            if names && self.corrections.counts(refund, &self.events) {
+                let less = |left: Option<i64>, part: Option<i64>| left.zip(part).and_then(|(left, part)| left.checked_add(part));
+                half.refunded = true;
+                half.quantity = less(half.quantity, refund.quantity);
+                half.amount = less(half.amount, refund.amount);
+            }
+        }
+        let by_amount = || half.amount.is_some_and(|amount| amount <= 0);
+        let returned = half.refunded && half.quantity.map_or_else(by_amount, |quantity| quantity <= 0);
+        (!returned).then_some(half)
     }
 
     fn diagnoses(&mut self, header: &HeaderColumns<'_>, facts: &HeaderFacts, row: usize) -> Vec<Sym> {
@@ -205,7 +283,7 @@ impl Memory {
                 quantity: fact.net_quantity,
                 amount: fact.net_amount,
             };
-            let mut profile = self.profile(line, at, fact.item);
+            let mut profile = self.profile(line, at, fact.item, key.substance);
             if fact.refunded {
                 // How many days are left of them, the line does not say.
                 profile.days = None;
@@ -224,7 +302,7 @@ impl Memory {
         }
     }
 
-    fn profile(&mut self, line: &LineColumns<'_>, at: usize, item: ItemId) -> LineProfile {
+    fn profile(&mut self, line: &LineColumns<'_>, at: usize, item: ItemId, substance: Sym) -> LineProfile {
         let place = item.0 as usize;
         if self.item_names.len() <= place {
             self.item_names.resize(place + 1, None);
@@ -247,6 +325,7 @@ impl Memory {
             frequency: self.symbols.intern(line.frequency.get(at)),
             days: line.days.get(at).filter(|days| *days > 0),
             price: line.price.get(at),
+            substance,
         }
     }
 }
@@ -293,6 +372,8 @@ struct HeaderColumns<'a> {
     fund_pay: Numbers<'a>,
     within_scope: Numbers<'a>,
     audited: Times<'a>,
+    total: Numbers<'a>,
+    message: Texts<'a>,
     diagnoses: Diagnoses<'a>,
 }
 
@@ -321,8 +402,23 @@ impl<'a> HeaderColumns<'a> {
             fund_pay: header.numbers("fund_pay_sumamt"),
             within_scope: header.numbers("inscp_scp_amt"),
             audited: header.times("phar_chk_time"),
+            total: header.numbers("medfee_sumamt"),
+            message: header.texts("medins_setl_id"),
             diagnoses: batch.diagnoses(),
         }
+    }
+
+    /// What two bills of a person share if they are one that was sent twice:
+    /// the sender's message, the institution and the total.
+    fn upload(&self, person: PersonIdx, row: usize) -> Option<u128> {
+        let (message, institution, total) = (self.message.get(row)?, self.institution.get(row)?, self.total.get(row)?);
+        let mut bytes = Vec::with_capacity(64);
+        bytes.extend_from_slice(&person.0.to_le_bytes());
+        bytes.extend_from_slice(&total.to_le_bytes());
+        bytes.extend_from_slice(institution.as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(message.as_bytes());
+        Some(xxh3_128(&bytes))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::base::time::SECONDS_PER_DAY;
 use crate::codecs::json::JsonDecoder;
 use crate::engine::Engine;
 use crate::engine::affected::Concerns;
+use crate::engine::corrections::Arrived;
 use crate::engine::effects::Closing;
 use crate::engine::effects::Counts;
 use crate::engine::effects::Effects;
@@ -34,6 +35,7 @@ use crate::engine::meter::Laps;
 use crate::engine::remember::Changed;
 use crate::engine::remember::Marks;
 use crate::engine::remember::Memory;
+use crate::engine::row_clues::RowFinding;
 use crate::engine::rows;
 use crate::engine::rows::Concern;
 use crate::engine::rows::Rows;
@@ -52,7 +54,8 @@ use crate::state::clues::ClueTable;
 use crate::state::events::EventIdx;
 use crate::state::persons::PersonIdx;
 use crate::state::persons::Persons;
-use crate::state::seen::Seen;
+use crate::state::row_clues::RowClues;
+use crate::state::versions::Versions;
 use crate::window::pane::Holding;
 use crate::window::watermark::Watermark;
 
@@ -67,9 +70,10 @@ pub struct Shard {
     pub(super) rule_numbers: RuleNumbers,
     pub(super) items: Items,
     pub(super) persons: Persons,
-    seen: Seen,
+    pub(super) versions: Versions,
     pub(super) memory: Memory,
     pub(super) clues: ClueTable,
+    pub(super) row_clues: RowClues,
     /// Which supply rules can hold for a kind of item: derived, only looked up.
     pub(super) concerns: Concerns,
     watermarks: Vec<Watermark>,
@@ -93,9 +97,10 @@ impl Shard {
             rule_numbers: RuleNumbers::new(&engine.rules),
             items: Items::default(),
             persons: Persons::default(),
-            seen: Seen::default(),
+            versions: Versions::default(),
             memory: Memory::default(),
             clues: ClueTable::default(),
+            row_clues: RowClues::default(),
             concerns: Concerns::default(),
             watermarks: engine.settings.inputs.iter().map(|input| Watermark::new(input.disorder_seconds)).collect(),
             idle: vec![false; EVENT_TYPES.len()],
@@ -174,7 +179,8 @@ impl Shard {
         self.idle[input] &= messages.is_empty();
         let mut counts = Counts::default();
         let gate = Gate { engine: &engine, shard: self.id, input };
-        let intake = gate.take_in(messages, &mut self.decoders[input], &mut self.seen, &mut counts);
+        let first = EventIdx(u32::try_from(self.memory.events.len()).unwrap_or(u32::MAX));
+        let intake = gate.take_in(messages, &mut self.decoders[input], &mut self.versions, first, &mut counts);
         let mut tallies: BTreeMap<String, RuleTally> = BTreeMap::new();
         let mut records = if muted { Vec::new() } else { intake.rejects };
         let people: Vec<PersonIdx> = intake.persons.iter().map(|key| self.persons.index(*key)).collect();
@@ -186,21 +192,22 @@ impl Shard {
         let unlisted = batch.unlisted.clone();
         let teller = Teller { engine: &engine, shard: self.id, epoch };
         let live = engine.settings.clues_from.is_none_or(|from| batch.headers.iter().any(|header| header.event_time >= from.0));
-        if !muted && live && !batch.headers.is_empty() {
-            self.judge_rows(&engine, &batch, &people, &intake.offsets, &teller, &mut tallies, &mut records);
-        }
-        let anchors = anchors(&engine, &batch, if muted { None } else { Some(&mut tallies) });
+        let mut unheard = BTreeMap::new();
+        let heard = if muted { &mut unheard } else { &mut tallies };
+        let findings =
+            if live && !batch.headers.is_empty() { self.judge_rows(&engine, &batch, &people, &teller, heard) } else { Vec::new() };
+        let anchors = anchors(&engine, &batch, if muted { None } else { Some(&mut *heard) });
         let marks = Marks { persons: &people, anchors: &anchors, offsets: &intake.offsets };
-        let first = EventIdx(u32::try_from(self.memory.events.len()).unwrap_or(u32::MAX));
-        let changed = self.memory.remember(&batch, &self.items, &marks);
+        let mut changed = self.memory.remember(&batch, &self.items, &marks);
+        let (replaced, negatives) = (intake.replaced, intake.negatives);
+        let arrived = Arrived { batch: &batch, first, people: &people, ids: &intake.ids, replaced, negatives };
+        let touched = self.correct(arrived, &mut changed);
         if input == SETTLEMENT_INPUT {
-            let mut unheard = BTreeMap::new();
-            let tallies = if muted { &mut unheard } else { &mut tallies };
-            for corrected in &intake.corrected {
-                let person = self.persons.index(corrected.person);
-                self.groups.doubt(person, corrected, &mut self.memory);
-            }
-            self.groups.take(&engine, &Taken { batch: &batch, first }, &mut self.memory, tallies);
+            self.groups.take(&engine, &Taken { batch: &batch, first }, &mut self.memory, heard);
+        }
+        let words = self.tell_rows(&teller, &intake.ids, findings, &touched, heard);
+        if !muted {
+            records.extend(words);
         }
         if let Some(latest) = intake.latest {
             self.watermarks[input].seen(latest);
@@ -215,18 +222,16 @@ impl Shard {
         Effects { run: intake.run, records, counts, rules: tallies, unlisted, stop: intake.stop }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call, all parts of the step in hand")]
     fn judge_rows(
         &self,
         engine: &Engine,
         batch: &Batch,
         people: &[PersonIdx],
-        offsets: &[i64],
         teller: &Teller<'_>,
         tallies: &mut BTreeMap<String, RuleTally>,
-        records: &mut Vec<Record>,
-    ) {
-        let Some(table) = &engine.rules.tables[batch.input] else { return };
+    ) -> Vec<RowFinding> {
+        let mut findings = Vec::new();
+        let Some(table) = &engine.rules.tables[batch.input] else { return findings };
         let mut laps = Laps::new(engine.settings.meter);
         let parents = UInt32Array::from(batch.parents().to_vec());
         let clues_from = engine.settings.clues_from;
@@ -255,11 +260,14 @@ impl Shard {
         let hits = rows::judge(&engine.rules, table, &Concern::everywhere(&table.rules), &rows, &mut laps, tallies);
         for of_rule in hits.chunk_by(|one, other| one.rule == other.rule) {
             let place = of_rule[0].rule;
-            tallies.entry(engine.rules.rules[place].doc.id.clone()).or_default().new += of_rule.len() as u64;
-            records
-                .extend(of_rule.iter().map(|hit| teller.row_clue(batch, hit, self.persons.key(people[hit.header]), offsets[hit.header])));
+            findings.extend(of_rule.iter().map(|hit| {
+                let (id, finding) = teller.row_finding(batch, hit, self.persons.key(people[hit.header]));
+                let (rule, line) = (self.rule_numbers.number(place), tell::line_key(batch, hit));
+                RowFinding { row: hit.header, id, rule, shadow: engine.rules.rules[place].shadow, line, finding }
+            }));
             laps.of_rule(&engine.rules, place, tallies);
         }
+        findings
     }
 
     /// Judges anew what rules that remember say about changed facts, and

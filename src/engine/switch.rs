@@ -19,6 +19,8 @@ use crate::window::calendar::Month;
 #[derive(Debug, Default)]
 pub struct RuleNumbers {
     known: BTreeMap<String, u32>,
+    /// Ids by number.
+    ids: Vec<String>,
     by_place: Vec<u32>,
     places: BTreeMap<u32, usize>,
 }
@@ -34,7 +36,11 @@ impl RuleNumbers {
         self.by_place.clear();
         for rule in &rules.rules {
             let next = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
-            self.by_place.push(*self.known.entry(rule.doc.id.clone()).or_insert(next));
+            let number = *self.known.entry(rule.doc.id.clone()).or_insert(next);
+            if number == next {
+                self.ids.push(rule.doc.id.clone());
+            }
+            self.by_place.push(number);
         }
         self.places = self.by_place.iter().enumerate().map(|(place, number)| (*number, place)).collect();
     }
@@ -42,6 +48,11 @@ impl RuleNumbers {
     /// Of the rule at a place of the rule set in force.
     pub(super) fn number(&self, place: usize) -> u32 {
         self.by_place[place]
+    }
+
+    /// The rule of a number, be it in force or gone.
+    pub(super) fn id(&self, number: u32) -> &str {
+        self.ids.get(number as usize).map_or("", String::as_str)
     }
 
     /// `None`: the rule set in force has no such rule.

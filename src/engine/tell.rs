@@ -1,13 +1,13 @@
 //! Turns hits and revisions into the records that are written.
 
 use crate::base::decimal::Decimal;
+use crate::base::ids::ClueId;
 use crate::base::ids::PersonKey;
 use crate::base::ids::ShardId;
 use crate::base::time::Civil;
 use crate::clues::build;
 use crate::clues::build::ENGINE;
 use crate::clues::build::Found;
-use crate::clues::build::Route;
 use crate::clues::finding::Amounts;
 use crate::clues::finding::Evidence;
 use crate::clues::finding::Finding;
@@ -26,7 +26,6 @@ use crate::engine::rows::RowHit;
 use crate::events::EVENT_TYPES;
 use crate::events::InputId;
 use crate::events::SETTLEMENT_INPUT;
-use crate::io::log::Record;
 use crate::ruleset::compile::Rule;
 use crate::ruleset::doc::RuleDoc;
 use crate::ruleset::words::Party;
@@ -49,7 +48,7 @@ impl Teller<'_> {
         Place { topic: self.engine.settings.inputs[input].topic.clone(), partition: self.shard, offset }
     }
 
-    pub fn provenance(&self, rule: &Rule, revision: u32, status: &'static str, mut sources: Vec<Place>) -> Provenance {
+    pub fn provenance(&self, shadow: bool, revision: u32, status: &'static str, mut sources: Vec<Place>) -> Provenance {
         sources.sort();
         sources.dedup();
         Provenance {
@@ -60,26 +59,22 @@ impl Teller<'_> {
             previous_amount: None,
             sources,
             epoch: self.epoch,
-            rule_status: if rule.shadow { Status::Shadow.name() } else { Status::Live.name() },
+            rule_status: if shadow { Status::Shadow.name() } else { Status::Live.name() },
             rule_set: self.engine.versions.rule_set.clone(),
             identity_key: self.engine.versions.identity_key.clone(),
             engine: ENGINE,
         }
     }
 
-    pub fn finding(&self, rule: &Rule, found: Found) -> (crate::base::ids::ClueId, Finding) {
+    pub fn finding(&self, rule: &Rule, found: Found) -> (ClueId, Finding) {
         build::finding(&self.engine.rules, &rule.doc, found, &self.engine.references_text)
     }
 
-    /// The clue of a row of one event. An event is judged once, so this is
-    /// its first and only word until corrections revise it.
-    pub fn row_clue(&self, batch: &Batch, hit: &RowHit, person: PersonKey, offset: i64) -> Record {
+    /// What a row of an event is held to be.
+    pub fn row_finding(&self, batch: &Batch, hit: &RowHit, person: PersonKey) -> (ClueId, Finding) {
         let rule = &self.engine.rules.rules[hit.rule];
         let found = self.found(batch, hit, rule, person);
-        let (id, finding) = self.finding(rule, found);
-        let bytes = build::encode(&finding);
-        let provenance = self.provenance(rule, 1, "NEW", vec![self.place(batch.input, offset)]);
-        build::record(&rule.doc, &bytes, &provenance, &Route::of(id, &finding))
+        self.finding(rule, found)
     }
 
     fn found(&self, batch: &Batch, hit: &RowHit, rule: &Rule, person: PersonKey) -> Found {
@@ -89,9 +84,7 @@ impl Teller<'_> {
         let of_line = |name: &str| hit.line.and_then(|row| line.texts(name).get(row)).map(str::to_owned);
         let facts = &batch.headers[hit.header];
         let id = text(if bill { "setl_id" } else { "hosp_rxno" }).unwrap_or_default();
-        let line_key = hit.line.map(|row| {
-            if bill { line.texts("feedetl_sn").get(row).unwrap_or_default().to_owned() } else { (row - facts.lines.start + 1).to_string() }
-        });
+        let line_key = line_key(batch, hit);
         let mut anchor = vec![EVENT_TYPES[batch.input].name.to_owned(), text("fixmedins_code").unwrap_or_default(), id.clone()];
         anchor.extend(line_key.clone());
         let fact_time = Civil(hit.line.map_or(facts.fact_time, |row| batch.lines[row].fact_time));
@@ -165,6 +158,14 @@ impl Teller<'_> {
         let split = Split::of(by_item, lines == 1 || split_known);
         Money::of(hit.money, amount("fund_pay_sumamt"), amount("inscp_scp_amt"), split)
     }
+}
+
+/// What names the line of a hit within its event.
+pub fn line_key(batch: &Batch, hit: &RowHit) -> Option<String> {
+    let row = hit.line?;
+    let by_key = || batch.line_table().texts("feedetl_sn").get(row).unwrap_or_default().to_owned();
+    let by_place = || (row - batch.headers[hit.header].lines.start + 1).to_string();
+    Some(if batch.input == SETTLEMENT_INPUT { by_key() } else { by_place() })
 }
 
 /// Whom a clue is about by a gate that holds: a claim that the person brought

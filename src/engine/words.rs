@@ -32,6 +32,19 @@ impl Told {
     }
 }
 
+/// Who has the word: a rule may be gone that told something.
+#[derive(Clone, Copy)]
+pub struct Voice<'a> {
+    pub rule: &'a str,
+    pub shadow: bool,
+}
+
+impl<'a> From<&'a Rule> for Voice<'a> {
+    fn from(rule: &'a Rule) -> Self {
+        Self { rule: &rule.doc.id, shadow: rule.shadow }
+    }
+}
+
 /// The record of one word about a clue, counted in the rule's tally. `found`:
 /// what the word is about and where it came from; `None`: it is found no more.
 pub fn word_record(
@@ -41,19 +54,36 @@ pub fn word_record(
     teller: &Teller<'_>,
     tally: &mut RuleTally,
 ) -> Record {
+    let retracted =
+        Text { zh: "新到达的数据使疑点不再成立".to_owned(), en: "data that arrived since explain the finding".to_owned() };
+    let sources = found.map(|(_, sources)| sources.clone()).unwrap_or_default();
+    let route = found.map(|(finding, _)| Route::of(word.id, finding));
+    spoken(Voice::from(rule), word, sources, route, retracted, teller, tally)
+}
+
+/// The same where all is at hand. `route`: `None` as the clue was told;
+/// `retracted`: why, if it is.
+pub fn spoken(
+    voice: Voice<'_>,
+    word: Revision,
+    sources: Vec<Place>,
+    route: Option<Route>,
+    retracted: Text,
+    teller: &Teller<'_>,
+    tally: &mut RuleTally,
+) -> Record {
     let status = match word.change {
         Change::New => "NEW",
         Change::Updated { .. } => "UPDATED",
         Change::Retracted => "RETRACTED",
     };
-    let sources = found.map(|(_, sources)| sources.clone()).unwrap_or_default();
-    let mut provenance = teller.provenance(rule, word.revision, status, sources);
+    let mut provenance = teller.provenance(voice.shadow, word.revision, status, sources);
     // As the clue was told: whoever heard of it hears of its withdrawal.
     let as_told = |told: Option<Told>| {
         let (lead, area, grade) = told.map(|told| (told.lead, told.area.unwrap_or_default(), told.result)).unwrap_or_default();
         Route { clue_id: word.id, lead, area, grade }
     };
-    let route = found.map_or_else(|| as_told(Told::of(&word.finding)), |(finding, _)| Route::of(word.id, finding));
+    let route = route.unwrap_or_else(|| as_told(Told::of(&word.finding)));
     match &word.change {
         Change::New => tally.new += 1,
         Change::Updated { previous } => {
@@ -70,11 +100,8 @@ pub fn word_record(
         Change::Retracted => {
             tally.retracted += 1;
             provenance.previous_amount = Told::of(&word.finding).and_then(|told| told.money.vola_amt);
-            provenance.reason = Some(Text {
-                zh: "新到达的数据使疑点不再成立".to_owned(),
-                en: "data that arrived since explain the finding".to_owned(),
-            });
+            provenance.reason = Some(retracted);
         }
     }
-    build::record(&rule.doc, &word.finding, &provenance, &route)
+    build::record(voice.rule, &word.finding, &provenance, &route)
 }

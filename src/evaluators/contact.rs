@@ -109,7 +109,7 @@ pub fn judge(
 ) -> Vec<Consultation> {
     let mut groups: BTreeMap<(String, String), Vec<EventIdx>> = BTreeMap::new();
     for event in tables.events.consultations(person) {
-        groups.entry(anchor(tables, *event)).or_default().push(*event);
+        groups.entry(anchor(tables, event)).or_default().push(event);
     }
     groups
         .into_iter()
@@ -202,11 +202,11 @@ fn may_have_contact(
     other: &dyn Fn(EventIdx) -> bool,
 ) -> bool {
     let names_none = |event: EventIdx| !tables.events.diagnoses(event).iter().any(|code| comparable(tables, *code));
-    let earlier = |event: &EventIdx| in_reach(settings, tables.events.row(*event).fact_time, time) && other(*event);
-    tables.events.contacts(person).iter().any(|contact| names_none(*contact) && earlier(contact))
-        || tables.events.possible_contacts(person).iter().any(|possible| {
-            let shares = || events.iter().any(|event| share_disease(tables, settings, *event, *possible, time.day()));
-            (names_none(*possible) || shares()) && earlier(possible)
+    let earlier = |event: EventIdx| in_reach(settings, tables.events.row(event).fact_time, time) && other(event);
+    tables.events.contacts(person).any(|contact| names_none(contact) && earlier(contact))
+        || tables.events.possible_contacts(person).any(|possible| {
+            let shares = || events.iter().any(|event| share_disease(tables, settings, *event, possible, time.day()));
+            (names_none(possible) || shares()) && earlier(possible)
         })
 }
 
@@ -227,10 +227,10 @@ fn has_contact(
 ) -> bool {
     let day = time.day();
     let in_reach = |contact: i64| in_reach(settings, contact, time);
-    let same_disease = tables.events.contacts(person).iter().any(|contact| {
-        in_reach(tables.events.row(*contact).fact_time)
-            && other(*contact)
-            && events.iter().any(|event| share_disease(tables, settings, *event, *contact, day))
+    let same_disease = tables.events.contacts(person).any(|contact| {
+        in_reach(tables.events.row(contact).fact_time)
+            && other(contact)
+            && events.iter().any(|event| share_disease(tables, settings, *event, contact, day))
     });
     same_disease
         || (settings.same_substance && same_substance(tables, person, events, &|event, time| in_reach(time) && other(event)))
@@ -268,10 +268,9 @@ fn begin_alike(a: &str, b: &str, characters: usize) -> bool {
 fn same_substance(tables: ContactTables<'_>, person: PersonIdx, events: &[EventIdx], counts: &dyn Fn(EventIdx, i64) -> bool) -> bool {
     events.iter().flat_map(|event| tables.events.substances(*event)).any(|substance| {
         let key = SupplyKey { person, substance: *substance };
-        tables
-            .supplies
-            .of(key)
-            .any(|half| !half.prescribed && counts(half.event, half.time) && tables.events.contacts(person).contains(&half.event))
+        tables.supplies.of(key).any(|half| {
+            !half.prescribed && counts(half.event, half.time) && tables.events.contacts(person).any(|contact| contact == half.event)
+        })
     })
 }
 
@@ -279,8 +278,8 @@ fn names_known_prescription(tables: ContactTables<'_>, person: PersonIdx, events
     events.iter().any(|event| {
         let original = tables.texts.get(tables.events.row(*event).init_rxno);
         !original.is_empty()
-            && tables.events.prescriptions(person).iter().filter(|other| !events.contains(other)).any(|other| {
-                let row = tables.events.row(*other);
+            && tables.events.prescriptions(person).filter(|other| !events.contains(other)).any(|other| {
+                let row = tables.events.row(other);
                 tables.texts.get(row.id) == original || tables.texts.get(row.hi_rxno) == original
             })
     })

@@ -254,7 +254,7 @@ fn supply<'a>(tables: Tables<'a>, anchor: Anchor<'a>, halves: Vec<Half<'a>>, kno
     let (prescribed, dispensed) = (of(true).next().is_some(), of(false).next().is_some());
     // Quantities come from what was handed out, where that is known.
     let total = |value: fn(Half<'_>) -> Option<i64>| of(!dispensed).map(value).try_fold(0_i64, |sum, own| sum.checked_add(own?));
-    let declared = |prescribed: bool| of(prescribed).filter_map(|half| half.profile.days).max();
+    let declared = |prescribed: bool| of(prescribed).filter_map(|half| half.days()).max();
     let mut joined = Supply {
         anchor,
         visit,

@@ -33,7 +33,8 @@ use crate::events::SETTLEMENT_INPUT;
 use crate::reference::snapshot::Snapshot;
 use crate::ruleset::compile::compile;
 use crate::ruleset::read::read;
-use crate::state::seen::Seen;
+use crate::state::events::EventIdx;
+use crate::state::versions::Versions;
 
 /// Messages that are looked at together.
 const RUN_MESSAGES: usize = 4096;
@@ -64,7 +65,7 @@ pub struct Entry {
 pub struct Unmatched {
     engine: Engine,
     decoders: Vec<JsonDecoder>,
-    seen: Seen,
+    versions: Versions,
     items: Items,
     waiting: Vec<Vec<Vec<u8>>>,
     entries: BTreeMap<(usize, String, String), Entry>,
@@ -95,7 +96,7 @@ impl Unmatched {
         Self {
             engine: Engine::new(Arc::new(rules), references, settings, key),
             decoders,
-            seen: Seen::default(),
+            versions: Versions::default(),
             items: Items::default(),
             waiting: vec![Vec::new(); EVENT_TYPES.len()],
             entries: BTreeMap::new(),
@@ -124,7 +125,7 @@ impl Unmatched {
     fn look(&mut self, input: InputId) {
         let messages = std::mem::take(&mut self.waiting[input]);
         let gate = Gate { engine: &self.engine, shard: 0, input };
-        let intake = gate.take_in(&Run(&messages), &mut self.decoders[input], &mut self.seen, &mut self.counts);
+        let intake = gate.take_in(&Run(&messages), &mut self.decoders[input], &mut self.versions, EventIdx(0), &mut self.counts);
         let references = Arc::clone(&self.engine.references);
         let batch = enrich(input, intake.decoded, &references, &mut self.items, &BTreeSet::new());
         let institutions = institutions(&batch, &references);

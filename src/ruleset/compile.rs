@@ -205,7 +205,7 @@ pub const EVALUATED: &[Status] = &[Status::Live, Status::Shadow];
 const SETTLEMENT_KEPT: &[(&str, &str)] = &[
     (
         "header",
-        "setl_id mdtrt_id psn_no refd_setl_flag vali_flag brdy insu_admdvs fixmedins_code fixmedins_name fix_blng_admdvs med_type biz_type_code fstdiag_flag setl_time begntime medfee_sumamt inscp_scp_amt fund_pay_sumamt hi_paymtd dise_codg hosp_lv manl_reim_rea chfpdr_code",
+        "setl_id medins_setl_id init_setl_id mdtrt_id psn_no refd_setl_flag vali_flag updt_time brdy insu_admdvs fixmedins_code fixmedins_name fix_blng_admdvs med_type biz_type_code fstdiag_flag setl_time begntime medfee_sumamt inscp_scp_amt fund_pay_sumamt hi_paymtd dise_codg hosp_lv manl_reim_rea chfpdr_code",
     ),
     (
         "feedetl",
@@ -218,7 +218,7 @@ const GROUPS_KEPT: &str = "mid_setl_flag endtime ipt_days dscg_caty adm_caty chf
 const PRESCRIPTION_KEPT: &[(&str, &str)] = &[
     (
         "header",
-        "hosp_rxno hi_rxno init_rxno vali_flag biz_type_code auth_no insu_plc_no mdtrtarea_no prsc_time long_rx_flag fixmedins_code fixmedins_name mdtrt_id med_type otp_ipt_flag psn_no brdy patn_age prsc_dept_code dr_code dise_codg sp_dise_flag maindiag_code fstdiag_flag",
+        "hosp_rxno hi_rxno init_rxno vali_flag updt_time biz_type_code auth_no insu_plc_no mdtrtarea_no prsc_time long_rx_flag fixmedins_code fixmedins_name mdtrt_id med_type otp_ipt_flag psn_no brdy patn_age prsc_dept_code dr_code dise_codg sp_dise_flag maindiag_code fstdiag_flag",
     ),
     (
         "rxdrugdetail",

@@ -16,7 +16,7 @@ use crate::state::packed::MaybeI64;
 use crate::state::persons::PersonIdx;
 
 /// Number of a case within one shard; never output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CaseIdx(u32);
 
 /// No case or bill.
@@ -120,6 +120,23 @@ impl Cases {
 
     pub fn all(&self) -> impl Iterator<Item = CaseIdx> + use<> {
         (0..u32::try_from(self.cases.len()).unwrap_or(NONE)).map(CaseIdx)
+    }
+
+    /// The case that a bill was added to.
+    pub fn of_bill(&self, event: EventIdx, events: &Events, texts: &Arena) -> Option<CaseIdx> {
+        let row = events.row(event);
+        let visit = texts.get(row.mdtrt_id);
+        if !visit.is_empty() {
+            return self.find(row.person, row.institution, visit, events, texts);
+        }
+        let mut at = *self.heads.get(&(row.person, row.institution))?;
+        while let Some(known) = self.cases.get(at as usize) {
+            if known.first == event {
+                return Some(CaseIdx(at));
+            }
+            at = known.previous;
+        }
+        None
     }
 
     /// The case of a visit, if one of its bills is known.

@@ -53,6 +53,24 @@ pub struct EventRow {
     pub within_scope: MaybeI64,
     /// When a pharmacist audited a prescription.
     pub audited: MaybeI64,
+    /// Total of a bill, 分.
+    pub total: MaybeI64,
+    /// Its halves of supplies: number of the first, and how many.
+    pub halves: (u32, u16),
+    /// Among bills: the one of the person that came before.
+    pub previous: Option<EventIdx>,
+}
+
+/// Why an event does not count, as bits; several may hold at once.
+pub mod gone {
+    /// Another version of its business id holds.
+    pub const REPLACED: u8 = 1;
+    /// A negative bill names it.
+    pub const REVERSED: u8 = 2;
+    /// A negative bill that names none is its exact negation.
+    pub const MATCHED: u8 = 4;
+    /// Its sender sent it under another business id too.
+    pub const DOUBLE: u8 = 8;
 }
 
 /// Events, their diagnoses, and who had which kind of contact.
@@ -73,6 +91,18 @@ pub struct Events {
     operations: HashMap<PersonIdx, Vec<EventIdx>>,
     /// Substances that a consultation prescribed or billed.
     substances: HashMap<EventIdx, Vec<Sym>>,
+    /// The last bill of each person.
+    bills: HashMap<PersonIdx, EventIdx>,
+    /// The first bill by sender's message and amount.
+    uploads: HashMap<u128, EventIdx>,
+    /// Bills that were sent more than once, by the first of them, and which
+    /// that is for each of the others.
+    doubles: HashMap<EventIdx, Vec<EventIdx>>,
+    first_of: HashMap<EventIdx, EventIdx>,
+    /// Those that do not count, with the bits of [`gone`].
+    gone: HashMap<EventIdx, u8>,
+    /// The same as a bit for each event: asked for every row that is read.
+    dead: Vec<u64>,
 }
 
 /// What an event is to the tables by person.
@@ -83,10 +113,12 @@ pub struct Roles {
     pub consultation: bool,
     pub prescription: bool,
     pub operation: bool,
+    pub bill: bool,
 }
 
 impl Events {
-    pub fn push(&mut self, mut row: EventRow, diagnoses: &[Sym], roles: Roles) -> EventIdx {
+    /// `upload`: a hash of what makes two bills one upload.
+    pub fn push(&mut self, mut row: EventRow, diagnoses: &[Sym], roles: Roles, upload: Option<u128>) -> EventIdx {
         let idx = EventIdx(u32::try_from(self.rows.len()).unwrap_or(u32::MAX));
         assert!(idx.0 != u32::MAX, "a shard holds fewer than 2^32 events");
         let start = u32::try_from(self.diagnoses.len()).unwrap_or(u32::MAX);
@@ -94,6 +126,17 @@ impl Events {
         self.diagnoses.extend_from_slice(kept);
         row.diagnoses = (start, u16::try_from(kept.len()).unwrap_or(u16::MAX));
         let person = row.person;
+        if roles.bill {
+            row.previous = self.bills.insert(person, idx);
+        }
+        if let Some(upload) = upload
+            && let Some(first) = self.uploads.get(&upload)
+        {
+            self.doubles.entry(*first).or_default().push(idx);
+            self.first_of.insert(idx, *first);
+        } else if let Some(upload) = upload {
+            self.uploads.insert(upload, idx);
+        }
         self.rows.push(row);
         for (wanted, table) in [
             (roles.contact, &mut self.contacts),
@@ -122,31 +165,84 @@ impl Events {
         self.diagnoses.get(start as usize..start as usize + usize::from(len)).unwrap_or_default()
     }
 
-    pub fn contacts(&self, person: PersonIdx) -> &[EventIdx] {
-        self.contacts.get(&person).map_or(&[], Vec::as_slice)
+    fn live<'a>(&'a self, list: Option<&'a Vec<EventIdx>>) -> impl Iterator<Item = EventIdx> + 'a {
+        list.into_iter().flatten().copied().filter(|event| self.is_live(*event))
     }
 
-    pub fn possible_contacts(&self, person: PersonIdx) -> &[EventIdx] {
-        self.possible_contacts.get(&person).map_or(&[], Vec::as_slice)
+    /// Whether it counts.
+    #[inline]
+    pub fn is_live(&self, event: EventIdx) -> bool {
+        let place = event.0 as usize;
+        self.dead.get(place / 64).is_none_or(|bits| bits >> (place % 64) & 1 == 0)
     }
 
-    pub fn consultations(&self, person: PersonIdx) -> &[EventIdx] {
-        self.consultations.get(&person).map_or(&[], Vec::as_slice)
+    /// The bits of [`gone`].
+    pub fn gone(&self, event: EventIdx) -> u8 {
+        self.gone.get(&event).copied().unwrap_or_default()
     }
 
-    pub fn prescriptions(&self, person: PersonIdx) -> &[EventIdx] {
-        self.prescriptions.get(&person).map_or(&[], Vec::as_slice)
+    pub fn set_gone(&mut self, event: EventIdx, bits: u8) {
+        let (word, bit) = (event.0 as usize / 64, 1 << (event.0 % 64));
+        if bits == 0 {
+            self.gone.remove(&event);
+        } else {
+            self.gone.insert(event, bits);
+            if self.dead.len() <= word {
+                self.dead.resize(word + 1, 0);
+            }
+        }
+        if let Some(dead) = self.dead.get_mut(word) {
+            *dead = if bits == 0 { *dead & !bit } else { *dead | bit };
+        }
+    }
+
+    /// All bills of a person, the last that came first, whether they count or not.
+    pub fn bills(&self, person: PersonIdx) -> impl Iterator<Item = EventIdx> {
+        std::iter::successors(self.bills.get(&person).copied(), |bill| self.row(*bill).previous)
+    }
+
+    /// The bills that are one upload with this one, with itself; none if there is no other.
+    pub fn uploads(&self, bill: EventIdx) -> impl Iterator<Item = EventIdx> {
+        let first = self.first_of.get(&bill).copied().unwrap_or(bill);
+        let others = self.doubles.get(&first);
+        others.map(|_| first).into_iter().chain(others.into_iter().flatten().copied())
+    }
+
+    pub fn set_halves(&mut self, event: EventIdx, halves: (u32, u16)) {
+        if let Some(row) = self.rows.get_mut(event.0 as usize) {
+            row.halves = halves;
+        }
+    }
+
+    /// Whether it is a bill with an operation, counting or not.
+    pub fn operated(&self, event: EventIdx) -> bool {
+        self.operations.get(&self.row(event).person).is_some_and(|events| events.contains(&event))
+    }
+
+    pub fn contacts(&self, person: PersonIdx) -> impl Iterator<Item = EventIdx> {
+        self.live(self.contacts.get(&person))
+    }
+
+    pub fn possible_contacts(&self, person: PersonIdx) -> impl Iterator<Item = EventIdx> {
+        self.live(self.possible_contacts.get(&person))
+    }
+
+    pub fn consultations(&self, person: PersonIdx) -> impl Iterator<Item = EventIdx> {
+        self.live(self.consultations.get(&person))
+    }
+
+    pub fn prescriptions(&self, person: PersonIdx) -> impl Iterator<Item = EventIdx> {
+        self.live(self.prescriptions.get(&person))
     }
 
     /// Whether an operation or anaesthesia was billed in the visit of an event;
     /// `None` where one was that may have been in that visit.
     pub fn has_operation(&self, event: EventIdx, same_text: impl Fn(TextRef, TextRef) -> bool) -> Option<bool> {
         let own = self.row(event);
-        let of_person = self.operations.get(&own.person).map_or(&[][..], Vec::as_slice);
         let mut may_be = false;
-        for other in of_person {
-            let row = self.row(*other);
-            if *other == event {
+        for other in self.live(self.operations.get(&own.person)) {
+            let row = self.row(other);
+            if other == event {
                 return Some(true);
             }
             if row.institution != own.institution {

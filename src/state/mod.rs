@@ -1,13 +1,15 @@
-//! What a shard remembers: persons, events, supplies, consultations and the
-//! clues it may have to revise. Only tables; what they mean is the
+//! What a shard remembers: persons, events, supplies, consultations,
+//! corrections and the clues it may have to revise. Only tables; what they mean is the
 //! evaluators' business.
 
 pub mod cases;
 pub mod chunks;
 pub mod clues;
+pub mod corrections;
 pub mod events;
 pub mod intern;
 pub mod packed;
 pub mod persons;
-pub mod seen;
+pub mod row_clues;
 pub mod supplies;
+pub mod versions;

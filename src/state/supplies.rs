@@ -37,6 +37,8 @@ pub struct LineProfile {
     pub frequency: Sym,
     pub days: Option<i64>,
     pub price: Option<i64>,
+    /// What its supplies are kept by.
+    pub substance: Sym,
 }
 
 impl LineProfile {
@@ -80,7 +82,16 @@ pub struct Half<'a> {
     pub time: i64,
     pub quantity: Option<i64>,
     pub amount: Option<i64>,
+    /// Whether a line of another message refunds part of it.
+    pub refunded: bool,
     pub profile: &'a LineProfile,
+}
+
+impl Half<'_> {
+    /// Days that it is declared for. How many are left of a part, nobody says.
+    pub fn days(&self) -> Option<i64> {
+        self.profile.days.filter(|_| !self.refunded)
+    }
 }
 
 const END: u32 = u32::MAX;
@@ -158,6 +169,12 @@ impl Supplies {
         })
     }
 
+    /// Some halves by number: those of one event.
+    pub fn halves(&self, (first, count): (u32, u16)) -> impl Iterator<Item = Half<'_>> {
+        let numbers = first as usize..first as usize + usize::from(count);
+        numbers.filter_map(|number| Some(self.read(number, self.halves.get(number)?)))
+    }
+
     fn read(&self, number: usize, stored: &Stored) -> Half<'_> {
         Half {
             number,
@@ -170,6 +187,7 @@ impl Supplies {
             time: stored.time,
             quantity: stored.quantity.get(),
             amount: stored.amount.get(),
+            refunded: false,
             profile: &self.profiles[stored.profile as usize],
         }
     }

@@ -50,7 +50,7 @@ pub struct CaseFacts<'a> {
     pub host: Option<Text>,
     /// Length of stay, at least one; `None`: not known.
     pub days: Option<i64>,
-    /// A correction of one of its bills was set aside: what it comes to is not known.
+    /// What was taken back of it is not known.
     pub in_doubt: bool,
 }
 
@@ -84,14 +84,14 @@ pub struct Tables<'a> {
     pub doubts: &'a Doubts,
 }
 
-/// Visits of which a bill was corrected, by person and institution.
+/// Visits of which it is not known what was taken back, by person and institution.
 pub type Doubts = HashMap<(PersonIdx, Sym), BTreeSet<Box<str>>>;
 
 impl<'a> CaseFacts<'a> {
     /// `None`: no bill of it is final, or it tells no institution.
     pub fn read(idx: CaseIdx, tables: Tables<'a>, names: &mut Names) -> Option<Self> {
         let Tables { cases, events, texts, symbols, doubts } = tables;
-        let bills: Vec<BillView<'a>> = cases.bills(idx).collect();
+        let bills: Vec<BillView<'a>> = cases.bills(idx).filter(|bill| events.is_live(bill.row.event)).collect();
         let order = |bill: &&BillView<'a>| {
             let event = events.row(bill.row.event);
             (event.event_time, texts.get(event.id))

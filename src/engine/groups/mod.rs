@@ -32,13 +32,13 @@ use crate::base::record::Messages;
 use crate::base::time::Civil;
 use crate::base::time::SECONDS_PER_DAY;
 use crate::engine::Engine;
+use crate::engine::corrections::Corrected;
 use crate::engine::effects::Closing;
 use crate::engine::effects::Counts;
 use crate::engine::effects::Effects;
 use crate::engine::effects::RuleTally;
 use crate::engine::effects::RunDone;
 use crate::engine::enrich::Batch;
-use crate::engine::intake::Corrected;
 use crate::engine::meter::Laps;
 use crate::engine::remember::Memory;
 use crate::events::SETTLEMENT_INPUT;
@@ -50,7 +50,6 @@ use crate::state::cases::CaseIdx;
 use crate::state::cases::Cases;
 use crate::state::clues::Told;
 use crate::state::events::EventIdx;
-use crate::state::persons::PersonIdx;
 use crate::window::calendar::Month;
 use crate::window::calendar::Span;
 use crate::window::gather::FlushLimits;
@@ -267,14 +266,28 @@ impl Groups {
         }
     }
 
-    /// A correction of a bill was set aside: its visit is unknown from now on,
-    /// in whatever order they come.
-    pub fn doubt(&mut self, person: PersonIdx, corrected: &Corrected, memory: &mut Memory) {
-        let institution = memory.symbols.intern(Some(&corrected.institution));
-        let known = self.cases.find(person, institution, &corrected.visit, &memory.events, &memory.texts);
-        let before = known.map(|case| self.contributions(case, memory));
-        self.doubts.entry((person, institution)).or_default().insert(corrected.visit.as_str().into());
-        if let Some((case, before)) = known.zip(before) {
+    /// Puts corrections into effect: the cases that they change are taken out as
+    /// they were put in, and put in as they are then.
+    pub(super) fn correct(&mut self, corrected: &Corrected, memory: &mut Memory) {
+        let mut cases: BTreeSet<CaseIdx> =
+            corrected.flips(memory).filter_map(|event| self.cases.of_bill(event, &memory.events, &memory.texts)).collect();
+        for (visit, doubt) in &corrected.doubts {
+            let visits = self.doubts.get(&(visit.person, visit.institution));
+            if *doubt != visits.is_some_and(|visits| visits.contains(&visit.number)) {
+                cases.extend(self.cases.find(visit.person, visit.institution, &visit.number, &memory.events, &memory.texts));
+            }
+        }
+        let before: Vec<Added> = cases.iter().map(|case| self.contributions(*case, memory)).collect();
+        corrected.apply(memory);
+        for (visit, doubt) in &corrected.doubts {
+            let visits = self.doubts.entry((visit.person, visit.institution)).or_default();
+            if *doubt {
+                visits.insert(visit.number.clone());
+            } else {
+                visits.remove(&visit.number);
+            }
+        }
+        for (case, before) in cases.into_iter().zip(before) {
             let after = self.contributions(case, memory);
             self.replace(before, after);
         }

@@ -1,0 +1,122 @@
+//! What takes bills or lines back: negative bills, and lines that refund lines
+//! of other messages. Whether they do is decided by what they name.
+
+use hashbrown::HashMap;
+use hashbrown::HashSet;
+
+use crate::state::chunks::Chunks;
+use crate::state::events::EventIdx;
+use crate::state::events::Events;
+use crate::state::intern::Sym;
+use crate::state::intern::TextRef;
+use crate::state::packed::MaybeI64;
+use crate::state::persons::PersonIdx;
+use crate::state::versions::EventId;
+
+/// Number of a negative bill within one shard; never output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NegativeIdx(u32);
+
+/// A bill that takes another back and is never a case of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Negative {
+    pub person: PersonIdx,
+    pub institution: Sym,
+    /// Empty where it is not told.
+    pub visit: TextRef,
+    /// `setl_id`.
+    pub id: TextRef,
+    pub time: i64,
+    /// 分.
+    pub total: MaybeI64,
+    /// The bill that it says it reverses.
+    pub names: Option<EventId>,
+}
+
+/// What holds a line that refunds another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefundedBy {
+    Event(EventIdx),
+    Negative(NegativeIdx),
+}
+
+/// A line that refunds a line of another message.
+#[derive(Clone, Copy, Debug)]
+pub struct LineRefund {
+    pub by: RefundedBy,
+    pub institution: Sym,
+    /// `feedetl_sn` of the line that it refunds.
+    pub line: TextRef,
+    /// Ten-thousandths and 分; not positive where they are told.
+    pub quantity: Option<i64>,
+    pub amount: Option<i64>,
+}
+
+#[derive(Debug, Default)]
+pub struct Corrections {
+    negatives: Chunks<Negative>,
+    /// Those whose version no longer holds.
+    ended: HashSet<NegativeIdx>,
+    by_person: HashMap<PersonIdx, Vec<NegativeIdx>>,
+    by_original: HashMap<EventId, Vec<NegativeIdx>>,
+    refunds: HashMap<PersonIdx, Vec<LineRefund>>,
+}
+
+impl Corrections {
+    pub fn push(&mut self, negative: Negative) -> NegativeIdx {
+        let idx = NegativeIdx(u32::try_from(self.negatives.len()).unwrap_or(u32::MAX));
+        assert!(idx.0 != u32::MAX, "a shard holds fewer than 2^32 negative bills");
+        self.negatives.push(negative);
+        self.by_person.entry(negative.person).or_default().push(idx);
+        if let Some(original) = negative.names {
+            self.by_original.entry(original).or_default().push(idx);
+        }
+        idx
+    }
+
+    /// Another version took its place.
+    pub fn end(&mut self, negative: NegativeIdx) {
+        self.ended.insert(negative);
+    }
+
+    pub fn holds(&self, negative: NegativeIdx) -> bool {
+        !self.ended.contains(&negative)
+    }
+
+    pub fn negative(&self, idx: NegativeIdx) -> &Negative {
+        &self.negatives[idx.0 as usize]
+    }
+
+    /// Those of a person that hold.
+    pub fn of_person(&self, person: PersonIdx) -> impl Iterator<Item = &Negative> {
+        self.holding(self.by_person.get(&person))
+    }
+
+    /// Those that name a bill and hold.
+    pub fn of_original(&self, original: EventId) -> impl Iterator<Item = &Negative> {
+        self.holding(self.by_original.get(&original))
+    }
+
+    fn holding<'a>(&'a self, list: Option<&'a Vec<NegativeIdx>>) -> impl Iterator<Item = &'a Negative> {
+        list.into_iter().flatten().filter(|idx| self.holds(**idx)).map(|idx| self.negative(*idx))
+    }
+
+    pub fn add_refund(&mut self, person: PersonIdx, refund: LineRefund) {
+        self.refunds.entry(person).or_default().push(refund);
+    }
+
+    /// Of lines of a person, whether what holds them counts or not.
+    pub fn refunds(&self, person: PersonIdx) -> &[LineRefund] {
+        if self.refunds.is_empty() {
+            return &[];
+        }
+        self.refunds.get(&person).map_or(&[], Vec::as_slice)
+    }
+
+    pub fn counts(&self, refund: &LineRefund, events: &Events) -> bool {
+        match refund.by {
+            RefundedBy::Event(event) => events.is_live(event),
+            RefundedBy::Negative(negative) => self.holds(negative),
+        }
+    }
+}
