@@ -15,9 +15,10 @@ CARGO ?= cargo
 FLAGS := --release --locked
 # Arguments of the demo: make demo ARGS="--events 500000 --lang en"
 ARGS ?=
+SEEDS ?= 0..100000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test rules quiet soak bench generated check
+.PHONY: help demo test rules quiet simulate soak bench generated check
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +39,10 @@ rules: ## check the rule files and run their cases
 quiet: ## a month of 1.1 M events in which nothing is wrong, and what the rules say to it
 	@scripts/prepare-tests --build-only
 	CLAIMSIFT_QUIET=1 $(CARGO) test $(FLAGS) --test quiet_month -- --nocapture
+
+simulate: ## histories of crashes, lost answers, zombies and disorder (SEEDS=0..100000)
+	@scripts/prepare-tests --build-only
+	CLAIMSIFT_SEEDS=$(SEEDS) $(CARGO) test $(FLAGS) --test simulation every_history -- --nocapture
 
 soak: ## the end-to-end tests at full size
 	@scripts/prepare-tests
