@@ -1,8 +1,13 @@
 //! Kafka as a [`Log`]: one member of the group, one transactional producer.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use xxhash_rust::xxh3::xxh3_128;
+
 use crate::base::fault::Fault;
+use crate::base::fault::Remedy;
+use crate::base::fault::chain;
 use crate::base::ids::InputId;
 use crate::base::ids::ShardId;
 use crate::base::record::Message;
@@ -31,9 +36,17 @@ pub struct KafkaLog {
     writer: Writer,
     asker: Asker,
     shards: i32,
+    bytes_max: usize,
     /// What the control topic said up to an offset.
     control: (i64, Vec<Vec<u8>>),
+    /// By shard: the hash of the last entry of its journal, as far as it was
+    /// read or written here; `None`: it has none.
+    journal_ends: BTreeMap<ShardId, Option<u128>>,
 }
+
+/// Offsets that are looked at first for the last entry of a journal: behind it
+/// stand marks of transactions.
+const TAIL: i64 = 64;
 
 impl KafkaLog {
     /// Checks the topics, takes over the slot's transactional id (aborting what
@@ -48,7 +61,8 @@ impl KafkaLog {
         let bytes_max = admin::check_message_limits(&settings)?;
         let writer = Writer::connect(&settings, bytes_max)?;
         let member = Member::join(&settings, shards)?;
-        Ok(Self { settings, member, reader: None, writer, asker, shards, control: (0, Vec::new()) })
+        let (control, journal_ends) = ((0, Vec::new()), BTreeMap::new());
+        Ok(Self { settings, member, reader: None, writer, asker, shards, bytes_max, control, journal_ends })
     }
 
     /// The number of shards of the whole group.
@@ -81,12 +95,65 @@ impl KafkaLog {
         reader.read(topic, shard, from, to, &mut meanwhile, &mut |batch| each(batch))
     }
 
+    /// The last entry of a journal that is committed, past every transaction
+    /// that is still open.
+    fn journal_end(&mut self, shard: ShardId) -> Result<Option<u128>, Fault> {
+        let topic = self.settings.topic(Output::Journal).to_owned();
+        let (from, to) = self.asker.bounds(&topic, shard)?;
+        let mut tail = TAIL;
+        loop {
+            let begin = from.max(to - tail);
+            let mut last = None;
+            self.read(shard, &topic, begin, to, &mut |batch| {
+                last = (0..batch.len()).rev().find_map(|idx| batch.get(idx).value.map(xxh3_128)).or(last);
+                Ok(())
+            })?;
+            self.close(shard, std::slice::from_ref(&topic))?;
+            if last.is_some() || begin == from {
+                return Ok(last);
+            }
+            tail *= 16;
+        }
+    }
+
+    /// A producer that is of no more use, although the shards are still ours (a
+    /// transaction grew too old): a new one, and the journal's end says whether
+    /// the write landed.
+    fn revive(&mut self, write: &EpochWrite, fault: Fault) -> Result<(), CommitFailure> {
+        self.writer = Writer::connect(&self.settings, self.bytes_max).map_err(CommitFailure::Lost)?;
+        let mut landed = Vec::new();
+        for (shard, now) in entries(write) {
+            let end = self.journal_end(shard).map_err(CommitFailure::Lost)?;
+            match self.journal_ends.get(&shard) {
+                _ if end == Some(now) => landed.push(true),
+                Some(known) if *known == end => landed.push(false),
+                _ => {
+                    self.member.start_anew();
+                    return Err(CommitFailure::Lost(Fault::retry("commit an epoch", "the journal went on without this worker")));
+                }
+            }
+        }
+        tracing::warn!(error = chain(&fault), landed = landed.contains(&true), "the producer was given up, a new one goes on");
+        match landed.as_slice() {
+            [] => Err(CommitFailure::Again(fault)),
+            all if all.iter().all(|landed| *landed) => Ok(()),
+            all if all.iter().all(|landed| !*landed) => Err(CommitFailure::Again(fault)),
+            _ => Err(CommitFailure::Lost(Fault::stop("commit an epoch", "a part of one transaction is there and another is not"))),
+        }
+    }
+
     fn close(&mut self, shard: ShardId, topics: &[String]) -> Result<(), Fault> {
         match &mut self.reader {
             Some(reader) => topics.iter().try_for_each(|topic| reader.close(topic, shard)),
             None => Ok(()),
         }
     }
+}
+
+/// The journal entries of a write, by shard.
+fn entries(write: &EpochWrite) -> impl Iterator<Item = (ShardId, u128)> {
+    let journal = write.records.iter().filter(|record| record.output == Output::Journal);
+    journal.filter_map(|record| Some((record.partition?, xxh3_128(record.value.as_deref()?))))
 }
 
 impl Log for KafkaLog {
@@ -136,7 +203,16 @@ impl Log for KafkaLog {
         for (shard, ..) in &write.offsets {
             assert!(self.member.owns(*shard), "offsets of shard {shard}, which is not owned; owned: {:?}", self.member.owned());
         }
-        self.writer.commit(&self.settings, &mut self.member, write)
+        let outcome = match self.writer.commit(&self.settings, &mut self.member, write) {
+            Err(CommitFailure::Lost(fault)) if fault.remedy == Remedy::Restart && self.writer.is_dead() && !self.member.has_news() => {
+                self.revive(write, fault)
+            }
+            other => other,
+        };
+        if outcome.is_ok() {
+            self.journal_ends.extend(entries(write).map(|(shard, entry)| (shard, Some(entry))));
+        }
+        outcome
     }
 
     fn committed(&mut self, shard: ShardId) -> Result<Vec<Option<i64>>, Fault> {
@@ -156,6 +232,7 @@ impl Log for KafkaLog {
             Ok(())
         })?;
         self.close(shard, &[topic])?;
+        self.journal_ends.insert(shard, values.last().map(|value| xxh3_128(value)));
         Ok(values)
     }
 

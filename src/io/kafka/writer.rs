@@ -60,6 +60,11 @@ impl Writer {
         }
     }
 
+    /// Only a new one can write again.
+    pub(super) fn is_dead(&self) -> bool {
+        self.producer.client().fatal_error().is_some()
+    }
+
     /// # Errors
     /// See [`CommitFailure`]. `Lost` with remedy Retry: the log itself is
     /// sound, the membership changed; ask for the shards next.
