@@ -44,9 +44,9 @@ simulate: ## histories of crashes, lost answers, zombies and disorder (SEEDS=0..
 	@scripts/prepare-tests --build-only
 	CLAIMSIFT_SEEDS=$(SEEDS) $(CARGO) test $(FLAGS) --test simulation every_history -- --nocapture
 
-soak: ## the end-to-end tests at full size
+soak: ## the end-to-end tests at full size, with more than fifty kills
 	@scripts/prepare-tests
-	CLAIMSIFT_SOAK=1 $(CARGO) test $(FLAGS) --test end_to_end -- --nocapture
+	CLAIMSIFT_SOAK=1 $(CARGO) test $(FLAGS) --test end_to_end --test kills -- --nocapture
 
 bench: ## every bench; each prints its ratio to a floor of the same run
 	@scripts/prepare-tests

@@ -26,9 +26,14 @@ impl Broker {
         Self { dir, bootstrap }
     }
 
+    /// Stops it; `restart` starts it again.
+    pub fn down(&mut self) {
+        script(&self.dir, &["down"]);
+    }
+
     /// Stops and starts it with the same address and data.
     pub fn restart(&mut self) {
-        script(&self.dir, &["down"]);
+        self.down();
         self.bootstrap = script(&self.dir, &["up"]);
     }
 
