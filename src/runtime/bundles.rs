@@ -84,8 +84,13 @@ impl<'a> Course<'a> {
 
     /// Reads what the control topic says by now; see [`Log::activations`].
     pub fn read(&mut self, log: &mut dyn Log, patience: Duration) -> Result<(), Fault> {
+        self.hear(&log.activations(patience)?)
+    }
+
+    /// Takes in all values of the control topic, oldest first.
+    pub fn hear(&mut self, values: &[Vec<u8>]) -> Result<(), Fault> {
         let doing = "read activations";
-        let read = Activation::decode_all(&log.activations(patience)?).map_err(|fault| Fault::stop(doing, fault))?;
+        let read = Activation::decode_all(values).map_err(|fault| Fault::stop(doing, fault))?;
         if !read.starts_with(&self.activations) {
             return Err(Fault::stop(doing, "the control topic is no longer what it was: activations that are in force are gone or others"));
         }

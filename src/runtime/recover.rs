@@ -12,11 +12,13 @@ use crate::base::record::Message;
 use crate::base::record::Messages;
 use crate::engine::activation::BundleName;
 use crate::engine::effects::Counts;
+use crate::engine::effects::Effects;
 use crate::engine::journal::JournalEntry;
 use crate::engine::journal::RunRecord;
 use crate::engine::shard::Shard;
 use crate::events::input_name;
 use crate::io::log::Log;
+use crate::io::log::Record;
 use crate::runtime::breaker::Breaker;
 use crate::runtime::breaker::RejectLimit;
 use crate::runtime::bundles::Course;
@@ -84,28 +86,45 @@ pub fn recover(
     };
     for entry in &entries {
         alive();
-        course.follow(&mut owned.shard, entry.activation)?;
-        same_bundle(&owned.shard, shard, entry)?;
-        replay(log, &mut owned, shard, entry, limit)?;
+        let Owned { shard: state, breakers, .. } = &mut owned;
+        retake(course, state, shard, entry, true, &mut |run| read_run(log, shard, run), &mut |run, effects| {
+            let rejected = effects.counts.rejected_total();
+            if let Some(breaker) = breakers.get_mut(run.input) {
+                breaker.count(run.messages, limit.counted(run.input, shard, run.from, rejected));
+            }
+        })?;
     }
     log.seek(shard, &owned.offsets)?;
     Ok(owned)
 }
 
-fn replay(log: &mut dyn Log, owned: &mut Owned, shard: ShardId, entry: &JournalEntry, limit: &RejectLimit) -> Result<(), Fault> {
+/// Takes an entry of the journal again, under the activation that it names:
+/// its runs, its ticks and the end of its epoch. `read` gives the messages of a
+/// run, `each` hears of every run that was stepped. Returns what the end of the
+/// epoch wants written; muted, nothing.
+#[expect(clippy::too_many_arguments, reason = "whose entry it is, where messages come from and who listens")]
+pub fn retake(
+    course: &Course<'_>,
+    state: &mut Shard,
+    shard: ShardId,
+    entry: &JournalEntry,
+    muted: bool,
+    read: &mut dyn FnMut(&RunRecord) -> Result<OwnedMessages, Fault>,
+    each: &mut dyn FnMut(&RunRecord, &mut Effects),
+) -> Result<Vec<Record>, Fault> {
+    let doing = || format!("replay epoch {} of shard {shard}", entry.number);
+    course.follow(state, entry.activation)?;
+    same_bundle(state, shard, entry)?;
     let mut counts = Counts::default();
     for run in &entry.runs {
-        let messages = read_run(log, shard, run)?;
-        let effects = owned.shard.step(run.input, &messages, entry.number, true);
+        let messages = read(run)?;
+        let mut effects = state.step(run.input, &messages, entry.number, muted);
         if run.input < EVENT_INPUTS {
             counts.add(&effects.counts);
         }
-        let rejected = effects.counts.rejected_total();
-        if let Some(breaker) = owned.breakers.get_mut(run.input) {
-            breaker.count(run.messages, limit.counted(run.input, shard, run.from, rejected));
-        }
+        each(run, &mut effects);
         if let Some(reason) = effects.stop.filter(|_| run.input == PARTIALS_INPUT) {
-            return Err(Fault::stop(format!("replay epoch {} of shard {shard}", entry.number), reason));
+            return Err(Fault::stop(doing(), reason));
         }
         let done = effects.run;
         if done.messages != run.messages || done.hash != run.hash {
@@ -117,17 +136,16 @@ fn replay(log: &mut dyn Log, owned: &mut Owned, shard: ShardId, entry: &JournalE
                 run.messages,
                 done.messages
             );
-            return Err(Fault::stop(format!("replay epoch {} of shard {shard}", entry.number), reason));
+            return Err(Fault::stop(doing(), reason));
         }
     }
     let (now, then) = (outcomes(&counts), [entry.evaluated, entry.duplicate, entry.correction, entry.statement]);
     if now != then {
         let reason = format!("evaluated, duplicate, correction and statement were {then:?} when it was written and are {now:?} now");
-        return Err(Fault::stop(format!("replay epoch {} of shard {shard}", entry.number), reason));
+        return Err(Fault::stop(doing(), reason));
     }
-    entry.ticks.iter().for_each(|tick| owned.shard.tick(*tick));
-    owned.shard.close_epoch(entry.number, true);
-    Ok(())
+    entry.ticks.iter().for_each(|tick| state.tick(*tick));
+    Ok(state.close_epoch(entry.number, muted).records)
 }
 
 /// What the entry says that it was written under is what it is replayed under.
