@@ -46,6 +46,17 @@ pub struct Record {
     pub timestamp_ms: Option<i64>,
 }
 
+/// A committed record of an output as its readers find it.
+#[derive(Clone, Copy, Debug)]
+pub struct TopicRecord<'a> {
+    pub partition: i32,
+    pub offset: i64,
+    pub timestamp_ms: i64,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    pub headers: &'a [(String, Option<Vec<u8>>)],
+}
+
 /// Everything that one epoch of a worker writes: one transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EpochWrite {
@@ -141,6 +152,37 @@ pub trait Log {
 
     /// Leaves the group; afterwards nothing may be called.
     fn leave(&mut self) -> Result<(), Fault>;
+}
+
+/// What stands in a log, for those who look back: it joins no group, owns no
+/// shard and writes nothing.
+pub trait Archive {
+    /// How many shards there are.
+    fn shards(&self) -> ShardId;
+
+    /// As [`Log::journal`], up to the end of what is decided.
+    fn journal(&mut self, shard: ShardId) -> Result<Vec<Vec<u8>>, Fault>;
+
+    /// As [`Log::activations`].
+    fn activations(&mut self) -> Result<Vec<Vec<u8>>, Fault>;
+
+    /// The first offset that an input still holds, and the one after its last.
+    fn bounds(&mut self, shard: ShardId, input: InputId) -> Result<(i64, i64), Fault>;
+
+    /// As [`Log::replay`].
+    fn replay(
+        &mut self,
+        shard: ShardId,
+        input: InputId,
+        from: i64,
+        to: i64,
+        each: &mut dyn FnMut(&dyn Messages) -> Result<(), Fault>,
+    ) -> Result<(), Fault>;
+
+    /// Every committed record that an output still holds. Returns the record
+    /// time (milliseconds since the Unix epoch) before which some were dropped
+    /// for their age; `None`: all that were ever written are there.
+    fn output(&mut self, output: Output, each: &mut dyn FnMut(TopicRecord<'_>) -> Result<(), Fault>) -> Result<Option<i64>, Fault>;
 }
 
 /// Messages handed out by [`Log::take`].

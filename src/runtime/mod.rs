@@ -1,11 +1,16 @@
 //! The edge between logs and shards: reads runs, steps shards, commits epochs,
-//! rebuilds state from the journal, and stops in good order.
+//! rebuilds state from the journal, and stops in good order. Beside it what
+//! looks back: whether a journal holds together, and whether it comes out again
+//! as it was told.
 
 pub mod breaker;
 pub mod bundles;
 pub mod recover;
+pub mod replay;
 pub mod silence;
+pub mod standing;
 pub mod store;
+pub mod verify;
 pub mod watch;
 pub mod wish;
 pub mod worker;

@@ -27,6 +27,7 @@ use crate::base::limits::MESSAGE_BYTES_MAX;
 use crate::base::record::Messages as _;
 use crate::base::record::WATERMARK_HEADER;
 use crate::io::log::Output;
+pub use crate::io::log::TopicRecord;
 
 use super::asker::Asker;
 use super::context::Listener;
@@ -44,17 +45,6 @@ const DECISION_STEP: Duration = Duration::from_millis(10);
 /// The only one of the control topic.
 pub(super) const CONTROL_PARTITION: i32 = 0;
 const REJECT_RETENTION_MS: &str = "2592000000";
-
-/// A record as [`read_topic`] shows it.
-#[derive(Clone, Copy, Debug)]
-pub struct TopicRecord<'a> {
-    pub partition: i32,
-    pub offset: i64,
-    pub timestamp_ms: i64,
-    pub key: Option<&'a [u8]>,
-    pub value: Option<&'a [u8]>,
-    pub headers: &'a [(String, Option<Vec<u8>>)],
-}
 
 /// Creates the topics that do not exist yet, waits until they can be used, and
 /// says which it created.
@@ -168,27 +158,42 @@ pub fn read_topic(settings: &KafkaSettings, topic: &str, each: &mut dyn FnMut(To
         return Err(Fault::stop("read a topic", format!("there is no topic `{topic}`")));
     };
     let mut reader = Reader::connect(settings)?;
-    let deadline = Instant::now() + DECISION_WAIT;
-    for partition in 0..count {
-        let (from, end) = asker.bounds(topic, partition)?;
-        let to = decided_end(&reader, topic, partition, end, deadline)?;
-        reader.read(topic, partition, from, to, &mut || Ok(()), &mut |batch| {
-            (0..batch.len()).try_for_each(|idx| {
-                let message = batch.get(idx);
-                let headers = batch.headers(idx);
-                each(TopicRecord {
-                    partition,
-                    offset: message.offset,
-                    timestamp_ms: message.timestamp_ms,
-                    key: message.key,
-                    value: message.value,
-                    headers: &headers,
-                })
+    let deadline = decision_deadline();
+    (0..count).try_for_each(|partition| read_partition(&asker, &mut reader, topic, partition, deadline, each).map(|_| ()))
+}
+
+/// Until when transactions that are open are waited for.
+pub(super) fn decision_deadline() -> Instant {
+    Instant::now() + DECISION_WAIT
+}
+
+/// One partition of what [`read_topic`] reads; the first offset that it holds.
+pub(super) fn read_partition(
+    asker: &Asker,
+    reader: &mut Reader,
+    topic: &str,
+    partition: i32,
+    deadline: Instant,
+    each: &mut dyn FnMut(TopicRecord<'_>) -> Result<(), Fault>,
+) -> Result<i64, Fault> {
+    let (from, end) = asker.bounds(topic, partition)?;
+    let to = decided_end(reader, topic, partition, end, deadline)?;
+    reader.read(topic, partition, from, to, &mut || Ok(()), &mut |batch| {
+        (0..batch.len()).try_for_each(|idx| {
+            let message = batch.get(idx);
+            let headers = batch.headers(idx);
+            each(TopicRecord {
+                partition,
+                offset: message.offset,
+                timestamp_ms: message.timestamp_ms,
+                key: message.key,
+                value: message.value,
+                headers: &headers,
             })
-        })?;
-        reader.close(topic, partition)?;
-    }
-    Ok(())
+        })
+    })?;
+    reader.close(topic, partition)?;
+    Ok(from)
 }
 
 /// The offset up to which everything is decided, `end` if all transactions

@@ -1,6 +1,7 @@
 //! Apache Kafka: the only home of rdkafka.
 
 pub mod admin;
+mod archive;
 mod asker;
 mod context;
 pub mod feed;
@@ -13,6 +14,7 @@ pub mod settings;
 mod trouble;
 mod writer;
 
+pub use archive::KafkaArchive;
 pub use kafka_log::KafkaLog;
 pub use native::tune_allocator;
 pub use settings::KafkaSettings;

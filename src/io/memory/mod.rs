@@ -6,6 +6,7 @@
 //! worker fences the old one. It has no clock and no randomness of its own, so
 //! a run on one thread repeats exactly.
 
+mod archive;
 mod faults;
 mod group;
 mod worker;

@@ -18,14 +18,13 @@ use crate::base::ids::EVENT_INPUTS;
 use crate::base::ids::INPUTS;
 use crate::base::ids::InputId;
 use crate::base::ids::ShardId;
-use crate::base::limits::RUN_MESSAGES_MAX;
 use crate::base::record::Message;
 use crate::base::record::Messages;
+use crate::io::log::Archive as _;
 use crate::io::log::CommitFailure;
 use crate::io::log::EpochWrite;
 use crate::io::log::Head;
 use crate::io::log::Log;
-use crate::io::log::Output;
 use crate::io::log::Taken;
 
 /// A worker of a [`MemoryCluster`]. Dropping it is a crash; `leave` is a
@@ -248,16 +247,12 @@ impl Log for MemoryLog {
 
     fn journal(&mut self, shard: ShardId) -> Result<Vec<Vec<u8>>, Fault> {
         self.mishap(Call::Recovery)?;
-        let state = self.cluster.state();
-        let Some(partition) = state.outputs.get(&Output::Journal).and_then(|all| all.get(shard as usize)) else {
-            return Ok(Vec::new());
-        };
-        Ok(partition.records.iter().filter_map(|record| record.record.value.clone()).collect())
+        self.cluster.journal(shard)
     }
 
     fn activations(&mut self, _: Duration) -> Result<Vec<Vec<u8>>, Fault> {
         self.mishap(Call::Recovery)?;
-        Ok(self.cluster.state().activations.clone())
+        self.cluster.activations()
     }
 
     fn replay(
@@ -269,16 +264,7 @@ impl Log for MemoryLog {
         each: &mut dyn FnMut(&dyn Messages) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         self.mishap(Call::Recovery)?;
-        let messages: Vec<Arc<StoredMessage>> = {
-            let state = self.cluster.state();
-            let partition = &state.inputs[input][shard as usize];
-            if from < partition.start {
-                let held = format!("offsets before {} are no longer held", partition.start);
-                return Err(Fault::stop(format!("replay shard {shard} from offset {from}"), held));
-            }
-            partition.messages.range(partition.index(from)..partition.index(to).max(partition.index(from))).cloned().collect()
-        };
-        messages.chunks(RUN_MESSAGES_MAX).try_for_each(|chunk| each(&Chunk(chunk)))
+        self.cluster.replay(shard, input, from, to, each)
     }
 
     fn seek(&mut self, shard: ShardId, offsets: &[i64]) -> Result<(), Fault> {
@@ -297,7 +283,7 @@ impl Log for MemoryLog {
 
     fn beginning(&mut self, shard: ShardId, input: InputId) -> Result<i64, Fault> {
         self.mishap(Call::Recovery)?;
-        Ok(self.cluster.state().inputs[input][shard as usize].start)
+        Ok(self.cluster.bounds(shard, input)?.0)
     }
 
     fn leave(&mut self) -> Result<(), Fault> {
