@@ -4,15 +4,18 @@ pub mod activate;
 pub mod baseline;
 pub mod clues;
 pub mod demo;
+pub mod journal;
 pub mod key;
 pub mod load;
 pub mod observe;
 pub mod reference;
 pub mod rejects;
+pub mod replay;
 pub mod rules;
 pub mod run;
 pub mod synth;
 pub mod topics;
+pub mod txn;
 
 use std::process::ExitCode;
 
@@ -54,6 +57,12 @@ enum Command {
     Key(key::Key),
     /// Put rejected messages back through after a fix.
     Rejects(rejects::Rejects),
+    /// Show what each epoch read, and check that the journal holds together.
+    Journal(journal::Journal),
+    /// Decide past epochs anew, as they were decided then, and compare with what was written.
+    Replay(replay::Replay),
+    /// Show and end transactions that were left open and hold readers back.
+    Txn(txn::Txn),
 }
 
 /// Why a command did not do what it was asked.
@@ -89,6 +98,9 @@ pub fn main() -> ExitCode {
         Command::Activate(activate) => activate.execute(),
         Command::Key(key) => key.execute(),
         Command::Rejects(rejects) => rejects.execute(),
+        Command::Journal(journal) => journal.execute(),
+        Command::Replay(replay) => replay.execute(),
+        Command::Txn(txn) => txn.execute(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

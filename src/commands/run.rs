@@ -305,7 +305,7 @@ pub fn kafka_settings(settings: &Settings, slot: usize) -> Result<KafkaSettings,
 }
 
 /// The engine that the configuration describes.
-fn engine(settings: &Settings, loaded: &Loaded, partitions: i32) -> Result<Arc<Engine>, Failure> {
+pub fn engine(settings: &Settings, loaded: &Loaded, partitions: i32) -> Result<Arc<Engine>, Failure> {
     let mut own = EngineSettings { zone: settings.zone, partitions, ..EngineSettings::default() };
     for (idx, (input, from)) in own.inputs.iter_mut().zip(&settings.inputs).enumerate() {
         input.topic = settings.topics.input(idx).to_owned();

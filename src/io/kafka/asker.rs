@@ -8,6 +8,7 @@ use std::time::Instant;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::groups::GroupList;
 
 use crate::base::fault::Fault;
 
@@ -83,6 +84,11 @@ impl Asker {
         let Some(topic) = metadata.topics().first() else { return Ok(false) };
         let partitions = topic.partitions();
         Ok(topic.error().is_none() && !partitions.is_empty() && partitions.iter().all(|partition| partition.leader() >= 0))
+    }
+
+    /// What the broker knows of a group of consumers.
+    pub(super) fn group(&self, name: &str) -> Result<GroupList, Fault> {
+        self.client.fetch_group_list(Some(name), ANSWER_WAIT).map_err(|error| trouble::fault(format!("ask about group `{name}`"), error))
     }
 
     /// Partition counts of those of `topics` that exist.

@@ -11,6 +11,7 @@ mod member;
 mod native;
 mod reader;
 pub mod settings;
+pub mod transactions;
 mod trouble;
 mod writer;
 

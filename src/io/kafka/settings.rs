@@ -108,6 +108,11 @@ impl KafkaSettings {
         }
     }
 
+    /// The same after every restart: whoever comes with it ends what was left open.
+    pub fn transactional_id(&self) -> String {
+        format!("{}-{}", self.group, self.slot)
+    }
+
     /// Inputs, then outputs.
     pub(super) fn topics(&self) -> [&str; 8] {
         let [settlement, prescription, partials] = self.read();
@@ -180,7 +185,7 @@ impl KafkaSettings {
     /// The producer of epochs. `bytes_max`: the largest message that any of its topics takes.
     pub(super) fn writer(&self, bytes_max: usize) -> ClientConfig {
         let mut config = self.client(&[
-            ("transactional.id", &format!("{}-{}", self.group, self.slot)),
+            ("transactional.id", &self.transactional_id()),
             ("transaction.timeout.ms", &TRANSACTION_TIMEOUT.as_millis().to_string()),
             ("linger.ms", "0"),
             // A transaction begun right after a commit meets the markers still being written.
