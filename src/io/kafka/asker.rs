@@ -86,9 +86,19 @@ impl Asker {
         Ok(topic.error().is_none() && !partitions.is_empty() && partitions.iter().all(|partition| partition.leader() >= 0))
     }
 
-    /// What the broker knows of a group of consumers.
+    /// What the brokers know of a group of consumers, once all of them can say.
+    #[expect(clippy::disallowed_methods, reason = "a broker that is not ready yet tells nobody when it is: it is asked again")]
     pub(super) fn group(&self, name: &str) -> Result<GroupList, Fault> {
-        self.client.fetch_group_list(Some(name), ANSWER_WAIT).map_err(|error| trouble::fault(format!("ask about group `{name}`"), error))
+        let deadline = Instant::now() + ANSWER_WAIT;
+        loop {
+            match self.client.fetch_group_list(Some(name), ANSWER_WAIT) {
+                Ok(list) => return Ok(list),
+                Err(error) if error.rdkafka_error_code().is_some_and(trouble::has_no_coordinator_yet) && Instant::now() < deadline => {
+                    thread::sleep(STEP);
+                }
+                Err(error) => return Err(trouble::fault(format!("ask about group `{name}`"), error)),
+            }
+        }
     }
 
     /// Partition counts of those of `topics` that exist.

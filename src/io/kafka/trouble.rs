@@ -41,6 +41,12 @@ pub(super) fn has_no_leader_yet(code: RDKafkaErrorCode) -> bool {
     matches!(code, Code::NotLeaderForPartition | Code::LeaderNotAvailable)
 }
 
+/// The same of groups.
+pub(super) fn has_no_coordinator_yet(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(code, Code::CoordinatorLoadInProgress | Code::CoordinatorNotAvailable | Code::NotCoordinator)
+}
+
 /// A fault for an error that ended `doing`.
 pub(super) fn fault(doing: impl Into<String>, error: KafkaError) -> Fault {
     let doing = doing.into();
