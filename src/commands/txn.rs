@@ -39,8 +39,8 @@ enum Verb {
     /// Takes over each id, which makes the broker abort its open transaction
     /// and refuses whatever a worker of that id does later. A worker that is
     /// started again does the same for its own id, and the broker ends a
-    /// transaction of ours after 15 s: this is for workers that will not come
-    /// back while the broker does not act. Refused while the group has live members.
+    /// transaction of ours within half a minute: this is for workers that will
+    /// not come back while the broker does not act. Refused while the group has live members.
     Abort {
         #[command(flatten)]
         ids: Ids,
