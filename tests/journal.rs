@@ -4,6 +4,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::LazyLock;
 
@@ -44,6 +45,7 @@ use claimsift::runtime::worker::Silent;
 use claimsift::runtime::worker::Wish;
 use claimsift::runtime::worker::Worker;
 use claimsift::runtime::worker::WorkerSettings;
+use claimsift::synth::Generated;
 use claimsift::synth::Planted;
 use claimsift::synth::SynthSettings;
 use claimsift::window::calendar::Month;
@@ -106,7 +108,10 @@ static BASE: LazyLock<Base> = LazyLock::new(|| {
     cluster.set_faults(Some(Faults { seed: 3, crash: 60, answer_lost: 60, commit_again: 60, expelled: 0 }));
     let live = claimsift::base::time::Civil::from_date(settings.live_first()).day();
     let middle = messages.iter().position(|message| message.event_time.day() >= live + 12).unwrap();
-    for (place, part) in [&messages[..middle], &messages[middle..]].into_iter().enumerate() {
+    // Some of all bills are deleted in the end: what was told of them is withdrawn.
+    let deleted: Vec<Generated> = messages[..middle].iter().filter(|message| message.input == 0).step_by(3).filter_map(deleted).collect();
+    let rest = [&messages[middle..], &deleted].concat();
+    for (place, part) in [&messages[..middle], &rest].into_iter().enumerate() {
         if place == 1 {
             let bundle = BundleName::of(&gone.versions);
             cluster.activate(Activation { number: 1, bundle, groups_from: Month::new(2026, 8), wall_ms: 0 }.encode());
@@ -120,6 +125,16 @@ static BASE: LazyLock<Base> = LazyLock::new(|| {
     cluster.set_faults(None);
     Base { own, shelf, cluster }
 });
+
+/// A later version of a bill that says that there is none; `None` for what cannot be read.
+fn deleted(bill: &Generated) -> Option<Generated> {
+    let mut json: serde_json::Value = serde_json::from_slice(&bill.json).ok()?;
+    let fields = json.as_object_mut()?;
+    ["valiFlag", "updtTime"].into_iter().for_each(|name| drop(fields.remove(name)));
+    fields.insert("vali_flag".to_owned(), "0".into());
+    fields.insert("updt_time".to_owned(), "2026-12-31 00:00:00".into());
+    Some(Generated { json: serde_json::to_vec(&json).ok()?, ..bill.clone() })
+}
 
 /// Works to the end, anew after each death.
 fn work(own: &Arc<Engine>, shelf: &Shelf, cluster: &MemoryCluster) {
@@ -290,6 +305,9 @@ fn a_sound_journal_is_told_sound_with_what_was_checked() {
     for output in OUTPUTS {
         assert!(!sound.outputs[&output].is_empty(), "{output:?}");
     }
+    let withdrawn = sound.outputs[&Output::Clues].iter().map(Owned::json).filter(|clue| clue["provenance"]["status"] == "RETRACTED");
+    let rules: BTreeSet<String> = withdrawn.map(|clue| clue["finding"]["rule"]["id"].to_string()).collect();
+    assert!(rules.len() > 10, "rules of all kinds withdraw: {rules:?}");
 }
 
 #[test]
