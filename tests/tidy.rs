@@ -43,6 +43,7 @@ const HOMES: &[(&str, &str)] = &[
     ("comfy_table", "src/commands/"),
     ("indicatif", "src/commands/"),
     ("saphyr", "src/ruleset/yaml.rs"),
+    ("postcard", "src/state/saved.rs"),
 ];
 
 const LINES_MAX: usize = 600;

@@ -2,19 +2,21 @@
 
 use std::fmt;
 
+use serde::Deserialize;
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 /// A person as the engine knows one: a 128-bit keyed pseudonym of `psn_no`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PersonKey(pub [u8; 16]);
 
 /// The identity of a clue: the first 128 bits of a hash over rule id, subject
 /// and anchor, never over the rule's version.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClueId(pub [u8; 16]);
 
 /// A content digest (SHA-256) that names a rule set, a reference set or a key.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Digest(pub [u8; 32]);
 
 /// The number of a partition; the shard that owns it carries the same number.

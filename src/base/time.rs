@@ -13,11 +13,13 @@ use chrono::NaiveDateTime;
 use chrono::Offset as _;
 use chrono::TimeZone as _;
 use chrono_tz::Tz;
+use serde::Deserialize;
+use serde::Serialize;
 
 pub const SECONDS_PER_DAY: i64 = 86_400;
 
 /// Seconds since 1970-01-01 00:00:00 on the wall clock of the configured zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Civil(pub i64);
 
 impl Civil {

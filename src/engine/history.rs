@@ -119,7 +119,7 @@ impl Shard {
                 continue;
             }
             // Of several events of one visit each may come alone.
-            let known = consultation.events.iter().any(|event| self.judged.contains(&(number, *event)));
+            let known = consultation.events.iter().any(|event| self.judged.contains_key(&(number, *event)));
             let first = u64::from(!known);
             judged.extend(consultation.events.iter().map(|event| (number, *event)));
             tally.evaluated += first;
@@ -144,7 +144,9 @@ impl Shard {
                 }
             }
         }
-        self.judged.extend(judged);
+        for consultation in judged {
+            self.judged.insert(consultation, ());
+        }
         let scope = ClueScope { rule: number, person: person.0, substance: 0 };
         self.tell(engine, scope, found, None, teller, tallies)
     }

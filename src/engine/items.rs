@@ -9,6 +9,9 @@ use crate::reference::item::Item;
 use crate::reference::item::ItemFacts;
 use crate::reference::snapshot::Snapshot;
 use crate::reference::units::Dimension;
+use crate::state::saved::Damage;
+use crate::state::saved::Loader;
+use crate::state::saved::Saver;
 
 /// Number of an item within one shard; never output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +49,29 @@ impl Items {
             let [code, name, form] = parts(key);
             self.items[id.0 as usize] = snapshot.resolve_item(code, name, form);
         }
+    }
+
+    pub fn save(&mut self, saver: &mut Saver<'_>) {
+        let Self { by_key, items, key: _ } = self;
+        let from = saver.mark("items");
+        let mut new: Vec<[Option<&str>; 3]> = vec![[None; 3]; items.len().saturating_sub(from)];
+        for (key, id) in by_key {
+            if let Some(slot) = (id.0 as usize).checked_sub(from).and_then(|at| new.get_mut(at)) {
+                *slot = parts(key);
+            }
+        }
+        saver.more("items", new.into_iter());
+    }
+
+    /// `snapshot`: the references in force.
+    pub fn load(loader: &mut Loader<'_>, snapshot: &Snapshot) -> Result<Self, Damage> {
+        let mut items = Self::default();
+        loader.rows("items", |[code, name, form]: [Option<Box<str>>; 3]| {
+            let count = items.items.len();
+            let id = items.resolve(snapshot, code.as_deref(), name.as_deref(), form.as_deref());
+            if id.0 as usize == count { Ok(()) } else { Err(Damage::malformed("items", "an item stands there twice")) }
+        })?;
+        Ok(items)
     }
 
     /// `day`: days since 1970-01-01.

@@ -18,6 +18,7 @@ pub mod meter;
 pub mod remember;
 mod row_clues;
 pub mod rows;
+pub mod saved;
 pub mod scalars;
 pub mod settings;
 pub mod shard;

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use hashbrown::HashMap;
+use serde::Deserialize;
+use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::base::time::SECONDS_PER_DAY;
@@ -31,7 +32,11 @@ use crate::state::intern::Arena;
 use crate::state::intern::Interner;
 use crate::state::intern::Sym;
 use crate::state::intern::TextRef;
+use crate::state::keyed::Keyed;
 use crate::state::persons::PersonIdx;
+use crate::state::saved::Damage;
+use crate::state::saved::Loader;
+use crate::state::saved::Saver;
 use crate::state::supplies::Half;
 use crate::state::supplies::HalfLine;
 use crate::state::supplies::LineProfile;
@@ -48,13 +53,13 @@ pub struct Memory {
     pub symbols: Interner,
     pub corrections: Corrections,
     /// Substances of controlled drugs by person.
-    controlled: HashMap<PersonIdx, Vec<Sym>>,
+    controlled: Keyed<PersonIdx, Vec<Sym>>,
     /// By item number.
     item_names: Vec<Option<ItemNames>>,
 }
 
 /// What lines of one item are called.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct ItemNames {
     code: Sym,
     name: Sym,
@@ -165,6 +170,30 @@ impl Memory {
         changed.supplies.sort_unstable();
         changed.supplies.dedup();
         changed
+    }
+
+    pub fn save(&mut self, saver: &mut Saver<'_>) {
+        let Self { events, supplies, texts, symbols, corrections, controlled, item_names } = self;
+        events.save(saver);
+        supplies.save(saver);
+        texts.save("texts", saver);
+        symbols.save("symbols", saver);
+        corrections.save(saver);
+        controlled.save("controlled", saver);
+        saver.head("item_names", item_names);
+    }
+
+    pub fn load(loader: &mut Loader<'_>) -> Result<Self, Damage> {
+        let events = Events::load(loader)?;
+        Ok(Self {
+            supplies: Supplies::load(loader, &events)?,
+            events,
+            texts: Arena::load("texts", loader)?,
+            symbols: Interner::load("symbols", loader)?,
+            corrections: Corrections::load(loader)?,
+            controlled: Keyed::load("controlled", loader)?,
+            item_names: loader.head("item_names")?,
+        })
     }
 
     fn event(&mut self, header: &HeaderColumns<'_>, facts: &HeaderFacts, at: HeaderPlace, roles: Roles) -> EventIdx {
@@ -290,9 +319,8 @@ impl Memory {
             }
             self.supplies.push(key, profile, half);
             if facts.special_class.is_some_and(|class| class != SpecialClass::NotSpecial) {
-                let known = self.controlled.entry(person).or_default();
-                if !known.contains(&key.substance) {
-                    known.push(key.substance);
+                if !self.controlled.get(&person).is_some_and(|known| known.contains(&key.substance)) {
+                    self.controlled.or_default(person).push(key.substance);
                 }
             }
             changed.supplies.push(key);

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use arrow::array::Array as _;
 use arrow::array::UInt32Array;
-use hashbrown::HashSet;
 
 use crate::base::ids::EVENT_INPUTS;
 use crate::base::ids::PARTIALS_INPUT;
@@ -52,6 +51,7 @@ use crate::ruleset::compile::TablePrograms;
 use crate::ruleset::doc::EvaluateDoc;
 use crate::state::clues::ClueTable;
 use crate::state::events::EventIdx;
+use crate::state::keyed::Keyed;
 use crate::state::persons::PersonIdx;
 use crate::state::persons::Persons;
 use crate::state::row_clues::RowClues;
@@ -76,14 +76,14 @@ pub struct Shard {
     pub(super) row_clues: RowClues,
     /// Which supply rules can hold for a kind of item: derived, only looked up.
     pub(super) concerns: Concerns,
-    watermarks: Vec<Watermark>,
+    pub(super) watermarks: Vec<Watermark>,
     /// By input: whether a tick called it idle and nothing came since.
-    idle: Vec<bool>,
+    pub(super) idle: Vec<bool>,
     /// Consultations that wait: when the wait is over, number of the rule, person.
-    waiting: BTreeSet<(i64, u32, PersonIdx)>,
+    pub(super) waiting: BTreeSet<(i64, u32, PersonIdx)>,
     /// Events of consultations that a rule, by its number, has judged: only
     /// looked up, so that each consultation counts once.
-    pub(super) judged: HashSet<(u32, EventIdx)>,
+    pub(super) judged: Keyed<(u32, EventIdx), ()>,
     pub(super) groups: Groups,
 }
 
@@ -105,7 +105,7 @@ impl Shard {
             watermarks: engine.settings.inputs.iter().map(|input| Watermark::new(input.disorder_seconds)).collect(),
             idle: vec![false; EVENT_TYPES.len()],
             waiting: BTreeSet::new(),
-            judged: HashSet::new(),
+            judged: Keyed::default(),
             groups: Groups::new(&engine, id),
             engine,
         }

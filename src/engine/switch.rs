@@ -32,7 +32,7 @@ impl RuleNumbers {
         numbers
     }
 
-    fn switch(&mut self, rules: &RuleSet) {
+    pub(super) fn switch(&mut self, rules: &RuleSet) {
         self.by_place.clear();
         for rule in &rules.rules {
             let next = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
@@ -43,6 +43,11 @@ impl RuleNumbers {
             self.by_place.push(number);
         }
         self.places = self.by_place.iter().enumerate().map(|(place, number)| (*number, place)).collect();
+    }
+
+    /// Every rule that the shard ever had, with its number.
+    pub(super) fn known(&self) -> &BTreeMap<String, u32> {
+        &self.known
     }
 
     /// Of the rule at a place of the rule set in force.

@@ -1,6 +1,9 @@
 //! The tables of a baseline: what was usual in a closed period, for each kind
 //! of case, as the standard of later ones.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::reference::stratum::LEVEL_WORDS;
 use crate::reference::stratum::SETTING_WORDS;
 use crate::reference::tables::Column;
@@ -67,7 +70,7 @@ pub enum Model {
 }
 
 /// What is counted as one case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Case {
     Stay,
     Visit,

@@ -5,6 +5,8 @@
 //! group exactly as it was put in.
 
 use hashbrown::HashMap;
+use serde::Deserialize;
+use serde::Serialize;
 
 use crate::reference::baseline_tables::Case;
 use crate::state::chunks::Chunks;
@@ -14,6 +16,9 @@ use crate::state::intern::Arena;
 use crate::state::intern::Sym;
 use crate::state::packed::MaybeI64;
 use crate::state::persons::PersonIdx;
+use crate::state::saved::Damage;
+use crate::state::saved::Loader;
+use crate::state::saved::Saver;
 
 /// Number of a case within one shard; never output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +28,7 @@ pub struct CaseIdx(u32);
 const NONE: u32 = u32::MAX;
 
 /// What one bill adds to its case, beside what its event says.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct BillRow {
     pub event: EventIdx,
     pub case: Case,
@@ -52,7 +57,7 @@ pub struct BillRow {
 /// fixed point of its indicator, unless it is unknown.
 pub type Counted = (u16, MaybeI64);
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Bill {
     row: BillRow,
     /// Places in `counted` and `doctors`.
@@ -62,7 +67,7 @@ struct Bill {
     previous: u32,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct CaseRow {
     /// The event whose visit id it is.
     first: EventIdx,
@@ -166,6 +171,35 @@ impl Cases {
         let Some(of) = self.cases.get_mut(case.0 as usize) else { return };
         self.bills.push(Bill { row, counted: of_counted, doctors: of_doctors, previous: of.last_bill });
         of.last_bill = number;
+    }
+
+    pub fn save(&mut self, saver: &mut Saver<'_>) {
+        let Self { heads: _, cases, bills, counted, doctors } = self;
+        cases.save("cases", saver);
+        bills.save("bills", saver);
+        saver.rows("bills_counted", counted.len(), |idx| counted[idx]);
+        saver.rows("bills_doctors", doctors.len(), |idx| doctors[idx]);
+    }
+
+    /// `events`: those that the cases were made of.
+    pub fn load(loader: &mut Loader<'_>, events: &Events) -> Result<Self, Damage> {
+        let mut of = Self { cases: Chunks::load("cases", loader)?, bills: Chunks::load("bills", loader)?, ..Self::default() };
+        for number in of.all() {
+            let case = &of.cases[number.0 as usize];
+            let first = events.get(case.first).ok_or_else(|| Damage::malformed("cases", "an event is missing"))?;
+            if of.heads.insert((first.person, first.institution), number.0).unwrap_or(NONE) != case.previous {
+                return Err(Damage::malformed("cases", "one does not follow the one before"));
+            }
+        }
+        loader.rows("bills_counted", |counted| {
+            of.counted.push(counted);
+            Ok(())
+        })?;
+        loader.rows("bills_doctors", |doctor| {
+            of.doctors.push(doctor);
+            Ok(())
+        })?;
+        Ok(of)
     }
 
     /// The bills of a case, the last that came first.

@@ -1,6 +1,15 @@
 //! A list that only grows, chunk by chunk: nothing that is in it is ever
 //! copied, and no room is doubled.
 
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::saved::Damage;
+use super::saved::Loader;
+use super::saved::Saver;
+
 /// Rows of one chunk.
 const CHUNK: usize = 1 << 11;
 
@@ -8,11 +17,14 @@ const CHUNK: usize = 1 << 11;
 pub struct Chunks<T> {
     /// All full but the last.
     chunks: Vec<Vec<T>>,
+    /// How many rows the last save wrote, and which of them changed since.
+    saved: usize,
+    changed: BTreeSet<usize>,
 }
 
 impl<T> Default for Chunks<T> {
     fn default() -> Self {
-        Self { chunks: Vec::new() }
+        Self { chunks: Vec::new(), saved: 0, changed: BTreeSet::new() }
     }
 }
 
@@ -35,7 +47,11 @@ impl<T> Chunks<T> {
 
     #[inline]
     pub fn get_mut(&mut self, idx: usize) -> Option<&mut T> {
-        self.chunks.get_mut(idx / CHUNK)?.get_mut(idx % CHUNK)
+        let row = self.chunks.get_mut(idx / CHUNK)?.get_mut(idx % CHUNK)?;
+        if idx < self.saved {
+            self.changed.insert(idx);
+        }
+        Some(row)
     }
 
     pub fn len(&self) -> usize {
@@ -45,6 +61,39 @@ impl<T> Chunks<T> {
     pub fn is_empty(&self) -> bool {
         self.chunks.is_empty()
     }
+}
+
+impl<T: Serialize + DeserializeOwned> Chunks<T> {
+    /// Writes the rows that are new, and beside them those that changed.
+    pub fn save(&mut self, table: &str, saver: &mut Saver<'_>) {
+        let from = saver.mark(table);
+        let len = self.len();
+        let Self { chunks: _, saved, changed } = self;
+        let changed = std::mem::take(changed);
+        *saved = len;
+        saver.rows(table, len, |idx| &self[idx]);
+        saver.more(&changes(table), changed.into_iter().filter(|idx| *idx < from).map(|idx| (idx as u64, &self[idx])));
+    }
+
+    pub fn load(table: &str, loader: &mut Loader<'_>) -> Result<Self, Damage> {
+        let mut list = Self::default();
+        loader.rows(table, |row| {
+            list.push(row);
+            Ok(())
+        })?;
+        loader.rows(&changes(table), |(idx, row): (u64, T)| {
+            let idx = usize::try_from(idx).unwrap_or(usize::MAX);
+            *list.get_mut(idx).ok_or_else(|| Damage::malformed(table, "a row changed that is not there"))? = row;
+            Ok(())
+        })?;
+        list.saved = list.len();
+        Ok(list)
+    }
+}
+
+/// The log of changed rows of a table.
+fn changes(table: &str) -> String {
+    format!("{table}.changes")
 }
 
 impl<T> std::ops::Index<usize> for Chunks<T> {

@@ -2,23 +2,28 @@
 //! of other messages. Whether they do is decided by what they name.
 
 use hashbrown::HashMap;
-use hashbrown::HashSet;
+use serde::Deserialize;
+use serde::Serialize;
 
 use crate::state::chunks::Chunks;
 use crate::state::events::EventIdx;
 use crate::state::events::Events;
 use crate::state::intern::Sym;
 use crate::state::intern::TextRef;
+use crate::state::keyed::Keyed;
 use crate::state::packed::MaybeI64;
 use crate::state::persons::PersonIdx;
+use crate::state::saved::Damage;
+use crate::state::saved::Loader;
+use crate::state::saved::Saver;
 use crate::state::versions::EventId;
 
 /// Number of a negative bill within one shard; never output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NegativeIdx(u32);
 
 /// A bill that takes another back and is never a case of its own.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Negative {
     pub person: PersonIdx,
     pub institution: Sym,
@@ -34,14 +39,14 @@ pub struct Negative {
 }
 
 /// What holds a line that refunds another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RefundedBy {
     Event(EventIdx),
     Negative(NegativeIdx),
 }
 
 /// A line that refunds a line of another message.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct LineRefund {
     pub by: RefundedBy,
     pub institution: Sym,
@@ -56,10 +61,10 @@ pub struct LineRefund {
 pub struct Corrections {
     negatives: Chunks<Negative>,
     /// Those whose version no longer holds.
-    ended: HashSet<NegativeIdx>,
+    ended: Keyed<NegativeIdx, ()>,
     by_person: HashMap<PersonIdx, Vec<NegativeIdx>>,
     by_original: HashMap<EventId, Vec<NegativeIdx>>,
-    refunds: HashMap<PersonIdx, Vec<LineRefund>>,
+    refunds: Keyed<PersonIdx, Vec<LineRefund>>,
 }
 
 impl Corrections {
@@ -67,20 +72,45 @@ impl Corrections {
         let idx = NegativeIdx(u32::try_from(self.negatives.len()).unwrap_or(u32::MAX));
         assert!(idx.0 != u32::MAX, "a shard holds fewer than 2^32 negative bills");
         self.negatives.push(negative);
+        self.index(idx, &negative);
+        idx
+    }
+
+    fn index(&mut self, idx: NegativeIdx, negative: &Negative) {
         self.by_person.entry(negative.person).or_default().push(idx);
         if let Some(original) = negative.names {
             self.by_original.entry(original).or_default().push(idx);
         }
-        idx
+    }
+
+    pub fn save(&mut self, saver: &mut Saver<'_>) {
+        let Self { negatives, ended, by_person: _, by_original: _, refunds } = self;
+        negatives.save("negatives", saver);
+        ended.save("negatives_ended", saver);
+        refunds.save("line_refunds", saver);
+    }
+
+    pub fn load(loader: &mut Loader<'_>) -> Result<Self, Damage> {
+        let mut corrections = Self {
+            negatives: Chunks::load("negatives", loader)?,
+            ended: Keyed::load("negatives_ended", loader)?,
+            refunds: Keyed::load("line_refunds", loader)?,
+            ..Self::default()
+        };
+        for place in 0..corrections.negatives.len() {
+            let negative = corrections.negatives[place];
+            corrections.index(NegativeIdx(u32::try_from(place).unwrap_or(u32::MAX)), &negative);
+        }
+        Ok(corrections)
     }
 
     /// Another version took its place.
     pub fn end(&mut self, negative: NegativeIdx) {
-        self.ended.insert(negative);
+        self.ended.insert(negative, ());
     }
 
     pub fn holds(&self, negative: NegativeIdx) -> bool {
-        !self.ended.contains(&negative)
+        !self.ended.contains_key(&negative)
     }
 
     pub fn negative(&self, idx: NegativeIdx) -> &Negative {
@@ -102,7 +132,7 @@ impl Corrections {
     }
 
     pub fn add_refund(&mut self, person: PersonIdx, refund: LineRefund) {
-        self.refunds.entry(person).or_default().push(refund);
+        self.refunds.or_default(person).push(refund);
     }
 
     /// Of lines of a person, whether what holds them counts or not.

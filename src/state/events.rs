@@ -1,19 +1,25 @@
 //! Accepted events as far as later ones may ask about them.
 
 use hashbrown::HashMap;
+use serde::Deserialize;
+use serde::Serialize;
 
 use super::chunks::Chunks;
 use super::intern::Sym;
 use super::intern::TextRef;
+use super::keyed::Keyed;
 use super::packed::MaybeI64;
 use super::persons::PersonIdx;
+use super::saved::Damage;
+use super::saved::Loader;
+use super::saved::Saver;
 
 /// Number of an event within one shard; never output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EventIdx(pub u32);
 
 /// One settlement or prescription, without its lines.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct EventRow {
     pub person: PersonIdx,
     pub input: u8,
@@ -77,6 +83,7 @@ pub mod gone {
 #[derive(Debug, Default)]
 pub struct Events {
     rows: Chunks<EventRow>,
+    roles: Chunks<Roles>,
     diagnoses: Vec<Sym>,
     /// In-person care by person.
     contacts: HashMap<PersonIdx, Vec<EventIdx>>,
@@ -94,19 +101,19 @@ pub struct Events {
     /// The last bill of each person.
     bills: HashMap<PersonIdx, EventIdx>,
     /// The first bill by sender's message and amount.
-    uploads: HashMap<u128, EventIdx>,
+    uploads: Keyed<u128, EventIdx>,
     /// Bills that were sent more than once, by the first of them, and which
     /// that is for each of the others.
-    doubles: HashMap<EventIdx, Vec<EventIdx>>,
+    doubles: Keyed<EventIdx, Vec<EventIdx>>,
     first_of: HashMap<EventIdx, EventIdx>,
     /// Those that do not count, with the bits of [`gone`].
-    gone: HashMap<EventIdx, u8>,
+    gone: Keyed<EventIdx, u8>,
     /// The same as a bit for each event: asked for every row that is read.
     dead: Vec<u64>,
 }
 
 /// What an event is to the tables by person.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roles {
     pub contact: bool,
     pub possible_contact: bool,
@@ -125,19 +132,24 @@ impl Events {
         let kept = &diagnoses[..diagnoses.len().min(usize::from(u16::MAX))];
         self.diagnoses.extend_from_slice(kept);
         row.diagnoses = (start, u16::try_from(kept.len()).unwrap_or(u16::MAX));
-        let person = row.person;
         if roles.bill {
-            row.previous = self.bills.insert(person, idx);
+            row.previous = self.bills.insert(row.person, idx);
         }
         if let Some(upload) = upload
-            && let Some(first) = self.uploads.get(&upload)
+            && let Some(first) = self.uploads.get(&upload).copied()
         {
-            self.doubles.entry(*first).or_default().push(idx);
-            self.first_of.insert(idx, *first);
+            self.doubles.or_default(first).push(idx);
+            self.first_of.insert(idx, first);
         } else if let Some(upload) = upload {
             self.uploads.insert(upload, idx);
         }
         self.rows.push(row);
+        self.roles.push(roles);
+        self.index(idx, row.person, roles);
+        idx
+    }
+
+    fn index(&mut self, idx: EventIdx, person: PersonIdx, roles: Roles) {
         for (wanted, table) in [
             (roles.contact, &mut self.contacts),
             (roles.possible_contact, &mut self.possible_contacts),
@@ -149,7 +161,75 @@ impl Events {
                 table.entry(person).or_default().push(idx);
             }
         }
-        idx
+    }
+
+    pub fn save(&mut self, saver: &mut Saver<'_>) {
+        let Self {
+            rows,
+            roles,
+            diagnoses,
+            contacts: _,
+            possible_contacts: _,
+            consultations: _,
+            prescriptions: _,
+            operations: _,
+            substances,
+            bills: _,
+            uploads,
+            doubles,
+            first_of: _,
+            gone,
+            dead: _,
+        } = self;
+        // What a consultation prescribed is known once it was read.
+        let new = saver.mark("events")..rows.len();
+        let events = new.filter_map(|idx| Some(EventIdx(u32::try_from(idx).ok()?)));
+        saver.more("event_substances", events.filter_map(|idx| substances.get_key_value(&idx)));
+        rows.save("events", saver);
+        roles.save("event_roles", saver);
+        saver.rows("diagnoses", diagnoses.len(), |idx| diagnoses[idx]);
+        uploads.save("uploads", saver);
+        doubles.save("double_uploads", saver);
+        gone.save("events_gone", saver);
+    }
+
+    pub fn load(loader: &mut Loader<'_>) -> Result<Self, Damage> {
+        let mut events = Self {
+            rows: Chunks::load("events", loader)?,
+            roles: Chunks::load("event_roles", loader)?,
+            uploads: Keyed::load("uploads", loader)?,
+            doubles: Keyed::load("double_uploads", loader)?,
+            gone: Keyed::load("events_gone", loader)?,
+            ..Self::default()
+        };
+        if events.rows.len() != events.roles.len() {
+            return Err(Damage::malformed("event_roles", "there are not as many as events"));
+        }
+        for idx in events.all() {
+            let (row, roles) = (*events.row(idx), events.roles[idx.0 as usize]);
+            if roles.bill && events.bills.insert(row.person, idx) != row.previous {
+                return Err(Damage::malformed("events", "a bill does not follow the one before"));
+            }
+            events.index(idx, row.person, roles);
+        }
+        let doubles = events.doubles.iter().flat_map(|(first, others)| others.iter().map(|other| (*other, *first)));
+        events.first_of = doubles.collect();
+        let gone: Vec<(EventIdx, u8)> = events.gone.iter().map(|(event, bits)| (*event, *bits)).collect();
+        for (event, bits) in gone {
+            if events.get(event).is_none() {
+                return Err(Damage::malformed("events_gone", "an event is missing"));
+            }
+            events.mark_dead(event, bits);
+        }
+        loader.rows("diagnoses", |sym| {
+            events.diagnoses.push(sym);
+            Ok(())
+        })?;
+        loader.rows("event_substances", |(idx, substances)| {
+            events.substances.insert(idx, substances);
+            Ok(())
+        })?;
+        Ok(events)
     }
 
     pub fn all(&self) -> impl Iterator<Item = EventIdx> + use<> {
@@ -158,6 +238,10 @@ impl Events {
 
     pub fn row(&self, idx: EventIdx) -> &EventRow {
         &self.rows[idx.0 as usize]
+    }
+
+    pub fn get(&self, idx: EventIdx) -> Option<&EventRow> {
+        self.rows.get(idx.0 as usize)
     }
 
     pub fn diagnoses(&self, idx: EventIdx) -> &[Sym] {
@@ -182,14 +266,18 @@ impl Events {
     }
 
     pub fn set_gone(&mut self, event: EventIdx, bits: u8) {
-        let (word, bit) = (event.0 as usize / 64, 1 << (event.0 % 64));
         if bits == 0 {
             self.gone.remove(&event);
         } else {
             self.gone.insert(event, bits);
-            if self.dead.len() <= word {
-                self.dead.resize(word + 1, 0);
-            }
+        }
+        self.mark_dead(event, bits);
+    }
+
+    fn mark_dead(&mut self, event: EventIdx, bits: u8) {
+        let (word, bit) = (event.0 as usize / 64, 1 << (event.0 % 64));
+        if bits != 0 && self.dead.len() <= word {
+            self.dead.resize(word + 1, 0);
         }
         if let Some(dead) = self.dead.get_mut(word) {
             *dead = if bits == 0 { *dead & !bit } else { *dead | bit };

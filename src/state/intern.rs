@@ -4,10 +4,17 @@ use std::hash::BuildHasher as _;
 
 use hashbrown::DefaultHashBuilder;
 use hashbrown::HashTable;
+use serde::Deserialize;
+use serde::Serialize;
+
+use super::saved::Damage;
+use super::saved::Loader;
+use super::saved::Saver;
+use super::saved::blob;
 
 /// Place of a text that occurs once (a settlement id, a line number). Zero is
 /// the empty text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextRef(u32);
 
 impl TextRef {
@@ -27,6 +34,17 @@ const LENGTH: usize = size_of::<u16>();
 pub struct Arena {
     /// No text crosses the end of a chunk.
     chunks: Vec<Vec<u8>>,
+    /// Place behind the last text that was saved.
+    saved: usize,
+}
+
+/// Texts of one chunk, as they are saved.
+#[derive(Serialize, Deserialize)]
+struct Piece {
+    /// Of the first byte.
+    place: u64,
+    #[serde(with = "blob")]
+    bytes: Vec<u8>,
 }
 
 impl Arena {
@@ -66,10 +84,40 @@ impl Arena {
         });
         text.and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
     }
+
+    /// Writes the texts that are new.
+    pub fn save(&mut self, table: &str, saver: &mut Saver<'_>) {
+        let Self { chunks, saved } = self;
+        let from = if saver.mark(table) == 0 { 0 } else { *saved };
+        let pieces = chunks.iter().enumerate().skip(from / CHUNK).filter_map(|(number, chunk)| {
+            let start = from.saturating_sub(number * CHUNK);
+            let bytes = chunk.get(start..).filter(|bytes| !bytes.is_empty())?;
+            Some(Piece { place: (number * CHUNK + start) as u64, bytes: bytes.to_vec() })
+        });
+        saver.more(table, pieces);
+        *saved = chunks.last().map_or(0, |last| (chunks.len() - 1) * CHUNK + last.len());
+    }
+
+    pub fn load(table: &str, loader: &mut Loader<'_>) -> Result<Self, Damage> {
+        let mut chunks: Vec<Vec<u8>> = Vec::new();
+        loader.rows(table, |Piece { place, bytes }| {
+            let place = usize::try_from(place).unwrap_or(usize::MAX);
+            if place % CHUNK == 0 {
+                chunks.push(Vec::with_capacity(CHUNK));
+            }
+            let number = chunks.len().wrapping_sub(1);
+            let chunk = chunks.last_mut().filter(|chunk| number == place / CHUNK && chunk.len() == place % CHUNK);
+            let room = chunk.filter(|chunk| chunk.len() + bytes.len() <= CHUNK);
+            room.ok_or_else(|| Damage::malformed(table, "texts stand elsewhere than they did"))?.extend_from_slice(&bytes);
+            Ok(())
+        })?;
+        let saved = chunks.last().map_or(0, |last| (chunks.len() - 1) * CHUNK + last.len());
+        Ok(Self { chunks, saved })
+    }
 }
 
 /// A text that repeats: a code, a name, a unit. Zero is "absent".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Sym(pub u32);
 
 impl Sym {
@@ -114,6 +162,23 @@ impl Interner {
     /// The text, or `None` for [`Sym::NONE`].
     pub fn text(&self, sym: Sym) -> Option<&str> {
         self.texts.get(sym.0 as usize).map(|text| &**text).filter(|text| !text.is_empty())
+    }
+
+    pub fn save(&mut self, table: &str, saver: &mut Saver<'_>) {
+        let Self { texts, syms: _, hasher: _ } = self;
+        saver.rows(table, texts.len(), |idx| &texts[idx]);
+    }
+
+    pub fn load(table: &str, loader: &mut Loader<'_>) -> Result<Self, Damage> {
+        let mut symbols = Self::default();
+        let mut place = 0;
+        loader.rows(table, |text: Box<str>| {
+            let sym = symbols.intern(Some(&text));
+            let expected = Sym(place);
+            place += 1;
+            if sym == expected { Ok(()) } else { Err(Damage::malformed(table, "a text stands there twice")) }
+        })?;
+        Ok(symbols)
     }
 }
 

@@ -1,8 +1,11 @@
 //! Numbers that may be absent, in the room of the number alone.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 /// An `i64` or nothing. The least `i64` stands for nothing: no amount,
 /// quantity or price comes near it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MaybeI64(i64);
 
 impl MaybeI64 {

@@ -1,13 +1,19 @@
 //! Clues about rows of one event, so that a correction can revise or withdraw
 //! what was told.
 
-use hashbrown::HashMap;
+use serde::Deserialize;
+use serde::Serialize;
 
 use crate::base::ids::ClueId;
+use crate::state::keyed::Keyed;
+use crate::state::saved::Damage;
+use crate::state::saved::Loader;
+use crate::state::saved::Saver;
+use crate::state::saved::blob;
 use crate::state::versions::EventId;
 
 /// A clue about a row of the version in force or of an earlier one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RowTold {
     pub id: ClueId,
     /// Number of the rule within the shard.
@@ -22,6 +28,7 @@ pub struct RowTold {
     /// Whether the version in force has it.
     pub holds: bool,
     /// Bytes of the finding that was told last, or of the first if none was.
+    #[serde(with = "blob")]
     pub finding: Box<[u8]>,
     /// What the version in force found, where that is something else.
     pub newer: Option<Box<[u8]>>,
@@ -29,7 +36,7 @@ pub struct RowTold {
 
 #[derive(Debug, Default)]
 pub struct RowClues {
-    by_event: HashMap<EventId, Vec<RowTold>>,
+    by_event: Keyed<EventId, Vec<RowTold>>,
 }
 
 impl RowClues {
@@ -48,9 +55,18 @@ impl RowClues {
         }
     }
 
+    pub fn save(&mut self, saver: &mut Saver<'_>) {
+        let Self { by_event } = self;
+        by_event.save("row_clues", saver);
+    }
+
+    pub fn load(loader: &mut Loader<'_>) -> Result<Self, Damage> {
+        Ok(Self { by_event: Keyed::load("row_clues", loader)? })
+    }
+
     /// What the version in force found.
     pub fn found(&mut self, event: EventId, id: ClueId, rule: u32, shadow: bool, line: Option<&str>, finding: &[u8]) {
-        let list = self.by_event.entry(event).or_default();
+        let list = self.by_event.or_default(event);
         match list.iter_mut().find(|told| told.id == id) {
             Some(told) => {
                 told.holds = true;

@@ -6,16 +6,22 @@ use std::hash::BuildHasher as _;
 use hashbrown::DefaultHashBuilder;
 use hashbrown::HashMap;
 use hashbrown::HashTable;
+use serde::Deserialize;
+use serde::Serialize;
 
 use super::chunks::Chunks;
 use super::events::EventIdx;
+use super::events::Events;
 use super::intern::Sym;
 use super::intern::TextRef;
 use super::packed::MaybeI64;
 use super::persons::PersonIdx;
+use super::saved::Damage;
+use super::saved::Loader;
+use super::saved::Saver;
 
 /// What supplies are kept and judged by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SupplyKey {
     pub person: PersonIdx,
     pub substance: Sym,
@@ -23,7 +29,7 @@ pub struct SupplyKey {
 
 /// What many lines have in common, kept once. Quantities are in
 /// ten-thousandths, prices in millionths; `None` where the event does not say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LineProfile {
     /// Number of the item in the shard's item table.
     pub item: u32,
@@ -100,7 +106,7 @@ const CIRCULATED: u8 = 2;
 const DISCHARGE: u8 = 4;
 
 /// A half as it is kept: there are more of these than of anything else.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Stored {
     time: i64,
     quantity: MaybeI64,
@@ -198,5 +204,35 @@ impl Supplies {
 
     pub fn is_empty(&self) -> bool {
         self.halves.is_empty()
+    }
+
+    pub fn save(&mut self, saver: &mut Saver<'_>) {
+        let Self { halves, heads: _, profiles, by_profile: _, hasher: _ } = self;
+        halves.save("supplies", saver);
+        profiles.save("supply_profiles", saver);
+    }
+
+    /// `events`: those that the halves are of.
+    pub fn load(loader: &mut Loader<'_>, events: &Events) -> Result<Self, Damage> {
+        let (halves, profiles) = (Chunks::load("supplies", loader)?, Chunks::load("supply_profiles", loader)?);
+        let mut supplies = Self { halves, ..Self::default() };
+        for place in 0..profiles.len() {
+            if supplies.profile(profiles[place]) as usize != place {
+                return Err(Damage::malformed("supply_profiles", "a profile stands there twice"));
+            }
+        }
+        supplies.profiles = profiles;
+        let Self { halves, heads, profiles, .. } = &mut supplies;
+        for number in 0..halves.len() {
+            let stored = &halves[number];
+            let event = events.get(stored.event).ok_or_else(|| Damage::malformed("supplies", "an event is missing"))?;
+            let profile = profiles.get(stored.profile as usize).ok_or_else(|| Damage::malformed("supplies", "a profile is missing"))?;
+            let key = SupplyKey { person: event.person, substance: profile.substance };
+            let number = u32::try_from(number).unwrap_or(END);
+            if heads.insert(key, number).unwrap_or(END) != stored.next {
+                return Err(Damage::malformed("supplies", "one does not follow the one before"));
+            }
+        }
+        Ok(supplies)
     }
 }

@@ -1,15 +1,19 @@
 //! Which business ids a shard has accepted, and which of their versions holds.
 
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
+use serde::Deserialize;
+use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::events::InputId;
 use crate::state::corrections::NegativeIdx;
 use crate::state::events::EventIdx;
+use crate::state::keyed::Keyed;
+use crate::state::saved::Damage;
+use crate::state::saved::Loader;
+use crate::state::saved::Saver;
 
 /// A business id with its event type, by a 128-bit hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EventId(pub u128);
 
 impl EventId {
@@ -28,7 +32,7 @@ impl EventId {
 
 /// What versions of one business id are ordered by: the greatest holds,
 /// whatever came last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Version {
     /// `updt_time`; the least of all times where it is not told.
     pub updated: i64,
@@ -38,7 +42,7 @@ pub struct Version {
 }
 
 /// What the version that holds is to its shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Standing {
     /// Deleted, or void by its own word.
     Nothing,
@@ -60,7 +64,7 @@ pub enum Sight {
     Newer(Standing),
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Known {
     version: Version,
     standing: Standing,
@@ -68,25 +72,21 @@ struct Known {
 
 #[derive(Debug, Default)]
 pub struct Versions {
-    known: HashMap<EventId, Known>,
+    known: Keyed<EventId, Known>,
 }
 
 impl Versions {
     /// Notes a version. If it is the one that holds from now on, it is nothing
     /// until [`Versions::stands`] says what.
     pub fn note(&mut self, id: EventId, version: Version) -> Sight {
-        match self.known.entry(id) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(Known { version, standing: Standing::Nothing });
-                Sight::First
-            }
-            Entry::Occupied(known) if known.get().version == version => Sight::Repeat,
-            Entry::Occupied(known) if known.get().version > version => Sight::Older,
-            Entry::Occupied(mut known) => {
-                let before = known.insert(Known { version, standing: Standing::Nothing });
-                Sight::Newer(before.standing)
-            }
-        }
+        let sight = match self.known.get(&id) {
+            None => Sight::First,
+            Some(known) if known.version == version => return Sight::Repeat,
+            Some(known) if known.version > version => return Sight::Older,
+            Some(known) => Sight::Newer(known.standing),
+        };
+        self.known.insert(id, Known { version, standing: Standing::Nothing });
+        sight
     }
 
     pub fn stands(&mut self, id: EventId, standing: Standing) {
@@ -109,6 +109,15 @@ impl Versions {
 
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
+    }
+
+    pub fn save(&mut self, saver: &mut Saver<'_>) {
+        let Self { known } = self;
+        known.save("versions", saver);
+    }
+
+    pub fn load(loader: &mut Loader<'_>) -> Result<Self, Damage> {
+        Ok(Self { known: Keyed::load("versions", loader)? })
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::base::time::Civil;
 use crate::base::time::SECONDS_PER_DAY;
 
 /// A month of the civil calendar: months since January 1970.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Month(i32);
 
 impl Month {
@@ -88,7 +91,7 @@ impl fmt::Debug for Month {
 }
 
 /// How months are put together to be looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum SpanKind {
     Month,
     Quarter,
@@ -101,7 +104,7 @@ impl SpanKind {
 }
 
 /// The time of a pane: whole months of one year, from `start` to `last`, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Span {
     kind: SpanKind,
     start: Month,
@@ -143,7 +146,7 @@ impl Span {
 }
 
 /// A set of spans of one year.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Spans(u64);
 
 impl Spans {

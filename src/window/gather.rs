@@ -10,12 +10,15 @@
 use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
+use serde::Deserialize;
+use serde::Serialize;
 
 use crate::base::ids::EVENT_INPUTS;
 use crate::base::ids::ShardId;
 use crate::base::limits::BLOCK_SUMS_MAX;
 use crate::base::limits::BLOCK_TEXT_BYTES_MAX;
 use crate::base::time::Civil;
+use crate::state::saved::sorted;
 
 use super::group::Contribution;
 use super::group::Definition;
@@ -87,7 +90,7 @@ pub fn decide(at: &Standing, limits: &FlushLimits) -> Decision {
 type Groups = BTreeMap<(Text, Definition), BTreeMap<(RowKey, i32), Row>>;
 
 /// One row that is gathered.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Open {
     institution: Text,
     definition: Definition,
@@ -96,7 +99,7 @@ struct Open {
 }
 
 /// What was told to one rollup.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Told {
     /// Of the last block.
     sequence: u64,
@@ -105,12 +108,13 @@ struct Told {
 
 /// What a shard has counted and not yet told, with all that its next blocks
 /// depend on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gathered {
     source: ShardId,
     /// How many shards there are; each is a rollup.
     partitions: ShardId,
     /// Looked up for every case; brought into order when a flush begins.
+    #[serde(with = "sorted")]
     open: HashMap<Open, Row>,
     /// What is left of the flush that has begun, by rollup; without groups only
     /// a statement is left.
@@ -139,6 +143,11 @@ impl Gathered {
     /// Rows gathered since the last flush began.
     pub fn rows(&self) -> usize {
         self.open.len()
+    }
+
+    /// Whether it is of this shard among so many.
+    pub fn is_of(&self, source: ShardId, partitions: ShardId) -> bool {
+        (self.source, self.partitions) == (source, partitions)
     }
 
     /// Nothing is gathered and no flush under way.

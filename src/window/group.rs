@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::base::ids::Digest;
 use crate::base::limits::GROUP_TEXT_BYTES_MAX;
 use crate::base::limits::INDICATORS_MAX;
@@ -19,7 +22,7 @@ pub type Text = Arc<str>;
 /// What is counted: unit, texts of the indicators, filter, exemptions, cells
 /// and baseline version, all in one digest. Thresholds are no part of it.
 /// Sums of two definitions are never added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Definition {
     digest: Digest,
     indicators: usize,
@@ -42,7 +45,7 @@ impl Definition {
 }
 
 /// Where inside an institution a case belongs; `None` sorts first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RowKey {
     /// `None`: the case has no department unit.
     pub department: Option<Text>,
@@ -120,7 +123,7 @@ impl Contribution {
 
 /// Exact sums of one indicator over some cases. A retraction that is on its way
 /// without its case makes them negative.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sums {
     /// Cases counted.
     pub n: i64,

@@ -20,6 +20,9 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::base::ids::Digest;
 use crate::base::ids::InputId;
 use crate::base::ids::ShardId;
@@ -42,7 +45,7 @@ use super::sources::Turn;
 use super::view::Group;
 
 /// How long panes stay open and are kept, in seconds of event time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaneTimes {
     /// How far behind its watermark an event may arrive.
     pub lateness: i64,
@@ -135,7 +138,7 @@ pub struct Holding {
     pub state: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct YearKey {
     /// First, so that the oldest stand together.
     year: i32,
@@ -146,7 +149,7 @@ struct YearKey {
 /// By department, doctor and cell.
 type Rows = BTreeMap<RowKey, Row>;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Year {
     /// Months that have rows.
     months: BTreeMap<Month, Rows>,
@@ -162,7 +165,7 @@ impl Year {
 }
 
 /// All panes of the institutions that one shard owns.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Panes {
     own: ShardId,
     times: PaneTimes,
@@ -191,6 +194,11 @@ impl Panes {
             kept_from: i32::MIN,
             late_rows: 0,
         }
+    }
+
+    /// Whether it is the rollup of this shard, with these times.
+    pub fn is_of(&self, own: ShardId, times: PaneTimes) -> bool {
+        (self.own, self.times) == (own, times)
     }
 
     pub fn sources(&self) -> &Sources {

@@ -1,5 +1,8 @@
 //! What a rollup has heard of its sources: how far each has told, and which are idle.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::base::ids::InputId;
 use crate::base::ids::ShardId;
 use crate::base::time::Civil;
@@ -8,7 +11,7 @@ use super::pane::FoldFault;
 use super::partial::Block;
 
 /// All shards, as one rollup knows them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sources {
     /// The inputs that groups are counted from: a source is as far as the least of these.
     inputs: Vec<InputId>,
@@ -16,7 +19,7 @@ pub struct Sources {
     known: Vec<Source>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Source {
     /// Of the last block; 0 before the first.
     sequence: u64,

@@ -15,6 +15,11 @@ impl Watermark {
         Self { disorder: disorder_seconds, at: Civil::MIN }
     }
 
+    /// One that stands here already.
+    pub fn from(disorder_seconds: i64, at: Civil) -> Self {
+        Self { disorder: disorder_seconds, at }
+    }
+
     pub fn at(&self) -> Civil {
         self.at
     }

@@ -50,6 +50,11 @@ use crate::state::cases::CaseIdx;
 use crate::state::cases::Cases;
 use crate::state::clues::Told;
 use crate::state::events::EventIdx;
+use crate::state::intern::Sym;
+use crate::state::persons::PersonIdx;
+use crate::state::saved::Damage;
+use crate::state::saved::Loader;
+use crate::state::saved::Saver;
 use crate::window::calendar::Month;
 use crate::window::calendar::Span;
 use crate::window::gather::FlushLimits;
@@ -148,10 +153,9 @@ impl Groups {
     /// what nobody was asked of is unknown.
     pub fn switch(&mut self, engine: &Arc<Engine>, groups_from: Month, memory: &Memory) {
         let from = groups_from.start().day();
-        let day = i32::try_from(from).unwrap_or(if from < 0 { i32::MIN } else { i32::MAX });
-        let (mut found, lacking) = definition::definitions(engine);
-        self.lacking = lacking;
-        if self.is_silent() && !found.is_empty() {
+        let day = first_day(groups_from);
+        let found = definition::definitions(engine);
+        if self.is_silent() && !found.0.is_empty() {
             self.catch_up(memory);
         }
         // No other case can change.
@@ -161,12 +165,7 @@ impl Groups {
         };
         let early: Vec<CaseIdx> = if self.last_day < from { Vec::new() } else { self.cases.all().filter(is_early).collect() };
         let before: Vec<Added> = early.iter().map(|case| self.contributions(*case, memory)).collect();
-        for known in &mut self.countings {
-            let now = found.iter().position(|new| new.definition == known.definition).map(|at| found.remove(at));
-            known.switch(day, now);
-        }
-        let new: BTreeSet<Digest> = found.iter().map(|new| new.definition.digest()).collect();
-        self.countings.extend(found.into_iter().map(|new| new.since(day)));
+        let new = self.count_by(found, day);
         // Other shards may have switched first: what they sent was looked at by no rule.
         let sent: Vec<(Digest, Text, Month)> = self
             .panes
@@ -181,6 +180,79 @@ impl Groups {
             let after = self.contributions(case, memory);
             self.replace(before, after);
         }
+    }
+
+    /// From a day on counts by other definitions; returns those that are new.
+    fn count_by(&mut self, (mut found, lacking): (Vec<Counting>, BTreeSet<usize>), day: i32) -> BTreeSet<Digest> {
+        self.lacking = lacking;
+        for known in &mut self.countings {
+            let now = found.iter().position(|new| new.definition == known.definition).map(|at| found.remove(at));
+            known.switch(day, now);
+        }
+        let new = found.iter().map(|new| new.definition.digest()).collect();
+        self.countings.extend(found.into_iter().map(|new| new.since(day)));
+        new
+    }
+
+    /// Counts as a shard that went on under this engine, and changes nothing
+    /// that was counted: that was saved.
+    pub fn retrace(&mut self, engine: &Arc<Engine>, groups_from: Month) {
+        self.count_by(definition::definitions(engine), first_day(groups_from));
+    }
+
+    pub fn save(&mut self, saver: &mut Saver<'_>) {
+        // What is counted follows from the engines that the shard went through.
+        let Self {
+            shard: _,
+            partitions: _,
+            countings: _,
+            lacking: _,
+            cases,
+            doubts,
+            names: _,
+            gathered,
+            panes,
+            blocks,
+            told,
+            own,
+            last_day,
+        } = self;
+        cases.save(saver);
+        let doubts: BTreeMap<_, _> = doubts.iter().collect();
+        saver.head("doubts", &doubts);
+        saver.head("gathered", gathered);
+        saver.head("panes", panes);
+        saver.head("pane_blocks", blocks);
+        saver.head("pane_clues", told);
+        saver.head("own_blocks", own);
+        saver.head("last_day", last_day);
+    }
+
+    /// `self`: what counts as the shard did that was saved, and has counted nothing.
+    pub fn load(self, loader: &mut Loader<'_>, memory: &Memory) -> Result<Self, Damage> {
+        let Self { shard, partitions, countings, lacking, .. } = self;
+        let cases = Cases::load(loader, &memory.events)?;
+        let doubts: BTreeMap<(PersonIdx, Sym), BTreeSet<Box<str>>> = loader.head("doubts")?;
+        let gathered: Gathered = loader.head("gathered")?;
+        let panes: Panes = loader.head("panes")?;
+        if !gathered.is_of(shard, partitions) || !panes.is_of(shard, TIMES) {
+            return Err(Damage::malformed("panes", "they are of another shard, or kept by other times"));
+        }
+        Ok(Self {
+            shard,
+            partitions,
+            countings,
+            lacking,
+            cases,
+            doubts: doubts.into_iter().collect(),
+            names: Names::default(),
+            gathered,
+            panes,
+            blocks: loader.head("pane_blocks")?,
+            told: loader.head("pane_clues")?,
+            own: loader.head("own_blocks")?,
+            last_day: loader.head("last_day")?,
+        })
     }
 
     /// Bills that came while no rule counted anything.
@@ -453,6 +525,12 @@ impl Groups {
     pub fn is_source_idle(&self, source: ShardId) -> bool {
         self.panes.sources().is_idle(source)
     }
+}
+
+/// Of a month, as definitions know days.
+fn first_day(month: Month) -> i32 {
+    let day = month.start().day();
+    i32::try_from(day).unwrap_or(if day < 0 { i32::MIN } else { i32::MAX })
 }
 
 fn block_record(block: &Block) -> Record {
