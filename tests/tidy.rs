@@ -44,6 +44,7 @@ const HOMES: &[(&str, &str)] = &[
     ("indicatif", "src/commands/"),
     ("saphyr", "src/ruleset/yaml.rs"),
     ("postcard", "src/state/saved.rs"),
+    ("object_store", "src/io/objects.rs"),
 ];
 
 const LINES_MAX: usize = 600;

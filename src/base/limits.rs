@@ -49,6 +49,10 @@ pub const LATENESS_SECONDS: i64 = 3 * 86_400;
 /// How far before its event time a fact may lie or a correction may act, in seconds.
 pub const REACH_SECONDS: i64 = 184 * 86_400;
 
+/// Messages that are replayed without a snapshot although one is asked for:
+/// about a minute's work.
+pub const REPLAY_MESSAGES_MAX: u64 = 1_000_000;
+
 // The longest block (sums of at most 125 bytes, four columns of keys of at most
 // 5 bytes, texts) is a record that Kafka takes by default.
 const _: () = assert!(BLOCK_SUMS_MAX * (125 + 20) + BLOCK_TEXT_BYTES_MAX < 1_000_000);

@@ -13,6 +13,7 @@ pub mod rejects;
 pub mod replay;
 pub mod rules;
 pub mod run;
+pub mod snapshot;
 pub mod synth;
 pub mod topics;
 pub mod txn;
@@ -55,6 +56,8 @@ enum Command {
     Activate(activate::Activate),
     /// Make and wrap the key of the persons' pseudonyms.
     Key(key::Key),
+    /// List, check and clear the snapshots that recovery begins with.
+    Snapshot(snapshot::Snapshot),
     /// Put rejected messages back through after a fix.
     Rejects(rejects::Rejects),
     /// Show what each epoch read, and check that the journal holds together.
@@ -97,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Topics(topics) => topics.execute(),
         Command::Activate(activate) => activate.execute(),
         Command::Key(key) => key.execute(),
+        Command::Snapshot(snapshot) => snapshot.execute(),
         Command::Rejects(rejects) => rejects.execute(),
         Command::Journal(journal) => journal.execute(),
         Command::Replay(replay) => replay.execute(),

@@ -21,6 +21,7 @@ use crate::evaluators::ratio::Outcome;
 use crate::events::EVENT_TYPES;
 use crate::events::input_name;
 use crate::io::log::Output;
+use crate::runtime::snapshot::writer::Outcome as Snapshotted;
 use crate::runtime::worker::Clock;
 use crate::runtime::worker::Observer;
 use crate::stats::shrinkage::Decision;
@@ -31,6 +32,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::PartialMetrics;
 use crate::telemetry::metrics::RuleMetrics;
 use crate::telemetry::metrics::ShardMetrics;
+use crate::telemetry::metrics::SnapshotMetrics;
 use crate::telemetry::metrics::WorkerMetrics;
 use crate::window::pane::Holding;
 
@@ -130,6 +132,9 @@ impl Observer for Totals {
     }
 }
 
+/// Between two lines of the log about one recovery.
+const RECOVERY_TOLD_EVERY: Duration = Duration::from_secs(10);
+
 /// Publishes what a worker does.
 pub struct Reporter {
     pub totals: Totals,
@@ -140,6 +145,10 @@ pub struct Reporter {
     /// By input of events.
     inputs: Vec<InputMetrics>,
     partials: PartialMetrics,
+    snapshots: SnapshotMetrics,
+    /// When the progress of a recovery was logged last, and what it began at.
+    recovery_told: Option<Duration>,
+    recovery_began: Duration,
     rules: BTreeMap<String, RuleMetrics>,
     epochs: EpochMetrics,
     worker: WorkerMetrics,
@@ -154,6 +163,9 @@ impl Reporter {
             totals: Totals::default(),
             inputs: EVENT_TYPES.iter().map(|event| metrics.input(event.name, &classes)).collect(),
             partials: metrics.partials(),
+            snapshots: metrics.snapshots(),
+            recovery_told: None,
+            recovery_began: Duration::ZERO,
             rules: BTreeMap::new(),
             epochs: metrics.epochs(),
             worker: metrics.worker(&slot.to_string()),
@@ -244,6 +256,43 @@ impl Observer for Reporter {
         self.worker.shards.set(i64::try_from(shards.len()).unwrap_or(i64::MAX));
         self.health.set_ready(self.slot, false);
         tracing::info!(slot = self.slot, shards = ?shards, "shards assigned");
+    }
+
+    fn recovering(&mut self, shard: ShardId, done: u64, total: u64) {
+        if let Some(gauges) = self.shards.get(&shard) {
+            gauges.set_recovery(done, total);
+        }
+        let now = self.clock.monotonic();
+        if done == 0 {
+            (self.recovery_began, self.recovery_told) = (now, Some(now));
+        }
+        if self.recovery_told.is_none_or(|told| now.saturating_sub(told) >= RECOVERY_TOLD_EVERY) && done > 0 && done < total {
+            self.recovery_told = Some(now);
+            let took = now.saturating_sub(self.recovery_began).as_secs();
+            let seconds_left = took * (total - done) / done;
+            tracing::info!(shard, done, total, seconds_left, "epochs of the journal replayed");
+        }
+    }
+
+    fn restored(&mut self, _: ShardId) {
+        self.snapshots.restored.inc();
+    }
+
+    fn unusable(&mut self, _: ShardId) {
+        self.snapshots.unusable.inc();
+    }
+
+    fn snapshot(&mut self, shard: ShardId, outcome: Snapshotted) {
+        match outcome {
+            Snapshotted::Failed => self.snapshots.failed.inc(),
+            Snapshotted::Written { number, bytes } => {
+                self.snapshots.written.inc();
+                self.snapshots.bytes.inc_by(bytes);
+                if let Some(gauges) = self.shards.get(&shard) {
+                    gauges.set_snapshot(number);
+                }
+            }
+        }
     }
 
     fn ready(&mut self, _: &[ShardId]) {

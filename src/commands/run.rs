@@ -23,6 +23,7 @@ use crate::commands::observe::SystemClock;
 use crate::commands::observe::Totals;
 use crate::commands::observe::nanoseconds;
 use crate::commands::say;
+use crate::commands::snapshot::snapshots;
 use crate::config;
 use crate::config::settings::Policy;
 use crate::config::settings::Settings;
@@ -38,6 +39,7 @@ use crate::ruleset::compile::EVALUATED;
 use crate::runtime::breaker::AcceptedRejects;
 use crate::runtime::bundles::Bundles;
 use crate::runtime::bundles::Stored;
+use crate::runtime::snapshot::taker::Snapshots;
 use crate::runtime::store::BundleFiles;
 use crate::runtime::store::Store;
 use crate::runtime::worker::Observer;
@@ -189,6 +191,7 @@ impl Run {
         let engine = engine(settings, loaded, partitions)?;
         let stored = settings.store.as_ref().map(|path| Stored::new(Arc::clone(&engine), Store::new(path.clone())));
         let bundles: Option<&dyn Bundles> = stored.as_ref().map(|stored| stored as &dyn Bundles);
+        let snapshots = snapshots(settings)?;
         let metrics = Arc::new(Metrics::new());
         let clock = Arc::new(SystemClock::default());
         let now = crate::runtime::worker::Clock::wall_ms(&*clock);
@@ -199,6 +202,7 @@ impl Run {
         };
         let wish = Arc::new(Wish::default());
         listen_for_signals(Arc::clone(&wish));
+        let snapshots = snapshots.as_ref();
         let outcome = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..kafka.workers)
                 .map(|slot| {
@@ -206,7 +210,7 @@ impl Run {
                         (Arc::clone(&engine), Arc::clone(&metrics), Arc::clone(&health), &wish, Arc::clone(&clock));
                     scope.spawn(move || {
                         let mut reporter = Reporter::new(&engine, metrics, Arc::clone(&health), Arc::<SystemClock>::clone(&clock), slot);
-                        let working = || self.keep_working(settings, &engine, bundles, &clock, slot, wish, &mut reporter);
+                        let working = || self.keep_working(settings, &engine, (bundles, snapshots), &clock, slot, wish, &mut reporter);
                         let result = guarded(&health, slot, working, || wish.stop());
                         (result, reporter.totals)
                     })
@@ -244,7 +248,7 @@ impl Run {
         &self,
         settings: &Settings,
         engine: &Arc<Engine>,
-        bundles: Option<&dyn Bundles>,
+        (bundles, snapshots): (Option<&dyn Bundles>, Option<&Snapshots>),
         clock: &SystemClock,
         slot: usize,
         wish: &Wish,
@@ -257,7 +261,10 @@ impl Run {
             })?;
             let result = KafkaLog::connect(own).and_then(|mut log| {
                 let worker_settings = self.worker_settings(settings, self.until_end, slot);
-                Worker::new(Arc::clone(engine), &mut log, worker_settings, clock).with_bundles(bundles).run(wish, observer)
+                Worker::new(Arc::clone(engine), &mut log, worker_settings, clock)
+                    .with_bundles(bundles)
+                    .with_snapshots(snapshots)
+                    .run(wish, observer)
             });
             match result {
                 Err(fault) if fault.remedy != Remedy::Stop && !wish.stopping() => {

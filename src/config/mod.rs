@@ -23,6 +23,7 @@ use crate::config::settings::LogSettings;
 use crate::config::settings::Policy;
 use crate::config::settings::RejectSettings;
 use crate::config::settings::Settings;
+use crate::config::settings::SnapshotSettings;
 use crate::config::settings::TopicSettings;
 use crate::events::EVENT_TYPES;
 use crate::io::kafka::settings::OURS;
@@ -98,6 +99,8 @@ fn fill(view: &View<'_>) -> Settings {
     let path = |text: &str| folder.join(text);
     let reference = view.texts("reference");
     let rules = view.text("rules");
+    let state = view.within("state", &spec::STATE);
+    let folder_of = |key: &str| state.maybe_text(key).and_then(|text| Some(path(text.strip_prefix(spec::FILE_SCHEME)?)));
     Settings {
         kafka: view.get("kafka").map(|_| fill_kafka(&view.within("kafka", &spec::KAFKA))),
         topics: fill_topics(&view.within("topics", &spec::TOPICS)),
@@ -117,7 +120,12 @@ fn fill(view: &View<'_>) -> Settings {
         identity_key_file: view.maybe_text("identity_key_file").map(|text| path(&text)),
         identity_kek_file: view.maybe_text("identity_kek_file").map(|text| path(&text)),
         made_up_data: view.bool("made_up_data"),
-        store: view.within("state", &spec::STATE).maybe_text("store").and_then(|text| Some(path(text.strip_prefix(spec::FILE_SCHEME)?))),
+        store: folder_of("store"),
+        snapshots: SnapshotSettings {
+            path: folder_of("snapshots"),
+            every: Duration::from_secs(state.seconds("snapshot_every").unsigned_abs()),
+            recover: state.choice("recover"),
+        },
         rejects: fill_rejects(&view.within("rejects", &spec::REJECTS)),
         epoch: fill_epoch(&view.within("epoch", &spec::EPOCH)),
         listen: view.within("http", &spec::HTTP).text("listen").parse().ok(),

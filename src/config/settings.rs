@@ -40,6 +40,7 @@ pub struct Settings {
     pub made_up_data: bool,
     /// Where rule sets and references are stored that were ever in force.
     pub store: Option<PathBuf>,
+    pub snapshots: SnapshotSettings,
     pub rejects: RejectSettings,
     pub epoch: EpochSettings,
     /// Where metrics and health are served; `None` after `listen: off`.
@@ -163,6 +164,24 @@ pub struct InputSettings {
     pub idle_after: Duration,
     /// Since when the feed is whole; `None`: unknown, so nothing is concluded from absence.
     pub complete_from: Option<NaiveDate>,
+}
+
+words! {
+    /// What recovery begins with.
+    RecoverFrom {
+        Auto = "auto", "自动", "the newest snapshot that can be used, else the whole journal";
+        Snapshot = "snapshot", "须有快照", "a snapshot; without one a worker with a long journal stops";
+        Replay = "replay", "重放", "the whole journal, whatever snapshots there are";
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotSettings {
+    /// `None`: in the store.
+    pub path: Option<PathBuf>,
+    /// Zero: none are taken.
+    pub every: Duration,
+    pub recover: RecoverFrom,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

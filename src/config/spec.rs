@@ -10,6 +10,7 @@ use crate::config::settings::LogFormat;
 use crate::config::settings::LogLevel;
 use crate::config::settings::Partitioner;
 use crate::config::settings::Policy;
+use crate::config::settings::RecoverFrom;
 use crate::ruleset::shape::AREA;
 use crate::ruleset::shape::Field;
 use crate::ruleset::shape::Form;
@@ -89,12 +90,23 @@ pub static INPUT: Object = Object {
 };
 
 pub static STATE: Object = Object {
-    fields: &[optional(
-        "store",
-        Shape::Form(&STORE),
-        "存储位置",
-        "folder that all workers share: rule sets and references that were ever in force; needed by `claimsift activate`",
-    )],
+    fields: &[
+        optional(
+            "store",
+            Shape::Form(&STORE),
+            "存储位置",
+            "folder that all workers share: rule sets and references that were ever in force; needed by `claimsift activate`",
+        ),
+        optional(
+            "snapshots",
+            Shape::Form(&STORE),
+            "快照位置",
+            "folder of the snapshots, of this machine or shared; absent: in `store`, and without both there are none",
+        ),
+        optional("snapshot_every", Shape::Duration, "快照间隔", "how often the state of each partition is saved; 0s: never").or("5m"),
+        optional("recover", Shape::Choice(RecoverFrom::CHOICES), "恢复方式", "what a worker begins with that takes a partition over")
+            .or("auto"),
+    ],
 };
 
 pub static REJECTS: Object = Object {

@@ -5,4 +5,5 @@ pub mod files;
 pub mod kafka;
 pub mod log;
 pub mod memory;
+pub mod objects;
 pub mod partition;

@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::engine::activation::Activation;
 use crate::engine::activation::BundleName;
 use crate::engine::journal::JournalEntry;
+use crate::engine::saved::Stage;
 use crate::engine::shard::Shard;
 use crate::io::log::Log;
 use crate::runtime::store::Store;
@@ -133,6 +134,18 @@ impl<'a> Course<'a> {
             (_, Some(activation)) => self.load(&activation.bundle),
             (_, None) => Ok(Arc::clone(&self.own)),
         }
+    }
+
+    /// The activations up to this number; `None`: the control topic ends before it.
+    pub fn followed(&self, to: u64) -> Option<&[Activation]> {
+        self.activations.get(..usize::try_from(to).ok()?)
+    }
+
+    /// What a shard goes on under up to an activation.
+    pub fn stages(&self, to: u64) -> Result<Vec<Stage>, Fault> {
+        let stage =
+            |of: &Activation| self.load(&of.bundle).map(|engine| Stage { engine, activation: of.number, groups_from: of.groups_from });
+        self.followed(to).unwrap_or_default().iter().map(stage).collect()
     }
 
     /// Brings a shard to activation `to`, through all before it. Returns

@@ -1,5 +1,6 @@
-//! Rebuilds a shard from its journal: every journalled run is read again and
-//! stepped muted, and its count and hash must be what they were.
+//! Rebuilds a shard from its journal, from a snapshot on or from the first
+//! entry: every journalled run is read again and stepped muted, and its count
+//! and hash must be what they were.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use crate::base::ids::EVENT_INPUTS;
 use crate::base::ids::INPUTS;
 use crate::base::ids::PARTIALS_INPUT;
 use crate::base::ids::ShardId;
+use crate::base::limits::REJECT_WINDOW;
 use crate::base::record::Message;
 use crate::base::record::Messages;
 use crate::engine::activation::BundleName;
@@ -22,6 +24,14 @@ use crate::io::log::Record;
 use crate::runtime::breaker::Breaker;
 use crate::runtime::breaker::RejectLimit;
 use crate::runtime::bundles::Course;
+use crate::runtime::snapshot::manifest::sum;
+use crate::runtime::snapshot::restore;
+use crate::runtime::snapshot::restore::Journal;
+use crate::runtime::snapshot::restore::Restored;
+use crate::runtime::snapshot::taker::RecoverFrom;
+use crate::runtime::snapshot::taker::Snapshots;
+use crate::runtime::snapshot::taker::Taken;
+use crate::runtime::watch::Observer;
 
 /// How long the end of the control topic may be asked for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,19 +41,26 @@ pub struct Owned {
     pub shard: Shard,
     /// Number of the last committed journal entry; 0: none.
     pub epoch: u64,
+    /// Hash of its bytes, as snapshots name it.
+    pub entry: String,
+    /// The bundle that the shard began with.
+    pub began: BundleName,
     /// Next offset to read, by input.
     pub offsets: Vec<i64>,
     pub breakers: Vec<Breaker>,
+    /// How far its snapshots are.
+    pub taken: Taken,
 }
 
 /// Rebuilds the shard and puts the log at the offsets where the journal ends.
-/// `alive` is called before each epoch, because a long history takes its time.
+/// The observer hears of each epoch, because a long history takes its time.
 pub fn recover(
     course: &mut Course<'_>,
     log: &mut dyn Log,
     shard: ShardId,
     limit: &RejectLimit,
-    alive: &mut dyn FnMut(),
+    snapshots: Option<&Snapshots>,
+    observer: &mut dyn Observer,
 ) -> Result<Owned, Fault> {
     let committed = log.committed(shard)?;
     let values = log.journal(shard)?;
@@ -78,14 +95,30 @@ pub fn recover(
         };
         offsets.push(offset);
     }
-    let mut owned = Owned {
-        shard: Shard::new(course.first(&entries)?, shard),
-        epoch: entries.last().map_or(0, |entry| entry.number),
-        offsets,
-        breakers: vec![Breaker::new(limit.percent); EVENT_INPUTS],
+    let first = course.first(&entries)?;
+    let restored = match snapshots {
+        Some(snapshots) => begin(snapshots, course, shard, Journal { entries: &entries, values: &values }, observer)?,
+        None => None,
     };
-    for entry in &entries {
-        alive();
+    let number = restored.as_ref().map_or(0, |restored| restored.number);
+    let (known, left) = entries.split_at(usize::try_from(number).unwrap_or(usize::MAX).min(entries.len()));
+    let began = BundleName::of(&first.versions);
+    let (state, taken) = match restored {
+        Some(Restored { shard, number, marks, segments }) => (shard, Taken::restored(number, marks, segments)),
+        None => (Shard::new(first, shard), Taken::default()),
+    };
+    let mut owned = Owned {
+        shard: state,
+        epoch: entries.last().map_or(0, |entry| entry.number),
+        entry: values.last().map(|value| sum(value)).unwrap_or_default(),
+        began,
+        offsets,
+        breakers: (0..EVENT_INPUTS).map(|input| refilled(known, shard, input, limit)).collect(),
+        taken,
+    };
+    for (done, entry) in (0..).zip(left) {
+        observer.alive();
+        observer.recovering(shard, done, left.len() as u64);
         let Owned { shard: state, breakers, .. } = &mut owned;
         retake(course, state, shard, entry, true, &mut |run| read_run(log, shard, run), &mut |run, effects| {
             let rejected = effects.counts.rejected_total();
@@ -94,8 +127,61 @@ pub fn recover(
             }
         })?;
     }
+    observer.recovering(shard, left.len() as u64, left.len() as u64);
     log.seek(shard, &owned.offsets)?;
     Ok(owned)
+}
+
+/// The snapshot that recovery begins with; `None`: with the first entry.
+fn begin(
+    snapshots: &Snapshots,
+    course: &Course<'_>,
+    shard: ShardId,
+    journal: Journal<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Option<Restored>, Fault> {
+    if snapshots.from == RecoverFrom::Replay || journal.entries.is_empty() {
+        return Ok(None);
+    }
+    let restored = restore::newest(&snapshots.shelf, course, shard, journal, observer)?;
+    if let Some(restored) = restored {
+        let left = journal.entries.len() as u64 - restored.number;
+        tracing::info!(shard, number = restored.number, left, "shard restored from a snapshot, what came after it is replayed");
+        observer.restored(shard);
+        return Ok(Some(restored));
+    }
+    let messages: u64 = journal.entries.iter().map(|entry| entry.n_in).sum();
+    if snapshots.from == RecoverFrom::Snapshot && messages > snapshots.replay_messages_max {
+        let reason = format!(
+            "{} has no snapshot of this shard that can be used, and its journal names {messages} messages to be read again. \
+             Bring the snapshots here, or let it take its time with `recover: replay` under `state` in the configuration",
+            snapshots.shelf.place()
+        );
+        return Err(Fault::stop(format!("recover shard {shard} from a snapshot"), reason));
+    }
+    Ok(None)
+}
+
+/// The rejects of entries that are not replayed, as far as they count.
+fn refilled(entries: &[JournalEntry], shard: ShardId, input: usize, limit: &RejectLimit) -> Breaker {
+    let mut within = Vec::new();
+    let mut messages = 0;
+    for entry in entries.iter().rev() {
+        let runs = || entry.runs.iter().filter(|run| run.input == input);
+        let Some(first) = runs().next() else { continue };
+        let read = runs().map(|run| run.messages).sum();
+        let rejected = entry.rejected_by_input.get(input).copied().unwrap_or_default();
+        within.push((read, limit.counted(input, shard, first.from, rejected)));
+        messages += read;
+        if messages >= REJECT_WINDOW {
+            break;
+        }
+    }
+    let mut breaker = Breaker::new(limit.percent);
+    for (messages, rejected) in within.into_iter().rev() {
+        breaker.count(messages, rejected);
+    }
+    breaker
 }
 
 /// Takes an entry of the journal again, under the activation that it names:

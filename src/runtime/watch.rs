@@ -8,12 +8,22 @@ use crate::engine::Engine;
 use crate::engine::effects::Closing;
 use crate::engine::effects::Effects;
 use crate::events::InputId;
+use crate::runtime::snapshot::writer::Outcome;
 use crate::window::pane::Holding;
 
 /// What a worker tells while it runs. Called on the worker's thread.
 pub trait Observer {
     /// The assignment changed; the shards are not yet rebuilt.
     fn shards(&mut self, _shards: &[ShardId]) {}
+    /// So many of the epochs that a shard is rebuilt from are done; told before
+    /// each, and at the end.
+    fn recovering(&mut self, _shard: ShardId, _done: u64, _total: u64) {}
+    /// A shard was restored from a snapshot.
+    fn restored(&mut self, _shard: ShardId) {}
+    /// A snapshot of a shard could not be used.
+    fn unusable(&mut self, _shard: ShardId) {}
+    /// What became of a snapshot that was taken.
+    fn snapshot(&mut self, _shard: ShardId, _outcome: Outcome) {}
     /// The shards are rebuilt and read on.
     fn ready(&mut self, _shards: &[ShardId]) {}
     /// The bundle that shards go on under, with the number of its activation;

@@ -34,55 +34,18 @@ use crate::io::log::Log;
 use crate::io::log::Output;
 use crate::io::log::Record;
 use crate::runtime::breaker::AcceptedRejects;
-use crate::runtime::breaker::RejectLimit;
 use crate::runtime::bundles::Bundles;
 use crate::runtime::bundles::Course;
 use crate::runtime::recover::Owned;
 use crate::runtime::recover::recover;
+pub use crate::runtime::settings::WorkerSettings;
 use crate::runtime::silence::Silence;
+use crate::runtime::snapshot::manifest::sum;
+use crate::runtime::snapshot::taker::Snapshots;
 pub use crate::runtime::watch::Clock;
 pub use crate::runtime::watch::Observer;
 pub use crate::runtime::watch::Silent;
 pub use crate::runtime::wish::Wish;
-
-#[derive(Clone, Debug)]
-pub struct WorkerSettings {
-    /// Messages of one epoch over all shards.
-    pub epoch_messages_max: usize,
-    /// Least time between two commits of a worker that has caught up: scheduling only.
-    pub epoch_interval: Duration,
-    /// Messages of one run: small enough to keep inputs in step.
-    pub run_messages_max: usize,
-    pub reject_limit_percent: u32,
-    /// Rejects that are no reason to stop.
-    pub accepted_rejects: Vec<AcceptedRejects>,
-    /// Stop when every input of every shard is at its end.
-    pub until_end: bool,
-    /// Tells workers apart that share a wish.
-    pub slot: usize,
-    /// How long to wait for something to do.
-    pub idle_wait: Duration,
-    /// By input of events: how long it may be silent before a tick calls it
-    /// idle; that of settlements holds for sources of partials too. Empty: for
-    /// ever.
-    pub idle_after: Vec<Duration>,
-}
-
-impl Default for WorkerSettings {
-    fn default() -> Self {
-        Self {
-            epoch_messages_max: 32_768,
-            epoch_interval: Duration::ZERO,
-            run_messages_max: 1024,
-            reject_limit_percent: 5,
-            accepted_rejects: Vec::new(),
-            until_end: false,
-            slot: 0,
-            idle_wait: Duration::from_millis(20),
-            idle_after: Vec::new(),
-        }
-    }
-}
 
 pub struct Worker<'a> {
     course: Course<'a>,
@@ -97,6 +60,9 @@ pub struct Worker<'a> {
     /// When lags were told last; `None`: not since the shards changed.
     lags_told: Option<Duration>,
     silence: Silence,
+    snapshots: Option<&'a Snapshots>,
+    /// When snapshots were taken last, or the shards came.
+    snapshots_taken: Duration,
     /// How many epochs with partials had been sent when all heads were last
     /// looked at again.
     looked_at: Option<u64>,
@@ -156,6 +122,8 @@ impl<'a> Worker<'a> {
             lost: Vec::new(),
             lags_told: None,
             silence: Silence::default(),
+            snapshots: None,
+            snapshots_taken: Duration::ZERO,
             looked_at: None,
         }
     }
@@ -166,6 +134,12 @@ impl<'a> Worker<'a> {
     pub fn with_bundles(mut self, bundles: Option<&'a dyn Bundles>) -> Self {
         self.course = Course::new(Arc::clone(self.course.own()), bundles);
         self
+    }
+
+    /// The same, with snapshots: recovery begins with them, and new ones are taken.
+    #[must_use]
+    pub fn with_snapshots(self, snapshots: Option<&'a Snapshots>) -> Self {
+        Self { snapshots, ..self }
     }
 
     /// Runs until asked to stop, until the end (if so set), or until a fault.
@@ -181,7 +155,10 @@ impl<'a> Worker<'a> {
         loop {
             observer.alive();
             if wish.stopping() {
-                return self.log.leave();
+                return self.leave(wish, observer);
+            }
+            if let Some(snapshots) = self.snapshots {
+                snapshots.take_due(&self.course, &mut self.owned, self.clock, &mut self.snapshots_taken, observer);
             }
             let rest = rest_until.saturating_sub(self.clock.monotonic());
             let wait = if idle { self.settings.idle_wait.max(rest) } else { rest };
@@ -233,7 +210,7 @@ impl<'a> Worker<'a> {
                 let seen = if idle && !self.owned.is_empty() { self.at_end_or_gone(wish)? } else { None };
                 let shards = self.owned.keys().copied().collect();
                 if wish.may_leave(self.settings.slot, shards, seen, self.course.own().settings.partitions) {
-                    return self.log.leave();
+                    return self.leave(wish, observer);
                 }
             }
         }
@@ -246,9 +223,9 @@ impl<'a> Worker<'a> {
         self.course_asked = None;
         self.silence.clear();
         observer.shards(shards);
-        let limit = self.reject_limit();
+        let limit = self.settings.reject_limit();
         for shard in shards {
-            let recovered = recover(&mut self.course, self.log, *shard, &limit, &mut || observer.alive());
+            let recovered = recover(&mut self.course, self.log, *shard, &limit, self.snapshots, observer);
             match recovered {
                 Ok(owned) => {
                     self.owned.insert(*shard, owned);
@@ -267,8 +244,16 @@ impl<'a> Worker<'a> {
         for (shard, owned) in &self.owned {
             (0..EVENT_INPUTS).for_each(|input| observer.idle(*shard, input, owned.shard.is_idle(input)));
         }
+        self.snapshots_taken = self.clock.monotonic();
         observer.ready(shards);
         Ok(())
+    }
+
+    fn leave(&mut self, wish: &Wish, observer: &mut dyn Observer) -> Result<(), Fault> {
+        if let Some(snapshots) = self.snapshots {
+            snapshots.take_last(&self.course, &mut self.owned, self.clock, wish, observer);
+        }
+        self.log.leave()
     }
 
     /// Between two epochs: brings all shards to the bundle in force. One that
@@ -350,10 +335,6 @@ impl<'a> Worker<'a> {
             epoch.worked.insert(*shard);
             epoch.records.append(&mut closing.records);
         }
-    }
-
-    fn reject_limit(&self) -> RejectLimit {
-        RejectLimit { percent: self.settings.reject_limit_percent, accepted: self.settings.accepted_rejects.clone() }
     }
 
     fn tell_lags(&mut self, observer: &mut dyn Observer) {
@@ -463,7 +444,7 @@ impl<'a> Worker<'a> {
     }
 
     fn run_once(&mut self, shard: ShardId, input: InputId, epoch: &mut Epoch, observer: &mut dyn Observer) -> Result<(), Fault> {
-        let limit = self.reject_limit();
+        let limit = self.settings.reject_limit();
         let Some(owned) = self.owned.get_mut(&shard) else { return Ok(()) };
         let taken = self.log.take(shard, input, self.settings.run_messages_max)?;
         if taken.messages.is_empty() {
@@ -540,11 +521,13 @@ impl<'a> Worker<'a> {
                 ticks: epoch.ticks.remove(&shard).unwrap_or_default(),
                 wall_ms,
             };
+            let entry = entry.encode();
+            owned.entry = sum(&entry);
             write.records.push(Record {
                 output: Output::Journal,
                 partition: Some(shard),
                 key: None,
-                value: Some(entry.encode()),
+                value: Some(entry),
                 headers: Vec::new(),
                 timestamp_ms: None,
             });

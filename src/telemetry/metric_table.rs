@@ -66,6 +66,14 @@ metrics! {
         "1: panes of a partition wait for partials of a source although another source is far enough: looks, or state that could be dropped.";
     LOOKS = "claimsift_looks_total" ["rule" "outcome"]
         "Units that a ratio rule looked at: alert, watch, none, or why nothing is concluded.";
+    RECOVERY = "claimsift_recovery_epochs" ["partition" "kind"]
+        "Epochs that a partition is rebuilt from: done and total, since the snapshot that recovery began with.";
+    SNAPSHOTS = "claimsift_snapshots_total" ["outcome"]
+        "Snapshots of a partition's state: written, failed to be written, restored from, unusable.";
+    SNAPSHOT_BYTES = "claimsift_snapshot_bytes_total" []
+        "Bytes that were new in snapshots, before they were packed.";
+    SNAPSHOT_ENTRY = "claimsift_snapshot_entry" ["partition"]
+        "Number of the journal entry that the last snapshot of a partition stands behind.";
     RUNNING = "claimsift_running_info" ["version" "rules" "references" "identity_key"]
         "What runs: version, digests of rules and references, id of the identity key.";
     HEARTBEAT = "claimsift_worker_heartbeat_seconds" ["worker"]

@@ -56,6 +56,10 @@ pub struct Metrics {
     late_rows: IntGaugeVec,
     holding: IntGaugeVec,
     looks: IntCounterVec,
+    recovery: IntGaugeVec,
+    snapshots: IntCounterVec,
+    snapshot_bytes: IntCounter,
+    snapshot_entry: IntGaugeVec,
     running: IntGaugeVec,
     heartbeat: GaugeVec,
     shards: IntGaugeVec,
@@ -152,6 +156,17 @@ pub struct WorkerMetrics {
     pub shards: IntGauge,
 }
 
+/// Counters of snapshots.
+#[derive(Clone)]
+pub struct SnapshotMetrics {
+    pub written: IntCounter,
+    pub failed: IntCounter,
+    pub restored: IntCounter,
+    pub unusable: IntCounter,
+    /// New in those that were written.
+    pub bytes: IntCounter,
+}
+
 /// Metrics of epochs, shared by all workers.
 #[derive(Clone)]
 pub struct EpochMetrics {
@@ -209,6 +224,10 @@ impl Metrics {
             partials_bytes: register(&registry, IntCounter::with_opts(opts(&table::PARTIALS_BYTES))),
             late_rows: gauges(&table::LATE_ROWS),
             holding: gauges(&table::HOLDING),
+            recovery: gauges(&table::RECOVERY),
+            snapshots: counters(&table::SNAPSHOTS),
+            snapshot_bytes: register(&registry, IntCounter::with_opts(opts(&table::SNAPSHOT_BYTES))),
+            snapshot_entry: gauges(&table::SNAPSHOT_ENTRY),
             looks: counters(&table::LOOKS),
             running: gauges(&table::RUNNING),
             heartbeat: register(&registry, GaugeVec::new(opts(&table::HEARTBEAT), table::HEARTBEAT.labels)),
@@ -289,6 +308,17 @@ impl Metrics {
         }
     }
 
+    pub fn snapshots(&self) -> SnapshotMetrics {
+        let outcome = |outcome: &str| self.snapshots.with_label_values(&[outcome]);
+        SnapshotMetrics {
+            written: outcome("written"),
+            failed: outcome("failed"),
+            restored: outcome("restored"),
+            unusable: outcome("unusable"),
+            bytes: self.snapshot_bytes.clone(),
+        }
+    }
+
     /// Gauges of the shard's partition in each of `inputs`.
     pub fn shard(self: &Arc<Self>, inputs: &[&str], partition: i32) -> ShardMetrics {
         let labels: Vec<(String, i32)> = inputs.iter().map(|input| ((*input).to_owned(), partition)).collect();
@@ -354,6 +384,18 @@ impl ShardMetrics {
         self.held = held;
     }
 
+    /// So many epochs of a recovery are done.
+    pub fn set_recovery(&self, done: u64, total: u64) {
+        for (kind, epochs) in [("done", done), ("total", total)] {
+            self.metrics.recovery.with_label_values(&[self.partition.as_str(), kind]).set(i64::try_from(epochs).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Number of the journal entry behind the last snapshot.
+    pub fn set_snapshot(&self, number: u64) {
+        self.metrics.snapshot_entry.with_label_values(&[&self.partition]).set(i64::try_from(number).unwrap_or(i64::MAX));
+    }
+
     pub fn set_late_rows(&self, rows: u64) {
         self.metrics.late_rows.with_label_values(&[&self.partition]).set(i64::try_from(rows).unwrap_or(i64::MAX));
     }
@@ -364,6 +406,10 @@ impl Drop for ShardMetrics {
         // A new owner of the shard tells them again within a second.
         self.set_holding(std::iter::empty());
         let _ = self.metrics.late_rows.remove_label_values(&[&self.partition]);
+        let _ = self.metrics.snapshot_entry.remove_label_values(&[&self.partition]);
+        for kind in ["done", "total"] {
+            let _ = self.metrics.recovery.remove_label_values(&[self.partition.as_str(), kind]);
+        }
         let mut handles = self.metrics.shard_handles.lock();
         for label in &self.labels {
             let left = handles.get_mut(label).map_or(0, |count| {
@@ -469,6 +515,9 @@ mod tests {
         let mut shard = metrics.shard(&["i"], 0);
         shard.set_holding([(1, "looks")].into_iter());
         shard.set_late_rows(0);
+        shard.set_recovery(0, 0);
+        shard.set_snapshot(0);
+        metrics.snapshots();
         for gauge in [&shard.inputs[0].messages, &shard.inputs[0].seconds, &shard.inputs[0].watermark, &shard.inputs[0].idle] {
             gauge.set(1);
         }

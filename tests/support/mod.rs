@@ -5,3 +5,4 @@ pub mod effective;
 pub mod feed;
 pub mod oracle;
 pub mod site;
+pub mod taken_back;
