@@ -63,6 +63,12 @@ enum Command {
     /// Show what each epoch read, and check that the journal holds together.
     Journal(journal::Journal),
     /// Decide past epochs anew, as they were decided then, and compare with what was written.
+    ///
+    /// Reads the journal and the inputs that it names, rebuilds each shard up
+    /// to the first epoch, decides the range under the rules and references
+    /// then in force (they must lie in `state.store`), and holds clues, shadow
+    /// clues, rejects and partials against the topics. Joins no group and
+    /// writes nothing to the broker. Exit code 0 only if all is the same.
     Replay(replay::Replay),
     /// Show and end transactions that were left open and hold readers back.
     Txn(txn::Txn),

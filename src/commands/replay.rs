@@ -36,11 +36,6 @@ use crate::runtime::replay::replay;
 use crate::runtime::standing::Place;
 use crate::runtime::store::Store;
 
-/// Reads the journal and the inputs that it names, rebuilds each shard up to
-/// the first epoch, decides the range under the rules and references then in
-/// force (they must lie in `state.store`), and holds clues, shadow clues,
-/// rejects and partials against the topics. Joins no group and writes nothing
-/// to the broker. Exit code 0 only if all is the same.
 #[derive(Debug, Args)]
 pub struct Replay {
     #[arg(long)]
