@@ -278,6 +278,7 @@ fn bugs_are_caught() {
         Mutant::WrittenAgain,
         Mutant::DefinitionsMixed,
         Mutant::PartialDropped,
+        Mutant::ParkedTakenBack,
     ] {
         let history = |seed| History { mutant: Some(mutant), ..History::of(seed) };
         let caught = first_failing(0..MUTANT_SEEDS, &history);

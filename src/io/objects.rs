@@ -1,5 +1,5 @@
 //! Objects by name, in a store that outlives the process: a folder, written so
-//! that an object is there whole or not at all.
+//! that an object is there whole or not at all. Or in memory, for simulations.
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use object_store::Error;
 use object_store::ObjectStore;
 use object_store::ObjectStoreExt as _;
 use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
 use object_store::path::Path;
 use tokio::runtime::Builder;
 use tokio::runtime::Runtime;
@@ -35,6 +36,25 @@ impl Objects {
         let store = LocalFileSystem::new_with_prefix(path).map_err(|error| Fault::stop(doing(), error))?;
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| Fault::stop(doing(), error))?;
         Ok(Self { store: Arc::new(store), runtime, place })
+    }
+
+    /// Objects that are gone with the process.
+    ///
+    /// # Errors
+    /// The system gives no more handles.
+    pub fn memory() -> Result<Self, Fault> {
+        let runtime = Builder::new_current_thread().build().map_err(|error| Fault::stop("open store in memory", error))?;
+        Ok(Self { store: Arc::new(InMemory::new()), runtime, place: "memory".to_owned() })
+    }
+
+    /// The same objects, for another who uses them.
+    ///
+    /// # Errors
+    /// As when the store was opened.
+    pub fn another(&self) -> Result<Self, Fault> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Fault::stop(format!("open store {}", self.place), error))?;
+        Ok(Self { store: Arc::clone(&self.store), runtime, place: self.place.clone() })
     }
 
     pub fn place(&self) -> &str {

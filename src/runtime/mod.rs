@@ -5,6 +5,7 @@
 
 pub mod breaker;
 pub mod bundles;
+mod parked;
 pub mod recover;
 pub mod replay;
 pub mod settings;

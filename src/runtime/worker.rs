@@ -36,6 +36,7 @@ use crate::io::log::Record;
 use crate::runtime::breaker::AcceptedRejects;
 use crate::runtime::bundles::Bundles;
 use crate::runtime::bundles::Course;
+use crate::runtime::parked::Parked;
 use crate::runtime::recover::Owned;
 use crate::runtime::recover::recover;
 pub use crate::runtime::settings::WorkerSettings;
@@ -55,6 +56,7 @@ pub struct Worker<'a> {
     settings: WorkerSettings,
     clock: &'a dyn Clock,
     owned: BTreeMap<ShardId, Owned>,
+    parked: Parked,
     /// Shards of the last assignment whose state was dropped after a lost commit.
     lost: Vec<ShardId>,
     /// When lags were told last; `None`: not since the shards changed.
@@ -119,6 +121,7 @@ impl<'a> Worker<'a> {
             settings,
             clock,
             owned: BTreeMap::new(),
+            parked: Parked::default(),
             lost: Vec::new(),
             lags_told: None,
             silence: Silence::default(),
@@ -217,7 +220,7 @@ impl<'a> Worker<'a> {
     }
 
     fn adopt(&mut self, shards: &[ShardId], observer: &mut dyn Observer) -> Result<(), Fault> {
-        self.owned.clear();
+        self.parked.put(std::mem::take(&mut self.owned));
         self.lags_told = None;
         self.looked_at = None;
         self.course_asked = None;
@@ -225,7 +228,11 @@ impl<'a> Worker<'a> {
         observer.shards(shards);
         let limit = self.settings.reject_limit();
         for shard in shards {
-            let recovered = recover(&mut self.course, self.log, *shard, &limit, self.snapshots, observer);
+            let recovered = match self.parked.take_back(self.log, *shard) {
+                Ok(None) => recover(&mut self.course, self.log, *shard, &limit, self.snapshots, observer),
+                Ok(Some(parked)) => Ok(parked),
+                Err(fault) => Err(fault),
+            };
             match recovered {
                 Ok(owned) => {
                     self.owned.insert(*shard, owned);
@@ -239,6 +246,10 @@ impl<'a> Worker<'a> {
                 }
                 Err(fault) => return Err(fault),
             }
+        }
+        if !shards.is_empty() {
+            // What is left has gone to others.
+            self.parked.clear();
         }
         self.tell_bundle(observer);
         for (shard, owned) in &self.owned {

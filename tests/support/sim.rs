@@ -30,7 +30,11 @@ use claimsift::io::log::Taken;
 use claimsift::io::memory::Faults;
 use claimsift::io::memory::MemoryCluster;
 use claimsift::io::memory::MemoryLog;
+use claimsift::io::objects::Objects;
 use claimsift::runtime::bundles::Bundles;
+use claimsift::runtime::snapshot::shelf::Shelf;
+use claimsift::runtime::snapshot::taker::RecoverFrom;
+use claimsift::runtime::snapshot::taker::Snapshots;
 use claimsift::runtime::worker::Clock;
 use claimsift::runtime::worker::Silent;
 use claimsift::runtime::worker::Wish;
@@ -73,6 +77,8 @@ pub enum Mutant {
     DefinitionsMixed,
     /// A block of partials is not sent.
     PartialDropped,
+    /// Parked state is taken back although others went on with the shard.
+    ParkedTakenBack,
 }
 
 /// What may happen beside reading and writing.
@@ -94,6 +100,10 @@ pub enum Event {
     Disorder,
     /// Messages that nobody can read.
     Poison,
+    /// Snapshots are taken, and recovery begins with them.
+    Snapshots,
+    /// An object of a snapshot is cut short, changed or lost.
+    Torn,
 }
 
 pub const EVENTS: &[Event] =
@@ -153,6 +163,8 @@ struct SimLog<'a> {
     mutant: Option<Mutant>,
     /// Offsets that the last landed write named.
     before: BTreeMap<(ShardId, InputId), i64>,
+    /// The last journal entry that this worker wrote of each shard.
+    written: BTreeMap<ShardId, Vec<u8>>,
 }
 
 impl SimLog<'_> {
@@ -246,6 +258,11 @@ impl Log for SimLog<'_> {
                 let records = write.records.iter().filter(|record| record.output != Output::Journal).cloned().collect();
                 let _ = self.inner.commit(&EpochWrite { records, offsets: Vec::new() });
             }
+            (Ok(()), Some(Mutant::ParkedTakenBack)) => {
+                let entries = write.records.iter().filter(|record| record.output == Output::Journal);
+                self.written.extend(entries.map(|record| (record.partition.unwrap(), record.value.clone().unwrap())));
+                self.before.extend(write.offsets.iter().map(|(shard, input, offset)| ((*shard, *input), *offset)));
+            }
             (Ok(()), _) => self.before.extend(write.offsets.iter().map(|(shard, input, offset)| ((*shard, *input), *offset))),
             _ => {}
         }
@@ -254,12 +271,22 @@ impl Log for SimLog<'_> {
 
     fn committed(&mut self, shard: ShardId) -> Result<Vec<Option<i64>>, Fault> {
         self.turn();
+        if self.mutant == Some(Mutant::ParkedTakenBack) && self.written.contains_key(&shard) {
+            return Ok((0..3).map(|input| self.before.get(&(shard, input)).copied()).collect());
+        }
         self.inner.committed(shard)
     }
 
     fn journal(&mut self, shard: ShardId) -> Result<Vec<Vec<u8>>, Fault> {
         self.turn();
-        self.inner.journal(shard)
+        let mut entries = self.inner.journal(shard)?;
+        if self.mutant == Some(Mutant::ParkedTakenBack)
+            && let Some(last) = self.written.get(&shard)
+            && let Some(at) = entries.iter().position(|entry| entry == last)
+        {
+            entries.truncate(at + 1);
+        }
+        Ok(entries)
     }
 
     fn activations(&mut self, patience: Duration) -> Result<Vec<Vec<u8>>, Fault> {
@@ -304,6 +331,8 @@ struct Plan {
     settings: WorkerSettings,
     workers: usize,
     faults: Option<Faults>,
+    /// Between two snapshots.
+    snapshots: Option<Duration>,
 }
 
 fn plan(ground: &Ground<'_>, history: &History, random: &mut Pcg64) -> Plan {
@@ -345,7 +374,10 @@ fn plan(ground: &Ground<'_>, history: &History, random: &mut Pcg64) -> Plan {
     };
     let rate = [0, 100, 600][random.random_range(0..3)];
     let faults = Faults { seed: history.seed, commit_again: 2 * rate, answer_lost: rate, expelled: rate / 3, crash: rate / 3 };
-    Plan { order, poison, settings, workers: random.random_range(1..=3), faults: has(Event::Mishaps).then_some(faults) }
+    let workers = random.random_range(1..=3);
+    let every = Duration::from_millis(random.random_range(200..20_000));
+    let snapshots = (has(Event::Snapshots) && random.random_bool(0.5)).then_some(every);
+    Plan { order, poison, settings, workers, faults: has(Event::Mishaps).then_some(faults), snapshots }
 }
 
 /// Everything that workers of a history share.
@@ -355,6 +387,7 @@ struct Stage<'a> {
     turns: Turns,
     clock: SimClock,
     settings: WorkerSettings,
+    snapshots: Option<Snapshots>,
     mutant: Option<Mutant>,
     failures: Mutex<Vec<String>>,
     /// By slot, how many workers took it: only the last may go on.
@@ -367,10 +400,12 @@ impl Stage<'_> {
         // Of two workers that think they hold a slot each speaks for itself.
         let own_slot = usize::try_from(seat).unwrap();
         loop {
-            let mut own = SimLog { inner: log, turns: &self.turns, seat, mutant: self.mutant, before: BTreeMap::new() };
+            let mut own =
+                SimLog { inner: log, turns: &self.turns, seat, mutant: self.mutant, before: BTreeMap::new(), written: BTreeMap::new() };
             let settings = WorkerSettings { slot: own_slot, ..self.settings.clone() };
             let worker = Worker::new(Arc::clone(self.ground.engine), &mut own, settings, &self.clock);
-            match worker.with_bundles(Some(self.ground.bundles)).run(wish, &mut Silent) {
+            let worker = worker.with_bundles(Some(self.ground.bundles));
+            match worker.with_snapshots(self.snapshots.as_ref()).run(wish, &mut Silent) {
                 Ok(()) => break,
                 Err(fault) if fault.remedy == Remedy::Stop => {
                     if !chain(&fault).contains("another worker holds it") {
@@ -406,7 +441,9 @@ fn name(slot: usize) -> String {
 /// went wrong.
 pub fn live(ground: &Ground<'_>, history: &History) -> Result<u64, String> {
     let mut random = Pcg64::seed_from_u64(history.seed);
-    let Plan { order, poison, settings, workers, faults } = plan(ground, history, &mut random);
+    let Plan { order, poison, settings, workers, faults, snapshots } = plan(ground, history, &mut random);
+    let objects = Objects::memory().unwrap();
+    let shelf = Arc::new(Shelf::new(objects.another().unwrap(), GROUP.to_owned()));
     let partitions = ground.engine.settings.partitions;
     let stage = Stage {
         ground,
@@ -414,6 +451,7 @@ pub fn live(ground: &Ground<'_>, history: &History) -> Result<u64, String> {
         turns: Turns::default(),
         clock: SimClock(AtomicU64::new(1)),
         settings,
+        snapshots: snapshots.map(|every| Snapshots::new(shelf, RecoverFrom::Auto, every)),
         mutant: history.mutant,
         failures: Mutex::new(Vec::new()),
         holders: Mutex::new(BTreeMap::new()),
@@ -480,6 +518,7 @@ pub fn live(ground: &Ground<'_>, history: &History) -> Result<u64, String> {
                     }
                     Some(Event::Rebalance) => guests.stop(),
                     Some(Event::Switch) => activations.next().into_iter().for_each(|value| stage.cluster.activate(value.clone())),
+                    Some(Event::Torn) => tear(&objects, random.random_range(0..usize::MAX)),
                     Some(Event::Clock) => {
                         stage.clock.0.fetch_add(random.random_range(0..7_200_000), Ordering::Relaxed);
                     }
@@ -507,6 +546,20 @@ pub fn live(ground: &Ground<'_>, history: &History) -> Result<u64, String> {
         return Err(failures.join("\n"));
     }
     check(ground, &stage.cluster, poison)
+}
+
+/// Spoils one of the objects, if there is any.
+fn tear(objects: &Objects, lot: usize) {
+    let names = objects.list("").unwrap();
+    let Some((name, _)) = names.get(lot % names.len().max(1)) else { return };
+    let Some(mut bytes) = objects.get(name).unwrap().filter(|bytes| !bytes.is_empty()) else { return };
+    let place = lot / 3 % bytes.len();
+    match lot % 3 {
+        0 => bytes.truncate(place),
+        1 => bytes[place] ^= 1 << (lot % 8),
+        _ => return objects.remove(name).unwrap(),
+    }
+    objects.put(name, bytes).unwrap();
 }
 
 fn feed(cluster: &MemoryCluster, message: &Fed) {
