@@ -13,6 +13,8 @@ mod fleet;
 mod group_bills;
 #[path = "support/sim.rs"]
 mod sim;
+#[path = "support/sim_log.rs"]
+mod sim_log;
 #[path = "support/turns.rs"]
 mod turns;
 
@@ -49,9 +51,9 @@ use fleet::Sent;
 use sim::Fed;
 use sim::Ground;
 use sim::History;
-use sim::Mutant;
 use sim::live;
 use sim::shorten;
+use sim_log::Mutant;
 
 const PARTITIONS: i32 = 3;
 /// Feeds of persons, each of other persons.
