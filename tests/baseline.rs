@@ -21,6 +21,7 @@ use claimsift::reference::baseline::Prior;
 use claimsift::reference::baseline_tables::CELLS;
 use claimsift::reference::baseline_tables::Case;
 use claimsift::reference::baseline_tables::EXPECTED;
+use claimsift::reference::baseline_tables::Grain;
 use claimsift::reference::baseline_tables::INDICATORS;
 use claimsift::reference::baseline_tables::Measure;
 use claimsift::reference::baseline_tables::Model;
@@ -74,7 +75,7 @@ impl Rows<'_> {
     }
 }
 
-const INDICATORS_OF_B: &str = "b,cost,amount,2025-01-01,2026-01-01,费用,cost,x\nb,days,quantity,2025-01-01,2026-01-01,天数,days,x\n";
+const INDICATORS_OF_B: &str = "b,cost,amount,2025-01-01,2026-01-01,费用,cost,,x\nb,days,quantity,2025-01-01,2026-01-01,天数,days,,x\n";
 const SOUND_CELL: &str = "b,cost,*,*,*,*,*,100,10.5,2,,,,,,2026-01-01,,x\n";
 const SOUND_PRIOR: &str = "b,cost,expected,institution,*,costs,27,26,,,,0,x\n";
 const SOUND_EXPECTED: &str = "b,H99010100001,2026-01,stay,10,x\n";
@@ -150,15 +151,45 @@ fn mistakes_in_cells_have_their_place() {
     twice("304,0-17,3,*,*,40,1,1,,,,,,2026-01-01,", "304,*,3,*,*,41,1,1,,,,,,2026-01-01,", &[]);
 }
 
+/// Each line has its own ceiling: a cell says what is usual above them, and has none.
+#[test]
+fn cells_of_lines_have_no_ceiling() {
+    let of_lines = "b,cost,amount,2025-01-01,2026-01-01,费用,cost,line,x\nb,days,quantity,2025-01-01,2026-01-01,天数,days,case,x\n";
+    let cell = |numbers: &str| format!("b,cost,*,*,*,*,*,100,10.5,2,{numbers},2026-01-01,,x\n");
+    let cells = |numbers: &str, expect: &[(usize, &str)]| {
+        check(&CELLS, Rows { indicators: of_lines, cells: &cell(numbers), ..SOUND }, expect);
+    };
+    cells(",,,,", &[]);
+    cells(",,0.05,1.5,2.25", &[]);
+    cells(",80,0.05,1.5,2.25", &[(2, "a ceiling of lines, of which each has its own ceiling")]);
+    cells("90,,0.05,1.5,2.25", &[(2, "a cap of lines, of which each has its own ceiling")]);
+    cells(",,0.05,,2.25", &[(2, "half of what is usual above the ceilings of lines")]);
+    check(
+        &CELLS,
+        Rows { cells: &cell(",,0.05,1.5,2.25"), ..SOUND },
+        &[(2, "a ceiling without what is usual above it, or the other way round")],
+    );
+    let unknown = of_lines.replace(",line,", ",bill,");
+    check(&INDICATORS, Rows { indicators: &unknown, ..SOUND }, &[(2, "unknown grain `bill`")]);
+
+    let snapshot = Rows { indicators: of_lines, cells: &cell(",,0.05,1.5,2.25"), ..SOUND }.load();
+    let indicators: Vec<(&str, Grain)> =
+        snapshot.baseline("b").unwrap().indicators().map(|(name, indicator)| (name, indicator.grain)).collect();
+    assert_eq!(indicators, [("cost", Grain::Line), ("days", Grain::Case)]);
+    let indicator = snapshot.baseline("b").unwrap().indicator("cost").unwrap();
+    let (_, _, over) = indicator.ceiling(CASE, day("2026-06-01")).unwrap();
+    assert_eq!(over, Over { ceiling: None, rate: 50_000, mean: 150, variance: 22_500 });
+}
+
 #[test]
 fn mistakes_in_the_other_tables_have_their_place() {
     let indicators = |rows: &str, expect: &[(usize, &str)]| {
         check(&INDICATORS, Rows { indicators: rows, cells: "", priors: "", expected: "" }, expect);
     };
-    indicators(&format!("{INDICATORS_OF_B}b,cost,amount,2025-01-01,2026-01-01,费用,cost,x\n"), &[(4, "duplicate key `b cost`")]);
-    indicators("b,cost,money,2025-01-01,2026-01-01,费用,cost,x\n", &[(2, "unknown unit `money`")]);
-    indicators("b,cost,amount,2025-01-01,,费用,cost,x\n", &[(2, "`period_to` is empty")]);
-    indicators("b,cost,amount,2026-01-01,2026-01-01,费用,cost,x\n", &[(2, "period_to is not after period_from")]);
+    indicators(&format!("{INDICATORS_OF_B}b,cost,amount,2025-01-01,2026-01-01,费用,cost,,x\n"), &[(4, "duplicate key `b cost`")]);
+    indicators("b,cost,money,2025-01-01,2026-01-01,费用,cost,,x\n", &[(2, "unknown unit `money`")]);
+    indicators("b,cost,amount,2025-01-01,,费用,cost,,x\n", &[(2, "`period_to` is empty")]);
+    indicators("b,cost,amount,2026-01-01,2026-01-01,费用,cost,,x\n", &[(2, "period_to is not after period_from")]);
 
     let prior = |row: &str, expect: &str| check(&PRIORS, Rows { priors: &format!("{row},0,x\n"), ..SOUND }, &[(2, expect)]);
     prior("b,cost,ratio,institution,*,costs,27,26,,,", "unknown measure `ratio`");
@@ -219,11 +250,11 @@ fn the_nearest_cell_of_enough_cases_answers() {
     assert_eq!(fitting, [29, 71, 72, 5000]);
     // A ceiling wants more cases than a mean.
     let (fallback, cell, over) = indicator.ceiling(CASE, day("2026-06-01")).unwrap();
-    assert_eq!((fallback.level(), cell.n, over.ceiling), (3, 72, 7000));
+    assert_eq!((fallback.level(), cell.n, over.ceiling), (3, 72, Some(7000)));
 
     let (_, cell) = baseline.cell("cost", CASE, day("2026-06-01")).unwrap();
     assert_eq!((cell.n, cell.variance, cell.cap), (71, 90_001, Some(9000)));
-    assert_eq!(cell.over, Some(Over { ceiling: 8000, rate: 50_000, mean: 150, variance: 22_500 }));
+    assert_eq!(cell.over, Some(Over { ceiling: Some(8000), rate: 50_000, mean: 150, variance: 22_500 }));
     assert_eq!(cell.place.to_string(), "304 65- 3 inpatient *");
 }
 
@@ -269,14 +300,14 @@ fn a_digest_names_one_version_and_nothing_else() {
     let backwards = format!("{}\n", backwards.join("\n"));
     let others = "c,cost,*,*,*,*,*,100,10.5,2,,,,,,2026-01-01,,x\n";
     let both = format!("{backwards}{others}");
-    let indicators = format!("c,cost,amount,2025-01-01,2026-01-01,费用,cost,x\n{INDICATORS_OF_B}");
+    let indicators = format!("c,cost,amount,2025-01-01,2026-01-01,费用,cost,,x\n{INDICATORS_OF_B}");
     assert_eq!(first, digest(Rows { cells: &backwards, ..SOUND }));
     assert_eq!(first, digest(Rows { cells: &both, indicators: &indicators, ..SOUND }));
     let changed = CHAIN.replace("40.25", "40.26");
     assert_ne!(first, digest(Rows { cells: &changed, ..SOUND }));
     assert_ne!(first, digest(Rows { cells: CHAIN, priors: "", ..SOUND }));
     assert_ne!(first, digest(Rows { cells: CHAIN, expected: "", ..SOUND }));
-    let renamed = indicators.replace("费用,cost,x\nb,days", "总费用,cost,x\nb,days");
+    let renamed = indicators.replace("费用,cost,,x\nb,days", "总费用,cost,,x\nb,days");
     assert_ne!(first, digest(Rows { cells: CHAIN, indicators: &renamed, ..SOUND }));
 }
 
@@ -369,7 +400,7 @@ fn real_stays_together_have_what_their_baseline_expects() {
             *had += capped;
             *expected += i128::from(cell.mean);
             *squares += (capped - i128::from(cell.mean)).pow(2);
-            *above += u64::from(cell.over.is_some_and(|over| value > over.ceiling));
+            *above += u64::from(cell.over.and_then(|over| over.ceiling).is_some_and(|ceiling| value > ceiling));
         }
         let (mut had_by_all, mut expected_of_all) = (0, 0);
         for (cell, (cases, had, expected, squares, above)) in indicator.cells().iter().zip(&sums) {

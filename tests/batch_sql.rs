@@ -60,6 +60,10 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         batch.count("SELECT count(*) FROM told") - batch.count("SELECT count(*) FROM cases"),
     ];
     assert!(twice > 20 && stays > 50 && late > 50, "bills sent twice, stays of several bills, cases of hosts: {twice} {stays} {late}");
+    let of_lines = |which: &str| batch.count(&format!("SELECT count(*) FROM parts WHERE rule = 'over-pay-ceiling-lines' AND {which}"));
+    let [unknown, over, below] = ["NOT known", "known AND observed > 0", "known AND observed = 0"].map(of_lines);
+    let halves = batch.count("SELECT count(*) FROM priced WHERE remains % 10000 <> 0");
+    assert!(unknown > 20 && over > 100 && below > 500 && halves > 20, "lines: {unknown} {over} {below}, of half a pack {halves}");
     World { bills, rows }
 });
 

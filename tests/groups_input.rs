@@ -137,11 +137,58 @@ fn a_rule_whose_numbers_are_not_there_says_so_of_every_bill() {
         engine(&all.collect::<Vec<_>>(), 1)
     };
     let all: Vec<Bill> = bills(9).into_iter().filter(|bill| bill.day < 31).collect();
-    for (from, to) in [("indicator: visit_cost", "indicator: no_such"), ("baseline: city_test", "baseline: city_other")] {
+    let reasons = [
+        ("indicator: visit_cost", "indicator: no_such", "no_baseline"),
+        ("baseline: city_test", "baseline: city_other", "no_baseline"),
+        ("indicator: visit_cost", "indicator: line_prices", "other_grain"),
+    ];
+    for (from, to, reason) in reasons {
         let fleet = run(&of(from, to), &[sent(&all)]);
-        assert_eq!(fleet.tallies["visit-cost"].unknown, BTreeMap::from([("no_baseline".to_owned(), all.len() as u64)]), "{to}");
-        assert!(!fleet.tallies["stay-cost"].unknown.contains_key("no_baseline"));
+        assert_eq!(fleet.tallies["visit-cost"].unknown, BTreeMap::from([(reason.to_owned(), all.len() as u64)]), "{to}");
+        assert!(!fleet.tallies["stay-cost"].unknown.contains_key(reason));
         assert!(fleet.looked.iter().all(|looked| looked.rule != "visit-cost"));
+    }
+}
+
+/// Lines stand for themselves: one that says too little is unknown, and one that
+/// has no ceiling or no quantity is none; the others of its bill count.
+#[test]
+fn a_line_that_says_too_little_is_unknown_alone() {
+    let of = |text: &str| text.replace("indicator: line_prices", "indicator: consumable_cost");
+    let other = engine(&rules().into_iter().map(|(id, text)| (id, of(&text))).collect::<Vec<_>>(), 1);
+    let all: Vec<Bill> = bills(9).into_iter().filter(|bill| bill.day < 31).collect();
+    let fleet = run(&other, &[sent(&all)]);
+    assert_eq!(fleet.tallies["lines-over"].unknown, BTreeMap::from([("other_grain".to_owned(), all.len() as u64)]));
+
+    let engine = engine(&rules(), 1);
+    let first = group_bills::institution(0);
+    let stay = all.iter().find(|bill| bill.stay && !bill.interim && bill.institution == first).unwrap();
+    let bad = Bill { id: "BAD".to_owned(), visit: "VBAD".to_owned(), consumables: Some(160_000), department: None, ..stay.clone() };
+    let unit = format!("lines-over 2026-07 institution {first}");
+    let numbers = |told: &BTreeMap<String, String>| -> Vec<i128> { told[&unit].split(' ').map(|number| number.parse().unwrap()).collect() };
+    let expect = numbers(&told(&run(&engine, &[sent(&all)])));
+    let json = bad.json();
+    let price = r#""cnt":1,"pric":1600.00"#;
+    let more = r#","feedetl":[{"feedetl_sn":"3","list_type":"301","med_list_codg":"C1401","cnt":1,"pric":1500.01},"#;
+    for (name, json, counted, over, all_more) in [
+        ("as it should be", json.clone(), 1, 1, 1),
+        ("two lines", json.replace(r#","feedetl":["#, more), 2, 2, 2),
+        ("no price", json.replace(price, r#""cnt":1"#), 0, 0, 1),
+        ("no price beside another", json.replace(price, r#""cnt":1"#).replace(r#","feedetl":["#, more), 1, 1, 2),
+        ("no quantity", json.replace(price, r#""pric":1600.00"#), 0, 0, 1),
+        ("a quantity of nothing", json.replace(price, r#""cnt":0,"pric":1600.00"#), 0, 0, 0),
+        ("given back", json.replace(price, r#""cnt":-1,"pric":1600.00"#), 0, 0, 0),
+        ("no kind and so no ceiling", json.replace(r#""list_type":"301","#, ""), 0, 0, 0),
+        ("right at the ceiling", json.replace(price, r#""cnt":1,"pric":1500.00"#), 1, 0, 1),
+        ("a price of nothing", json.replace(price, r#""cnt":1,"pric":0"#), 1, 0, 1),
+        ("beyond all", json.replace(price, r#""cnt":9999999999,"pric":999999999.99"#), 0, 0, 1),
+        ("an interim bill alone", Bill { interim: true, ..bad.clone() }.json(), 0, 0, 0),
+    ] {
+        let mut all = sent(&all);
+        all.push(("BAD".to_owned(), json));
+        let found = numbers(&told(&run(&engine, &[all])));
+        let more = [found[0] - expect[0], (found[1] - expect[1]) / 1_000_000, found[3] - expect[3]];
+        assert_eq!(more, [counted, over, all_more], "{name}");
     }
 }
 

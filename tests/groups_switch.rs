@@ -236,9 +236,9 @@ fn with_another_threshold_counting_goes_on_and_clues_follow_it() {
         assert!(course.fleet.tallies.values().all(|tally| !tally.unknown.contains_key("definition_changed")));
         course
     };
-    // Of what lies over a ceiling cases are the threshold.
+    // Of what lies over a ceiling cases, or lines, are the threshold.
     let told = |course: &Course| -> BTreeMap<String, Word> {
-        let words = course.words().into_iter().filter(|word| word.rule != "consumables-over");
+        let words = course.words().into_iter().filter(|word| !["consumables-over", "lines-over"].contains(&word.rule.as_str()));
         effective(&words.collect::<Vec<_>>())
     };
     let straight = told(&run(&strict, &[], 1));

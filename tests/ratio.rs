@@ -45,6 +45,7 @@ use claimsift::window::group::Definition;
 use claimsift::window::group::Measure;
 use claimsift::window::group::Over;
 use claimsift::window::group::RowKey;
+use claimsift::window::group::Sums;
 use claimsift::window::group::Text;
 use claimsift::window::pane::Folded;
 use claimsift::window::pane::Look;
@@ -79,19 +80,19 @@ fn cell<'a>(baseline: &'a Baseline, indicator: &str, stay: &Discharge) -> &'a Ce
 /// The data tell months alone; days are dealt out.
 fn contribution(baseline: &Baseline, idx: usize, stay: &Discharge) -> Contribution {
     let of_cost = cell(baseline, INDICATORS_OF_STAYS[0].name, stay);
-    let measures = INDICATORS_OF_STAYS.iter().map(|of| {
+    let sums = INDICATORS_OF_STAYS.iter().map(|of| {
         let (value, cell) = ((of.value)(stay), cell(baseline, of.name, stay));
         assert_eq!(cell.place, of_cost.place);
         let capped = cell.cap.map_or(value, |cap| cap.min(value));
-        let over = cell.over.filter(|over| value > over.ceiling);
-        Measure::new(capped, value, over.map(|over| Over { value, excess: capped - over.ceiling }))
+        let ceiling = cell.over.and_then(|over| over.ceiling).filter(|ceiling| value > *ceiling);
+        Sums::of(Measure::new(capped, value, ceiling.map(|ceiling| Over { value, excess: capped - ceiling })))
     });
     let first = i32::try_from(day(&format!("{}-01", stay.month))).unwrap();
     Contribution {
         institution: stay.facility.as_str().into(),
         key: RowKey { department: Some(stay.insutype.as_str().into()), doctor: None, cell: Some(of_cost.place.to_string().into()) },
         day: first + i32::try_from(idx % 28).unwrap(),
-        measures: measures.collect(),
+        sums: sums.collect(),
     }
 }
 

@@ -18,9 +18,10 @@ pub const RUNS_PER_EPOCH_MAX: usize = 16;
 pub const FUTURE_SECONDS_MAX: i64 = 86_400;
 /// Messages over which the reject rate is counted.
 pub const REJECT_WINDOW: u64 = 10_000;
-/// Greatest amount, either way, that one case adds to an indicator: 70 billion
-/// 元 to a hundredth of a 分. Sums of squares of 2^34 such cases stay below
-/// 2^127, so whether a sum fits cannot depend on the order of adding.
+/// Greatest amount, either way, that one case, or one line of it, adds to an
+/// indicator: 70 billion 元 to a hundredth of a 分. Sums of squares of 2^34 such
+/// amounts stay below 2^127, so whether a sum fits cannot depend on the order of
+/// adding.
 pub const MEASURE_MAX: i64 = 1 << 46;
 /// Indicators of one definition; the shipped packs need some ten.
 pub const INDICATORS_MAX: usize = 64;
@@ -58,4 +59,6 @@ pub const REPLAY_MESSAGES_MAX: u64 = 1_000_000;
 const _: () = assert!(BLOCK_SUMS_MAX * (125 + 20) + BLOCK_TEXT_BYTES_MAX < 1_000_000);
 const _: () = assert!(INDICATORS_MAX <= BLOCK_SUMS_MAX && 3 * GROUP_TEXT_BYTES_MAX <= BLOCK_TEXT_BYTES_MAX);
 const _: () = assert!(MESSAGE_BYTES_MAX < LINE_BYTES_MAX);
+// What is summed over the lines of one bill fits 64 bits, its squares twice 62.
+const _: () = assert!(LINES_MAX as i128 * (MEASURE_MAX as i128) < i64::MAX as i128);
 const _: () = assert!(RUN_MESSAGES_MAX as u64 <= REJECT_WINDOW);

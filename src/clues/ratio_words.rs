@@ -9,6 +9,7 @@ use crate::base::decimal::Decimal;
 use crate::base::decimal::divide_round;
 use crate::evaluators::ratio::Ratio;
 use crate::reference::baseline_tables::Case;
+use crate::reference::baseline_tables::Grain;
 use crate::reference::baseline_tables::Measure;
 use crate::reference::baseline_tables::Unit;
 use crate::reference::baseline_tables::UnitKind;
@@ -82,19 +83,23 @@ pub fn zh(ratio: &Ratio, about: &Subject<'_>) -> String {
         Case::Stay => "住院",
         Case::Visit => "就诊",
     };
+    let (counted, count) = match ratio.grain {
+        Grain::Case => (format!("{care}{n}例"), "例"),
+        Grain::Line => (format!("{care}有上限的收费明细{n}笔"), "笔"),
+    };
     let peers = match ratio.unit_kind {
         UnitKind::Institution => "同类机构",
         UnitKind::Department => "同类科室",
         UnitKind::Doctor => "同类医师",
     };
     let unit = match (ratio.measure, unit) {
-        (Measure::OverShare, _) => "例",
+        (Measure::OverShare, _) => count,
         (_, Unit::Amount) => "元",
         (_, Unit::Quantity) => "",
     };
     let seen = match ratio.measure {
         Measure::Expected => format!("{indicator}合计{observed}{unit}（次均{mean}{unit}）"),
-        Measure::OverShare => format!("{indicator}超上限{observed}例"),
+        Measure::OverShare => format!("{indicator}超上限{observed}{count}"),
         Measure::OverAmount => format!("{indicator}超上限部分合计{observed}{unit}"),
     };
     let usual = if ratio.measure == Measure::Expected { format!("（次均{usual}{unit}）") } else { String::new() };
@@ -102,7 +107,7 @@ pub fn zh(ratio: &Ratio, about: &Subject<'_>) -> String {
     let side = if over_limit { "高于" } else { "不高于" };
     let excess = if above { format!("；超出约{excess}{unit}（提示性，不计入基金损失）") } else { String::new() };
     format!(
-        "{who}{period}{care}{n}例，{seen}，按同病组同级别应为{expected}{unit}{usual}，实际/预期={of}\
+        "{who}{period}{counted}，{seen}，按同病组同级别应为{expected}{unit}{usual}，实际/预期={of}\
          （{raw}收缩后{shrunken}，90%区间{low}–{high}），区间下限{side}{peers}上限{limit}（97.5%分位，至少1.2）{excess}。"
     )
 }
@@ -116,19 +121,23 @@ pub fn en(ratio: &Ratio, about: &Subject<'_>) -> String {
         Case::Stay => "stays",
         Case::Visit => "visits",
     };
+    let (counted, count) = match ratio.grain {
+        Grain::Case => (format!("{n} {care}"), "cases"),
+        Grain::Line => (format!("{n} lines of {care} that have a ceiling"), "lines"),
+    };
     let peers = match ratio.unit_kind {
         UnitKind::Institution => "institutions",
         UnitKind::Department => "departments",
         UnitKind::Doctor => "doctors",
     };
     let unit = match (ratio.measure, unit) {
-        (Measure::OverShare, _) => " cases",
-        (_, Unit::Amount) => " yuan",
-        (_, Unit::Quantity) => "",
+        (Measure::OverShare, _) => format!(" {count}"),
+        (_, Unit::Amount) => " yuan".to_owned(),
+        (_, Unit::Quantity) => String::new(),
     };
     let seen = match ratio.measure {
         Measure::Expected => format!("{indicator} {observed}{unit} in all ({mean}{unit} each)"),
-        Measure::OverShare => format!("{observed} cases over the ceiling of {indicator}"),
+        Measure::OverShare => format!("{observed} {count} over the ceiling of {indicator}"),
         Measure::OverAmount => format!("{observed}{unit} above the ceiling of {indicator}"),
     };
     let usual = if ratio.measure == Measure::Expected { format!(" ({usual}{unit} each)") } else { String::new() };
@@ -136,7 +145,7 @@ pub fn en(ratio: &Ratio, about: &Subject<'_>) -> String {
     let side = if over_limit { "above" } else { "not above" };
     let excess = if above { format!("; about {excess}{unit} too much (indicative, no part of fund losses)") } else { String::new() };
     format!(
-        "{who} {period}: {n} {care}, {seen}; for the same disease groups at the same level {expected}{unit}{usual} would be expected, \
+        "{who} {period}: {counted}, {seen}; for the same disease groups at the same level {expected}{unit}{usual} would be expected, \
          observed/expected={of} ({raw}shrunken {shrunken}, 90 % interval {low}–{high}), its lower end {side} the limit of like {peers} \
          {limit} (97.5 % quantile, at least 1.2){excess}."
     )
@@ -164,6 +173,7 @@ mod tests {
         };
         Ratio {
             measure: Measure::Expected,
+            grain: Grain::Case,
             unit_kind: UnitKind::Institution,
             decimals: 2,
             n: 128,
@@ -221,6 +231,31 @@ mod tests {
         let text = zh(&Ratio { unit_kind: UnitKind::Department, ..share }, &about);
         assert!(text.starts_with("骨科7月住院128例，耗材费超上限9.00例，按同病组同级别应为3.141593例，实际/预期="), "{text}");
         assert!(text.contains("（收缩后") && text.contains("同类科室") && text.contains("；超出约2.50例（提示性"), "{text}");
+        let lines = Ratio {
+            measure: Measure::OverShare,
+            grain: Grain::Line,
+            decimals: 6,
+            observed: 9_000_000,
+            expected: 3_141_593,
+            raw: None,
+            excess: 2_500_000,
+            ..ratio()
+        };
+        let visits = Subject { who: "本院", period: "7月", indicator: "门诊收费单价", case: Case::Visit, unit: Unit::Amount };
+        let text = zh(&lines, &visits);
+        assert!(
+            text.starts_with("本院7月就诊有上限的收费明细128笔，门诊收费单价超上限9.00笔，按同病组同级别应为3.141593笔，实际"),
+            "{text}"
+        );
+        assert!(text.contains("；超出约2.50笔（提示性"), "{text}");
+        let text = en(&lines, &Subject { who: "This hospital", period: "in July", indicator: "unit price", ..visits });
+        assert!(
+            text.starts_with(
+                "This hospital in July: 128 lines of visits that have a ceiling, 9.00 lines over the ceiling of unit price; for"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("; about 2.50 lines too much"), "{text}");
         let days = Ratio { decimals: 4, observed: 5_120_000, expected: 6_400_000, excess: -1, ..ratio() };
         let low = Judgment { eb05: 0.7, ..days.judgment };
         let text = zh(&Ratio { judgment: low, ..days }, &Subject { unit: Unit::Quantity, indicator: "住院天数", ..about });

@@ -298,7 +298,7 @@ fn numbers(unit: Unit, cell: &Cell) -> [String; 10] {
         value(cell.mean),
         format!("{sd:.*}", unit.decimals() as usize),
         cell.cap.map(value).unwrap_or_default(),
-        cell.over.map(|over| value(over.ceiling)).unwrap_or_default(),
+        cell.over.and_then(|over| over.ceiling).map(value).unwrap_or_default(),
         cell.over.map(|over| decimal(over.rate, SHARE_PLACES)).unwrap_or_default(),
         cell.over.map(|over| value(over.mean)).unwrap_or_default(),
         date(cell.validity.from),

@@ -224,6 +224,7 @@ impl<'a> Standard<'a> {
         let raw = if measure == Measure::Expected { Some(finite(counted.raw as f64 / counted.expected as f64)?) } else { None };
         Ok(Ratio {
             measure,
+            grain: indicator.grain,
             unit_kind: unit.kind,
             decimals: if measure == Measure::OverShare { SHARE_PLACES } else { indicator.unit.decimals() },
             n: counted.n,

@@ -87,8 +87,9 @@ fn row(ratio: &RatioDoc, cells: &[(&'static str, &str)]) -> Row {
 fn indicator(baseline: &CaseBaseline, ratio: &RatioDoc) -> Row {
     let name = ratio.indicator.as_str();
     let period = [("period_from", FIRST_DAY), ("period_to", NEXT_DAY)];
+    let grain = if ratio.value.by_line() { "line" } else { "case" };
     let cells = [[("indicator", name), ("unit", baseline.unit.name())], period, [("zh", name), ("en", name)]];
-    row(ratio, &cells.concat())
+    row(ratio, &[cells.concat().as_slice(), &[("grain", grain)]].concat())
 }
 
 fn cell(baseline: &CaseBaseline, ratio: &RatioDoc) -> Row {

@@ -19,6 +19,8 @@ use crate::reference::baseline_tables::CASE_WORDS;
 use crate::reference::baseline_tables::CELLS;
 use crate::reference::baseline_tables::Case;
 use crate::reference::baseline_tables::EXPECTED;
+use crate::reference::baseline_tables::GRAIN_WORDS;
+use crate::reference::baseline_tables::Grain;
 use crate::reference::baseline_tables::INDICATORS;
 use crate::reference::baseline_tables::MEASURE_WORDS;
 use crate::reference::baseline_tables::MODEL_WORDS;
@@ -55,7 +57,7 @@ use crate::reference::validity::Validity;
 pub struct Cell {
     pub place: CellPlace,
     pub validity: Validity,
-    /// Cases that it was computed from.
+    /// Cases, or lines, that it was computed from.
     pub n: u64,
     /// Of values no more than the cap.
     pub mean: i64,
@@ -68,10 +70,11 @@ pub struct Cell {
 /// A ceiling and what is usual above it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Over {
-    pub ceiling: i64,
-    /// Cases above the ceiling, in parts of a million.
+    /// `None`: each line has its own.
+    pub ceiling: Option<i64>,
+    /// Cases, or lines, above the ceiling, in parts of a million.
     pub rate: i64,
-    /// Of what is above the ceiling, up to the cap, over all cases.
+    /// Of what is above the ceiling, up to the cap, over all of them.
     pub mean: i64,
     pub variance: i128,
 }
@@ -157,6 +160,7 @@ impl Month {
 #[derive(Debug)]
 pub struct Indicator {
     pub unit: Unit,
+    pub grain: Grain,
     /// The days that its cases come from.
     pub period: Validity,
     pub zh: String,
@@ -189,7 +193,7 @@ impl Indicator {
         self.fitting(stratum, day).find(|(_, cell)| cell.n >= CASES_OF_MEAN)
     }
 
-    /// The nearest cell with a ceiling and enough cases for one.
+    /// The nearest cell that says what is usual above a ceiling, of enough cases for one.
     pub fn ceiling(&self, stratum: Stratum<'_>, day: i64) -> Option<(Fallback, &Cell, Over)> {
         self.fitting(stratum, day)
             .filter(|(_, cell)| cell.n >= CASES_OF_CEILING)
@@ -309,6 +313,7 @@ impl Built {
         // Known even if the rest of the row is wrong, so that the wrong row is told and not all that name it.
         let indicator = Indicator {
             unit: unit.unwrap_or(Unit::Quantity),
+            grain: row.choice("grain", GRAIN_WORDS).unwrap_or(Grain::Case),
             period: row.period("period_from", "period_to").flatten().unwrap_or(Validity::ALWAYS),
             zh: row.text("zh").to_owned(),
             en: row.text("en").to_owned(),
@@ -355,12 +360,12 @@ impl Reader<'_> {
     }
 
     /// The indicator that a row is about, by name.
-    fn indicator(&mut self, row: Row<'_>) -> Option<(String, String, Unit)> {
+    fn indicator(&mut self, row: Row<'_>) -> Option<(String, String, Unit, Grain)> {
         let baseline = self.baseline(row)?;
         let name = row.sound("indicator")?;
         let indicators = &self.built.by_name.get(&baseline)?.indicators;
         if let Some(indicator) = indicators.get(name) {
-            return Some((baseline, name.to_owned(), indicator.unit));
+            return Some((baseline, name.to_owned(), indicator.unit, indicator.grain));
         }
         if self.told.insert((baseline.clone(), Some(name.to_owned()))) {
             let known: Vec<&str> = indicators.keys().map(String::as_str).collect();
@@ -371,7 +376,7 @@ impl Reader<'_> {
     }
 
     fn cell(&mut self, row: Row<'_>) {
-        let Some((baseline, indicator, unit)) = self.indicator(row) else { return };
+        let Some((baseline, indicator, unit, grain)) = self.indicator(row) else { return };
         let value = |reader: &mut Self, column| reader.fixed(row, column, unit, 1);
         let square = |reader: &mut Self, column| reader.fixed(row, column, unit, 2);
         let n = row.decimal("n");
@@ -390,11 +395,7 @@ impl Reader<'_> {
         if rate.is_some_and(|rate| rate > 10_i128.pow(SHARE_PLACES)) {
             row.report("over_rate", "over_rate is above 1", "Write the part of 1 of the cases above the ceiling.", self.diagnostics);
         }
-        let filled = ["ceiling", "over_rate", "over_mean", "over_variance"].map(|column| row.optional(column).is_some());
-        if filled.contains(&true) && filled.contains(&false) {
-            let help = "Fill ceiling, over_rate, over_mean and over_variance, or leave all four empty.";
-            row.report("ceiling", "a ceiling without what is usual above it, or the other way round", help, self.diagnostics);
-        }
+        self.check_ceiling(row, grain);
         let (place, dates) = (self.place(row), row.validity());
         let (Some(place), Some(dates), Some(n), Some(mean), Some(variance)) = (place, dates, n, mean, variance) else { return };
         if let Some(band) = place.age_band {
@@ -403,12 +404,36 @@ impl Reader<'_> {
             self.bands.entry(key).or_default().push((band, dates, row.place("age_band")));
         }
         let over = || {
-            let (ceiling, rate, mean) = (whole(ceiling?)?, whole(rate?)?, whole(over_mean?)?);
-            Some(Over { ceiling, rate, mean, variance: over_variance? })
+            let ceiling = if grain == Grain::Case { Some(whole(ceiling?)?) } else { None };
+            Some(Over { ceiling, rate: whole(rate?)?, mean: whole(over_mean?)?, variance: over_variance? })
         };
         let (Ok(n), Some(mean)) = (u64::try_from(n), whole(mean)) else { return };
         let cell = Cell { place, validity: dates, n, mean, variance, cap: cap.and_then(whole), over: over() };
         self.cells.entry((baseline, indicator)).or_default().push(cell);
+    }
+
+    /// What stands together in a cell, and what a cell of lines cannot have.
+    fn check_ceiling(&mut self, row: Row<'_>, grain: Grain) {
+        let is_filled = |column: &str| row.optional(column).is_some();
+        if grain == Grain::Line {
+            for column in ["cap", "ceiling"].into_iter().filter(|column| is_filled(column)) {
+                let help = "Leave cap and ceiling empty, or declare the indicator with the grain `case`.";
+                row.report(column, format!("a {column} of lines, of which each has its own ceiling"), help, self.diagnostics);
+            }
+        }
+        let together = ["over_rate", "over_mean", "over_variance"].map(is_filled);
+        let (any, all) = (together.contains(&true), !together.contains(&false));
+        match grain {
+            Grain::Case if is_filled("ceiling") != any || any != all => {
+                let help = "Fill ceiling, over_rate, over_mean and over_variance, or leave all four empty.";
+                row.report("ceiling", "a ceiling without what is usual above it, or the other way round", help, self.diagnostics);
+            }
+            Grain::Line if any != all => {
+                let help = "Fill over_rate, over_mean and over_variance, or leave all three empty.";
+                row.report("over_rate", "half of what is usual above the ceilings of lines", help, self.diagnostics);
+            }
+            _ => {}
+        }
     }
 
     /// A number as a whole one of its unit, or of the unit's square.
@@ -441,7 +466,7 @@ impl Reader<'_> {
     }
 
     fn prior(&mut self, row: Row<'_>) {
-        let Some((baseline, indicator, _)) = self.indicator(row) else { return };
+        let Some((baseline, indicator, ..)) = self.indicator(row) else { return };
         for column in ["a1", "b1", "a2", "b2"] {
             if row.decimal(column) == Some(0) {
                 row.report(column, format!("{column} is zero"), "Shapes and rates are positive.", self.diagnostics);

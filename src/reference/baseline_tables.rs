@@ -46,7 +46,7 @@ impl Unit {
 pub enum Measure {
     /// Observed over expected.
     Expected,
-    /// Share of cases above the ceiling over the share that is usual.
+    /// Share of cases, or lines, above the ceiling over the share that is usual.
     OverShare,
     /// Amount above the ceiling over the amount that is usual.
     OverAmount,
@@ -76,12 +76,22 @@ pub enum Case {
     Visit,
 }
 
+/// What an indicator says a number of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grain {
+    /// A case, all its lines together, against the ceiling of its cell.
+    Case,
+    /// A line of a case against a ceiling of its own.
+    Line,
+}
+
 pub const UNIT_WORDS: &[(&str, Unit)] = &[("amount", Unit::Amount), ("quantity", Unit::Quantity)];
 pub const MEASURE_WORDS: &[(&str, Measure)] =
     &[("expected", Measure::Expected), ("over_share", Measure::OverShare), ("over_amount", Measure::OverAmount)];
 pub const UNIT_KIND_WORDS: &[(&str, UnitKind)] =
     &[("institution", UnitKind::Institution), ("department", UnitKind::Department), ("doctor", UnitKind::Doctor)];
 pub const MODEL_WORDS: &[(&str, Model)] = &[("counts", Model::Counts), ("costs", Model::Costs)];
+pub const GRAIN_WORDS: &[(&str, Grain)] = &[("case", Grain::Case), ("line", Grain::Line)];
 pub const CASE_WORDS: &[(&str, Case)] = &[("stay", Case::Stay), ("visit", Case::Visit)];
 
 /// Decimals of a value in the table, whatever its unit.
@@ -108,6 +118,13 @@ pub static INDICATORS: Table = Table {
         col("period_to", Kind::DayAfter("period_from"), "基期止", "first day after them: a baseline is closed"),
         col("zh", Kind::Text, "中文名", "the indicator in Chinese"),
         col("en", Kind::Text, "英文名", "the indicator in English"),
+        col(
+            "grain",
+            Kind::Word(&GRAIN_WORDS),
+            "计数单位",
+            "case: its cells are about cases; line: about single lines, each with a ceiling of its own; empty: case",
+        )
+        .may_be_missing(),
         SOURCE,
     ],
     key: Key::Cells(&["baseline", "indicator"]),
@@ -117,7 +134,7 @@ pub static INDICATORS: Table = Table {
 pub static CELLS: Table = Table {
     name: "baseline_cells",
     zh: "基线单元",
-    en: "What is usual, by kind of case. Of the rows that fit a case the nearest one answers: one that names a value comes before one that says `*`, and `*` is taken first for insutype, then age_band, inst_level, setting, disease_group. Rows of fewer than 30 cases are passed over for a wider one (fewer than 72 where a ceiling is asked for), so give the wider rows too. A case without a row is left out and counted.",
+    en: "What is usual, by kind of case. Of the rows that fit a case the nearest one answers: one that names a value comes before one that says `*`, and `*` is taken first for insutype, then age_band, inst_level, setting, disease_group. Rows of fewer than 30 cases are passed over for a wider one (fewer than 72 where a ceiling is asked for), so give the wider rows too. A case without a row is left out and counted. Of an indicator whose grain is line, n, mean and variance are those of lines (price times quantity), a row has no cap and no ceiling, and over_rate, over_mean and over_variance stand without them.",
     columns: &[
         BASELINE,
         INDICATOR,
@@ -126,14 +143,21 @@ pub static CELLS: Table = Table {
         col("inst_level", Kind::Word(&LEVEL_WORDS), "机构级别", "band of the institution; `*`: any, also one without a level"),
         col("setting", Kind::Word(&SETTING_WORDS), "就医方式", "where care was given; `*`: any"),
         col("insutype", Kind::Text, "险种", "kind of insurance (310, 390, ...); `*`: any"),
-        col("n", Kind::Number { places: 0, unit: "cases" }, "例数", "cases that the row was computed from, at least 1"),
+        col("n", Kind::Number { places: 0, unit: "cases" }, "例数", "cases, or lines, that the row was computed from, at least 1"),
         col("mean", VALUE, "均值", "mean of values, each no more than the cap"),
         col("variance", SQUARE, "方差", "variance of the same"),
         col("cap", VALUE, "封顶值", "larger values count as this one (P99); empty: none").may_be_empty(),
-        col("ceiling", VALUE, "上限", "P95, or an official limit; empty: none").may_be_empty(),
-        col("over_rate", Kind::Number { places: SHARE_PLACES, unit: "part of 1" }, "超上限比例", "cases above the ceiling").may_be_empty(),
-        col("over_mean", VALUE, "超上限均值", "mean over all cases of what is above the ceiling, up to the cap").may_be_empty(),
-        col("over_variance", SQUARE, "超上限方差", "variance of the same; these three come with a ceiling, and only so").may_be_empty(),
+        col("ceiling", VALUE, "上限", "P95, or an official limit; empty: none, or each line has its own").may_be_empty(),
+        col("over_rate", Kind::Number { places: SHARE_PLACES, unit: "part of 1" }, "超上限比例", "cases, or lines, above the ceiling")
+            .may_be_empty(),
+        col("over_mean", VALUE, "超上限均值", "mean over all cases, or lines, of what is above the ceiling, up to the cap").may_be_empty(),
+        col(
+            "over_variance",
+            SQUARE,
+            "超上限方差",
+            "variance of the same; these three come with a ceiling, and only so, unless each line has its own",
+        )
+        .may_be_empty(),
         VALID_FROM,
         VALID_TO,
         SOURCE,
@@ -149,7 +173,12 @@ pub static PRIORS: Table = Table {
     columns: &[
         BASELINE,
         INDICATOR,
-        col("measure", Kind::Word(&MEASURE_WORDS), "比值", "observed over expected; share of cases, or amount, above the ceiling"),
+        col(
+            "measure",
+            Kind::Word(&MEASURE_WORDS),
+            "比值",
+            "observed over expected; share of cases (or lines), or amount, above the ceiling",
+        ),
         col("unit_kind", Kind::Word(&UNIT_KIND_WORDS), "被比对象", "who is compared"),
         col("peer_class", Kind::Text, "同类", "class of peers; `*`: those of no class with a row of its own"),
         col("model", Kind::Word(&MODEL_WORDS), "模型", "counts: gamma-Poisson; costs (also days): inverse gamma"),

@@ -250,6 +250,16 @@ fn compared(ratio: &RatioDoc) -> Cell {
             "A unit's cases of a pane above the ceiling of such cases are counted and held against how many are usual; told is what, shrunken \
              to what peers are, is still above them with certainty. The other two over-ceiling ratios stand beside it.",
         ),
+        (Compare::OverCeiling, Headline::ByLine) => both(
+            "数同一对象在期间内高于自身上限的收费明细笔数，与基线中通常的笔数比较；向同类收缩后仍有把握高于同类的才提示，其余两种超上限比一并列出。",
+            "A unit's lines of a pane above their own ceilings are counted and held against how many are usual; told is what, shrunken to \
+             what peers are, is still above them with certainty. The other two over-ceiling ratios stand beside it.",
+        ),
+        (Compare::OverCeiling, Headline::ByAmount) if ratio.value.by_line() => both(
+            "把同一对象在期间内各笔明细高于自身上限的部分相加，与基线中通常的数额比较；向同类收缩后仍有把握高于同类的才提示，其余两种超上限比一并列出。",
+            "What a unit's lines of a pane have above their own ceilings is added up and held against how much is usual; told is what, shrunken \
+             to what peers are, is still above them with certainty. The other two over-ceiling ratios stand beside it.",
+        ),
         (Compare::OverCeiling, Headline::ByAmount) => both(
             "把同一对象在期间内各病例高于同类病例上限的部分相加，与基线中通常的数额比较；向同类收缩后仍有把握高于同类的才提示，其余两种超上限比一并列出。",
             "What a unit's cases of a pane have above the ceiling of such cases is added up and held against how much is usual; told is what, \
@@ -272,7 +282,13 @@ fn ratio_settings(rule: &RuleDoc, ratio: &RatioDoc) -> Vec<Vec<Cell>> {
     }
     rows.push(own("case", both(ratio.case.zh(), ratio.case.name())));
     rows.push(own("cases", code(ratio.cases.text.clone())));
-    rows.push(of_value("sum", ratio.value.sum.as_ref().map_or_else(|| both("住院天数", "days of the stay"), |sql| code(sql.text.clone()))));
+    let value = &ratio.value;
+    for (key, sql) in [("each", &value.each), ("ceiling", &value.ceiling), ("times", &value.times)] {
+        rows.extend(sql.iter().map(|sql| of_value(key, code(sql.text.clone()))));
+    }
+    if !value.by_line() {
+        rows.push(of_value("sum", value.sum.as_ref().map_or_else(|| both("住院天数", "days of the stay"), |sql| code(sql.text.clone()))));
+    }
     rows.extend(ratio.value.filter.iter().map(|sql| of_value("where", code(sql.text.clone()))));
     if ratio.value.per_day {
         rows.push(of_value("per_day", plain("是")));
@@ -284,9 +300,12 @@ fn ratio_settings(rule: &RuleDoc, ratio: &RatioDoc) -> Vec<Vec<Cell>> {
         own("panes", all(ratio.panes.iter().map(|pane| (pane.zh(), pane.name())).collect())),
         own("min_excess", setting(rule, &ratio.min_excess)),
     ]);
-    if over_ceiling && ratio.headline == Headline::ByCase {
-        rows.push(own("min_excess_cases", plain(ratio.min_excess_cases.to_string())));
-    }
+    let least = match ratio.headline {
+        Headline::ByCase => Some("min_excess_cases"),
+        Headline::ByLine => Some("min_excess_lines"),
+        Headline::ByAmount => None,
+    };
+    rows.extend(least.filter(|_| over_ceiling).map(|key| own(key, plain(ratio.min_excess_cases.to_string()))));
     rows
 }
 
@@ -425,7 +444,7 @@ fn expressions<'a>(book: &'a RuleBook, rule: &'a RuleDoc) -> Vec<&'a Sql> {
         EvaluateDoc::Row { when } => vec![when],
         EvaluateDoc::EarlierContact(contact) => std::iter::once(&contact.anchor).chain(&contact.told_by).collect(),
         EvaluateDoc::OverlappingSupply(_) => Vec::new(),
-        EvaluateDoc::Ratio(ratio) => std::iter::once(&ratio.cases).chain(&ratio.value.sum).chain(&ratio.value.filter).collect(),
+        EvaluateDoc::Ratio(ratio) => std::iter::once(&ratio.cases).chain(ratio.value.sqls()).collect(),
     };
     all.extend(rule.gates.iter().filter_map(|id| book.gate(id, rule.event, rule.grain)).map(|gate| &gate.when));
     all.extend(rule.exempt.iter().map(|exempt| &exempt.when));

@@ -93,7 +93,9 @@ const CODES: &[(&str, &str)] = &[
     ("department", "科室"),
     ("doctor", "医师"),
     ("expected", "实际与预期之比"),
-    ("over_share", "超上限例数比"),
+    ("over_share", "超上限例数（笔数）比"),
+    ("case", "病例"),
+    ("line", "明细"),
     ("over_amount", "超上限金额比"),
 ];
 
@@ -208,6 +210,7 @@ const REASONS: &[(&str, &str, &str)] = &[
 /// Why nothing is said about a group, in the words of the tally.
 const GROUP_REASONS: &[(&str, &str, &str)] = &[
     ("no_baseline", "参考数据中没有该基线", "the references lack the baseline"),
+    ("other_grain", "基线按病例计而规则按明细计，或相反", "the baseline counts cases and the rule lines, or the other way round"),
     ("no_baseline_cells", "基线没有这些病例所属的单元，或单元例数不足", "the baseline has no cell for these cases, or too few cases in it"),
     ("no_expected_cases", "基线未载明该机构应有多少病例，不知数据是否完整", "the baseline does not say how many cases there should be"),
     ("incomplete", "数据不完整：病例明显少于应有例数", "incomplete: too many of the expected cases are missing"),

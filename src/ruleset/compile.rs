@@ -42,6 +42,8 @@ use crate::ruleset::words::RuleEvent;
 use crate::ruleset::words::Status;
 
 pub use groups::CaseSum;
+pub use groups::CaseValue;
+pub use groups::LineValue;
 pub use groups::RatioRule;
 
 /// Tables that rules look at: the two event types and supply.

@@ -169,7 +169,8 @@ pub struct RatioDoc {
     pub panes: Vec<PaneWord>,
     /// Least (shrunken ratio − 1) · E of a clue, in 元 or things.
     pub min_excess: Number,
-    /// Least cases beyond the usual above the ceiling, of [`Headline::ByCase`].
+    /// Least cases, or lines, beyond the usual above the ceiling, of
+    /// [`Headline::ByCase`] or [`Headline::ByLine`].
     pub min_excess_cases: u32,
 }
 
@@ -178,7 +179,7 @@ impl RatioDoc {
     pub fn measure(&self) -> Measure {
         match (self.compare, self.headline) {
             (Compare::Expected, _) => Measure::Expected,
-            (Compare::OverCeiling, Headline::ByCase) => Measure::OverShare,
+            (Compare::OverCeiling, Headline::ByCase | Headline::ByLine) => Measure::OverShare,
             (Compare::OverCeiling, Headline::ByAmount) => Measure::OverAmount,
         }
     }
@@ -188,12 +189,29 @@ impl RatioDoc {
 #[derive(Clone, Debug)]
 pub struct CaseValueDoc {
     /// Summed over the lines of the case's bills, or over the bills where it
-    /// names header columns alone; `None`: the days of the stay.
+    /// names header columns alone; `None`: the days of the stay, or its lines.
     pub sum: Option<Sql>,
-    /// Which lines are summed; `None`: all.
+    /// Which lines are summed, or counted; `None`: all.
     pub filter: Option<Sql>,
     /// Divided by the days of the stay, at least one.
     pub per_day: bool,
+    /// Each line by itself: what is held against its ceiling, the ceiling, and
+    /// the quantity that both are of. They stand together.
+    pub each: Option<Sql>,
+    pub ceiling: Option<Sql>,
+    pub times: Option<Sql>,
+}
+
+impl CaseValueDoc {
+    /// Whether lines are counted, and not cases.
+    pub fn by_line(&self) -> bool {
+        self.each.is_some()
+    }
+
+    /// All expressions.
+    pub fn sqls(&self) -> impl Iterator<Item = &Sql> {
+        [&self.sum, &self.each, &self.ceiling, &self.times, &self.filter].into_iter().flatten()
+    }
 }
 
 #[derive(Clone, Debug)]

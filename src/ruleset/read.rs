@@ -51,7 +51,7 @@ pub const GATES_FILE: &str = "gates.yaml";
 pub const DEPARTMENTS_FILE: &str = "departments.yaml";
 /// National codes of the words in clues, at the top of the tree.
 pub const CODE_MAP_FILE: &str = "code_map.yaml";
-/// What holds where a ratio rule does not say `min_excess_cases`.
+/// What holds where a ratio rule does not say `min_excess_cases` or `min_excess_lines`.
 const MIN_EXCESS_CASES: u32 = 3;
 /// Files at the top of the tree.
 const TOP_FILES: &[&str] = &[GATES_FILE, DEPARTMENTS_FILE, CODE_MAP_FILE];
@@ -327,18 +327,27 @@ fn read_history(rule: &View<'_>) -> EvaluateDoc {
 
 fn read_ratio(view: &View<'_>) -> RatioDoc {
     let value = view.within("value", &spec::CASE_VALUE);
+    let by_line = value.get("each").is_some();
+    let least = if by_line { "min_excess_lines" } else { "min_excess_cases" };
     RatioDoc {
         compare: view.choice("compare"),
-        headline: view.maybe_choice("headline").unwrap_or(Headline::ByCase),
+        headline: view.maybe_choice("headline").unwrap_or(if by_line { Headline::ByLine } else { Headline::ByCase }),
         case: view.choice("case"),
         cases: view.sql("cases"),
-        value: CaseValueDoc { sum: value.maybe_sql("sum"), filter: value.maybe_sql("where"), per_day: value.bool("per_day") },
+        value: CaseValueDoc {
+            sum: value.maybe_sql("sum"),
+            filter: value.maybe_sql("where"),
+            per_day: value.bool("per_day"),
+            each: value.maybe_sql("each"),
+            ceiling: value.maybe_sql("ceiling"),
+            times: value.maybe_sql("times"),
+        },
         indicator: view.text("indicator"),
         baseline: view.maybe_text("baseline"),
         units: view.choices("units"),
         panes: view.choices("panes"),
         min_excess: view.number("min_excess"),
-        min_excess_cases: view.get("min_excess_cases").map_or(MIN_EXCESS_CASES, |_| view.count("min_excess_cases")),
+        min_excess_cases: view.get(least).map_or(MIN_EXCESS_CASES, |_| view.count(least)),
     }
 }
 

@@ -174,7 +174,7 @@ pub static RATIO: Object = Object {
             "headline",
             Shape::Choice(Headline::CHOICES),
             "主要比值",
-            "which over-ceiling ratio is told; only with `compare: over_ceiling`, `by_case` where it is absent",
+            "which over-ceiling ratio is told; only with `compare: over_ceiling`; absent: `by_line` beside `each`, else `by_case`",
         ),
         required("case", Shape::Choice(GroupCase::CHOICES), "病例", "what is counted as one case"),
         required("cases", Shape::Sql, "纳入条件", "true for the bills whose cases count; header columns only"),
@@ -195,6 +195,12 @@ pub static RATIO: Object = Object {
             "最低超出例数",
             "least cases above their ceiling beyond the usual; only with `headline: by_case`, 3 where it is absent",
         ),
+        optional(
+            "min_excess_lines",
+            Shape::Int { min: 1, max: 1_000_000 },
+            "最低超出笔数",
+            "least lines above their ceilings beyond the usual; only with `headline: by_line`, 3 where it is absent",
+        ),
     ],
 };
 
@@ -206,8 +212,26 @@ pub static CASE_VALUE: Object = Object {
             "累加",
             "summed over the lines of the case's bills, or over the bills if it names header columns alone; absent: the days of the stay",
         ),
-        optional("where", Shape::Sql, "明细条件", "true for the lines that are summed; absent: all"),
+        optional("where", Shape::Sql, "明细条件", "true for the lines that are summed or counted; absent: all"),
         optional("per_day", Shape::Bool, "按住院日", "divided by the days of the stay, at least one").or("false"),
+        optional(
+            "each",
+            Shape::Sql,
+            "逐笔数值",
+            "of each line by itself: what is held against the line's own ceiling; with `ceiling` and `times`, in place of `sum`",
+        ),
+        optional(
+            "ceiling",
+            Shape::Sql,
+            "逐笔上限",
+            "ceiling of the line; a line with none, or one that is not between 0 and 999999, does not count",
+        ),
+        optional(
+            "times",
+            Shape::Sql,
+            "逐笔数量",
+            "quantity of the line, by which `each` and `ceiling` become amounts; a line of none does not count",
+        ),
     ],
 };
 
@@ -323,13 +347,18 @@ pub static CASE_SETTINGS: Object = Object {
 pub static CASE_BASELINE: Object = Object {
     fields: &[
         optional("unit", Shape::Choice(CaseUnit::CHOICES), "计量", "what the numbers are").or("amount"),
-        optional("n", Shape::Int { min: 1, max: 1_000_000_000 }, "例数", "cases that the numbers were computed from").or("1000"),
+        optional("n", Shape::Int { min: 1, max: 1_000_000_000 }, "例数", "cases, or lines, that the numbers were computed from").or("1000"),
         required("mean", Shape::Decimal, "均值", "mean of the values, each no more than the cap"),
         required("variance", Shape::Decimal, "方差", "variance of the same"),
         optional("cap", Shape::Decimal, "封顶值", "larger values count as this one; absent: none"),
-        optional("ceiling", Shape::Decimal, "上限", "P95, or an official limit; it and the next three stand together"),
-        optional("over_rate", Shape::Decimal, "超上限比例", "part of 1 of the cases that is above the ceiling"),
-        optional("over_mean", Shape::Decimal, "超上限均值", "mean over all cases of what is above the ceiling"),
+        optional(
+            "ceiling",
+            Shape::Decimal,
+            "上限",
+            "P95, or an official limit; it and the next three stand together, and these alone where lines have their own",
+        ),
+        optional("over_rate", Shape::Decimal, "超上限比例", "part of 1 of the cases, or lines, that is above the ceiling"),
+        optional("over_mean", Shape::Decimal, "超上限均值", "mean over all cases, or lines, of what is above the ceiling"),
         optional("over_variance", Shape::Decimal, "超上限方差", "variance of the same"),
         optional(
             "expected_cases",

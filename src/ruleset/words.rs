@@ -144,6 +144,7 @@ words! {
     /// Which of the three over-ceiling ratios a rule tells about; the others stand beside it.
     Headline {
         ByCase = "by_case", "超上限例数占比", "share of cases above the ceiling";
+        ByLine = "by_line", "超上限笔数占比", "share of lines above their ceilings";
         ByAmount = "by_amount", "超上限金额占比", "what lies above the ceilings";
     }
 }

@@ -54,7 +54,8 @@ pub struct BillRow {
 }
 
 /// What one definition counts of a bill: its number, and the value in the
-/// fixed point of its indicator, unless it is unknown.
+/// fixed point of its indicator, unless it is unknown. Of a definition that
+/// counts lines there are several in a row: the sums over them.
 pub type Counted = (u16, MaybeI64);
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -86,9 +87,16 @@ pub struct BillView<'a> {
 }
 
 impl BillView<'_> {
-    /// `None`: the definition does not count the bill.
+    /// The first number of a definition; `None`: it does not count the bill.
     pub fn counted(&self, definition: u16) -> Option<MaybeI64> {
-        self.counted.binary_search_by_key(&definition, |(number, _)| *number).ok().map(|at| self.counted[at].1)
+        self.all_counted(definition).first().map(|(_, number)| *number)
+    }
+
+    /// All numbers of a definition.
+    pub fn all_counted(&self, definition: u16) -> &[Counted] {
+        let from = self.counted.partition_point(|(number, _)| *number < definition);
+        let own = self.counted.get(from..).unwrap_or_default();
+        own.get(..own.partition_point(|(number, _)| *number == definition)).unwrap_or_default()
     }
 }
 
@@ -156,7 +164,7 @@ impl Cases {
         None
     }
 
-    /// `counted` is sorted by definition.
+    /// `counted` is sorted by definition; numbers of one keep their order.
     pub fn add(&mut self, case: CaseIdx, row: BillRow, counted: &[Counted], doctors: &[(Sym, i64)]) {
         let number = u32::try_from(self.bills.len()).unwrap_or(NONE);
         assert!(number != NONE, "a shard holds fewer than 2^32 - 1 bills");

@@ -62,8 +62,16 @@ struct IndicatorOf {
     unit: Unit,
     zh: &'static str,
     en: &'static str,
-    value: fn(&Case) -> i64,
+    value: Value,
     kind: Kind,
+}
+
+/// What is counted.
+#[derive(Clone, Copy)]
+enum Value {
+    OfCase(fn(&Case) -> i64),
+    /// Each line with a ceiling.
+    Lines,
 }
 
 /// What a case is.
@@ -74,14 +82,14 @@ enum Kind {
 }
 
 const fn of_stays(name: &'static str, unit: Unit, [zh, en]: [&'static str; 2], value: fn(&Case) -> i64) -> IndicatorOf {
-    IndicatorOf { name, unit, zh, en, value, kind: Kind::Stay }
+    IndicatorOf { name, unit, zh, en, value: Value::OfCase(value), kind: Kind::Stay }
 }
 
 const fn of_visits(name: &'static str, [zh, en]: [&'static str; 2], value: fn(&Case) -> i64) -> IndicatorOf {
-    IndicatorOf { name, unit: Unit::Amount, zh, en, value, kind: Kind::Visit }
+    IndicatorOf { name, unit: Unit::Amount, zh, en, value: Value::OfCase(value), kind: Kind::Visit }
 }
 
-static OF_CITY: [IndicatorOf; 12] = [
+static OF_CITY: [IndicatorOf; 13] = [
     of_stays("total_cost", Unit::Amount, ["次均住院费用", "total cost per stay"], |case| case.total),
     of_stays("drug_cost", Unit::Amount, ["次均药费", "drug cost per stay"], |case| case.drugs),
     of_stays("consumable_cost", Unit::Amount, ["次均耗材费", "consumable cost per stay"], |case| case.consumables),
@@ -102,6 +110,14 @@ static OF_CITY: [IndicatorOf; 12] = [
     }),
     of_visits("visit_cost", ["次均门诊费用", "cost per visit"], |case| case.total),
     of_visits("visit_drug_cost", ["次均门诊药费", "drug cost per visit"], |case| case.drugs),
+    IndicatorOf {
+        name: "pay_ceiling_lines",
+        unit: Unit::Amount,
+        zh: "门诊单价（对支付限价）",
+        en: "price in visits against the payment ceiling",
+        value: Value::Lines,
+        kind: Kind::Visit,
+    },
 ];
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -110,8 +126,11 @@ struct Class {
     amount: i64,
 }
 
+/// A line with a ceiling: its amount, and how much of it is above; `None`: it is not.
+type Priced = (i64, Option<i64>);
+
 /// One visit, or one stay with all its bills. Amounts in 分.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Case {
     institution: u32,
     setting: &'static str,
@@ -126,12 +145,13 @@ struct Case {
     tests: i64,
     rehab: i64,
     days: i64,
+    lines: Vec<Priced>,
     /// It is not known yet how the stay ends.
     open: bool,
 }
 
 impl Case {
-    fn take(&mut self, bill: &Bill) {
+    fn take(&mut self, bill: &Bill, city: &City) {
         self.institution = bill.institution;
         self.setting = setting(Some(bill.med_type), None).unwrap_or_default();
         self.group = bill.ward.map(|ward| ward.group.0);
@@ -142,8 +162,12 @@ impl Case {
             let amount = line.shares().total;
             self.total += amount;
             let service = match line.goods {
-                Goods::Drug(_) => {
+                Goods::Drug(drug) => {
                     self.drugs += amount;
+                    if let Some(ceiling) = city.drugs[drug as usize].ceiling {
+                        let above = line.price > ceiling;
+                        self.lines.push((line.count * line.price, above.then(|| line.count * (line.price - ceiling))));
+                    }
                     continue;
                 }
                 Goods::Service(idx) => &SERVICES[idx],
@@ -185,7 +209,9 @@ pub fn baseline(settings: &SynthSettings, city: &City) -> Vec<(String, String)> 
     // A pattern more to plant shall not change what is usual.
     let planted = Planted { violations: 0, missed: 0, withdrawn: 0, near_misses: 0, innocents: 0 };
     let unplanted = SynthSettings { planted, ..settings.clone() };
-    generate(&unplanted, city).ordinary_bills(day(settings.live_first()), |bill| by_visit.entry(bill.visit).or_default().take(bill));
+    generate(&unplanted, city).ordinary_bills(day(settings.live_first()), |bill| {
+        by_visit.entry(bill.visit).or_default().take(bill, city);
+    });
     let cases: Vec<Case> = by_visit.into_values().filter(|case| !case.open).collect();
     [
         (&INDICATORS, indicators(settings)),
@@ -203,7 +229,10 @@ fn heads(table: &Table) -> String {
 
 fn indicators(settings: &SynthSettings) -> String {
     let (from, to) = (settings.first_day(), settings.live_first());
-    let row = |of: &IndicatorOf| format!("{NAME},{},{},{from},{to},{},{},{SOURCE}\n", of.name, of.unit.word(), of.zh, of.en);
+    let row = |of: &IndicatorOf| {
+        let grain = if matches!(of.value, Value::Lines) { "line" } else { "case" };
+        format!("{NAME},{},{},{from},{to},{},{},{grain},{SOURCE}\n", of.name, of.unit.word(), of.zh, of.en)
+    };
     OF_CITY.iter().map(row).collect()
 }
 
@@ -211,15 +240,22 @@ fn cells(settings: &SynthSettings, city: &City, cases: &[Case]) -> String {
     let mut text = String::new();
     let from = settings.live_first();
     for of in &OF_CITY {
-        let mut values: BTreeMap<[String; 4], Vec<i64>> = BTreeMap::new();
+        let mut values: BTreeMap<[String; 4], Vec<Priced>> = BTreeMap::new();
         for case in cases.iter().filter(|case| case.kind() == Some(of.kind)) {
             for place in places(case, &city.institutions[case.institution as usize].level) {
-                values.entry(place).or_default().push((of.value)(case));
+                let values = values.entry(place).or_default();
+                match of.value {
+                    Value::OfCase(value) => values.push((value(case), None)),
+                    Value::Lines => values.extend(&case.lines),
+                }
             }
         }
         for ([group, age, level, setting], values) in values {
             if values.len() >= CASES_MIN {
-                let usual = numbers(of.unit, values);
+                let usual = match of.value {
+                    Value::OfCase(_) => numbers(of.unit, values.into_iter().map(|(value, _)| value).collect()),
+                    Value::Lines => numbers_of_lines(of.unit, &values),
+                };
                 let _ = writeln!(text, "{NAME},{},{group},{age},{level},{setting},{ANY},{usual},{from},,{SOURCE}", of.name);
             }
         }
@@ -272,6 +308,22 @@ fn numbers(unit: Unit, mut values: Vec<i64>) -> String {
         text.push_str(",,,,");
     }
     text
+}
+
+/// The same of lines, of which each has its own ceiling.
+fn numbers_of_lines(unit: Unit, lines: &[Priced]) -> String {
+    let n = lines.len();
+    let pair = |values: Vec<i64>| {
+        let (mean, variance) = moments(&values);
+        format!("{},{}", decimal(mean, unit.decimals()), decimal(variance, 2 * unit.decimals()))
+    };
+    let amounts = pair(lines.iter().map(|(amount, _)| *amount).collect());
+    if (n as u64) < CASES_OF_CEILING {
+        return format!("{n},{amounts},,,,,");
+    }
+    let over = lines.iter().filter(|(_, above)| above.is_some()).count() as i128;
+    let rate = decimal(rounded(over * 1_000_000, n as i128), 6);
+    format!("{n},{amounts},,,{rate},{}", pair(lines.iter().map(|(_, above)| above.unwrap_or(0)).collect()))
 }
 
 /// Mean and sample variance as whole numbers.
@@ -337,6 +389,13 @@ mod tests {
         assert_eq!(numbers(Unit::Amount, hundred), "100,5.05,8.4068,9.90,9.50,0.050000,0.01,0.0044");
         assert_eq!(numbers(Unit::Quantity, vec![3 * ONE, 4 * ONE]), "2,3.5000,0.50000000,4.0000,,,,");
         assert_eq!(numbers(Unit::Amount, vec![1_234_567]), "1,12345.67,0.0000,12345.67,,,,");
+    }
+
+    #[test]
+    fn numbers_of_lines_have_no_ceiling_of_their_own() {
+        let lines: Vec<Priced> = (0..80).map(|idx| (1000, (idx % 20 == 0).then_some(200))).collect();
+        assert_eq!(numbers_of_lines(Unit::Amount, &lines), "80,10.00,0.0000,,,0.050000,0.10,0.1924");
+        assert_eq!(numbers_of_lines(Unit::Amount, &lines[..71]), "71,10.00,0.0000,,,,,");
     }
 
     #[test]

@@ -7,6 +7,8 @@ use crate::reference::validity::Validity;
 use super::SynthSettings;
 use super::city::City;
 use super::city::InstitutionKind;
+use super::groups::Prices;
+use super::groups::Pricing;
 use super::groups::is_house;
 use super::model::Bill;
 use super::model::CONSULTATION;
@@ -24,6 +26,7 @@ use super::model::Pay;
 use super::model::Person;
 use super::model::Prescription;
 use super::model::SERVICES;
+use super::model::Split;
 use super::model::TESTS;
 use super::random::Dice;
 use super::random::mix;
@@ -129,6 +132,7 @@ pub(super) struct Everyday<'c> {
     pharmacies: Vec<u32>,
     online: Vec<u32>,
     stays: Stays,
+    prices: Prices,
     areas: Vec<u32>,
     injections: Vec<u32>,
     chronic_drugs: Vec<Vec<u32>>,
@@ -171,6 +175,7 @@ impl<'c> Everyday<'c> {
             dice: Dice::new(seed, 1),
             hospitals,
             stays,
+            prices: Prices::new(settings, city, live_first),
             pharmacies: city.in_order(InstitutionKind::Pharmacy, span),
             online: city.in_order(InstitutionKind::Online, span),
             areas: city.areas(),
@@ -506,8 +511,9 @@ impl<'c> Everyday<'c> {
             }
         } else if plan.drugs && !matches!(plan.part, Part::Consultation | Part::Emergency) {
             let order = self.order(plan);
-            for dosage in self.dosages(plan) {
+            for (place, dosage) in (1..).zip(self.dosages(plan)) {
                 let mut line = Line::new(Goods::Drug(dosage.drug), dosage.packs, self.city.drugs[dosage.drug as usize].price, fact);
+                self.price(plan, place, &mut line);
                 line.order = Some(order);
                 line.circulated = plan.part == Part::Dispensing;
                 line.days = Some(dosage.days);
@@ -524,6 +530,22 @@ impl<'c> Everyday<'c> {
                 }
                 bill.lines.push(line);
                 test = if test + 1 == DISPENSARY { TESTS } else { test + 1 };
+            }
+        }
+    }
+
+    /// A hospital prices drugs with a ceiling as it will: what is above it the
+    /// person pays.
+    fn price(&self, plan: &Plan, place: u64, line: &mut Line) {
+        let Goods::Drug(drug) = line.goods else { return };
+        let Some(ceiling) = self.city.drugs[drug as usize].ceiling.filter(|_| plan.part != Part::Dispensing) else { return };
+        match self.prices.of(plan.institution, plan.time.day(), mix(plan.seed, place)) {
+            Pricing::Usual => {}
+            Pricing::AtCeiling => line.price = ceiling,
+            Pricing::Above => {
+                let excess = (ceiling / 8).max(1);
+                line.price = ceiling + excess;
+                line.split = Split::OverLimit(excess * line.count);
             }
         }
     }

@@ -40,6 +40,8 @@ struct Live {
     bills: usize,
     closed: bool,
     values: BTreeMap<&'static str, i64>,
+    /// Of each line with a ceiling: whether its price is above.
+    lines: Vec<bool>,
     /// Of the total cost of the cell of a stay.
     mean: i64,
     cap: i64,
@@ -81,6 +83,19 @@ struct Demo {
 
 static DEMO: LazyLock<Demo> = LazyLock::new(demo);
 
+/// The indicator whose observations are lines.
+const LINES: &str = "pay_ceiling_lines";
+
+fn units_of(case: &Live) -> Vec<Unit> {
+    let mut units = vec![(UnitKind::Institution, case.institution.clone(), case.institution.clone())];
+    for (kind, unit) in [(UnitKind::Department, &case.department), (UnitKind::Doctor, &case.doctor)] {
+        if !unit.is_empty() {
+            units.push((kind, case.institution.clone(), unit.clone()));
+        }
+    }
+    units
+}
+
 fn live_cases(settings: &SynthSettings, city: &City) -> (Vec<Live>, u64) {
     let first = Civil::from_date(settings.live_first());
     let mut cases: BTreeMap<String, Live> = BTreeMap::new();
@@ -120,6 +135,10 @@ fn add(case: &mut Live, bill: &super::tests::Read) {
         (case.department, case.doctor) = (header("dscg_caty"), header("chfpdr_code"));
     }
     let stay = is_stay(case.setting);
+    let has_ceiling = |line: &&BTreeMap<&'static str, serde_json::Value>| {
+        line.get("pric_uplmt_amt").is_some() && (1..99_999_900).contains(&fen(line, "pric_uplmt_amt")) && fen(line, "cnt") > 0
+    };
+    case.lines.extend(bill.lists[0].iter().filter(has_ceiling).map(|line| fen(line, "pric") > fen(line, "pric_uplmt_amt")));
     let mut add = |name: &'static str, value: i64| *case.values.entry(name).or_default() += value;
     for line in &bill.lists[0] {
         let (amount, count) = (fen(line, "det_item_fee_sumamt"), line.get("cnt").and_then(|count| count.as_i64()).unwrap_or(0) * ONE);
@@ -207,14 +226,7 @@ fn demo() -> Demo {
                 (case.mean, case.cap) = (cell.mean, cell.cap.unwrap_or(i64::MAX));
             }
             let over = indicator.ceiling(stratum, at.into()).map(|(_, _, over)| over);
-            let mut units = vec![(UnitKind::Institution, case.institution.clone(), case.institution.clone())];
-            if !case.department.is_empty() {
-                units.push((UnitKind::Department, case.institution.clone(), case.department.clone()));
-            }
-            if !case.doctor.is_empty() {
-                units.push((UnitKind::Doctor, case.institution.clone(), case.doctor.clone()));
-            }
-            for unit in units {
+            for unit in units_of(case) {
                 let sums = sums.entry((unit, name)).or_default();
                 sums.n += 1;
                 sums.observed += value.min(cell.cap.unwrap_or(value));
@@ -222,10 +234,21 @@ fn demo() -> Demo {
                 sums.expected += cell.mean;
                 sums.variance += cell.variance as f64;
                 if let Some(over) = over {
-                    sums.over += i64::from(value > over.ceiling);
+                    sums.over += i64::from(value > over.ceiling.unwrap());
                     sums.over_expected += over.rate as f64 / 1e6;
                 }
             }
+        }
+    }
+    let prices = baseline.indicator(LINES).unwrap();
+    for case in cases.iter().filter(|case| !is_stay(case.setting)) {
+        let stratum = Stratum { inst_level: level_band(&case.level), setting: Some(case.setting), ..Stratum::default() };
+        let Some((_, _, over)) = prices.ceiling(stratum, at.into()) else { continue };
+        for (unit, above) in units_of(case).into_iter().flat_map(|unit| case.lines.iter().map(move |above| (unit.clone(), *above))) {
+            let sums = sums.entry((unit, LINES)).or_default();
+            sums.n += 1;
+            sums.over += i64::from(above);
+            sums.over_expected += over.rate as f64 / 1e6;
         }
     }
     Demo { cases, sums, told, messages, truths: group_truths(&settings, &city) }
@@ -244,7 +267,7 @@ fn unit_of(truth: &GroupTruth) -> Unit {
 fn planted_groups_stand_out() {
     let demo = &*DEMO;
     let violations: Vec<&GroupTruth> = demo.truths.iter().filter(|truth| truth.kind == GroupKind::Violation).collect();
-    assert_eq!(violations.len(), 7);
+    assert_eq!(violations.len(), 8);
     for truth in violations {
         let sums = demo.sums[&(unit_of(truth), truth.indicator)];
         let ratio = match truth.measure {
@@ -253,7 +276,7 @@ fn planted_groups_stand_out() {
         };
         assert!(sums.n >= 22 && ratio > 1.4, "{}: {sums:?} {ratio}", truth.pattern);
         assert!(truth.unit_kind != UnitKind::Doctor || sums.n >= 40, "{}: {sums:?}", truth.pattern);
-        let (n, expected) = demo.told[&(truth.institution.clone(), true)];
+        let (n, expected) = demo.told[&(truth.institution.clone(), truth.indicator != LINES)];
         assert!(n as f64 >= 0.95 * expected, "{}: {n} of {expected}", truth.pattern);
         assert!(truth.explains(&truth.institution, truth.indicator) && !truth.explains("H99010100001", truth.indicator));
     }
@@ -278,6 +301,15 @@ fn innocent_groups_would_be_accused_by_a_plain_quotient() {
     let own = mean(&mut demo.cases.iter().filter(|case| case.institution == heavy.institution));
     let all = mean(&mut demo.cases.iter().filter(|case| is_honest(demo, &case.institution)));
     assert!(own > 1.6 * all, "{own} and {all}");
+
+    // Its lines are as high as lines may be: none of its own is above.
+    for ((unit, name), sums) in &demo.sums {
+        if *name == LINES {
+            println!("LINES {unit:?} {} {} {:.2}", sums.n, sums.over, sums.over_expected);
+        }
+    }
+    let ceiling = sums(find("sold_at_the_ceiling"));
+    assert!(ceiling.n >= 200 && (ceiling.over as f64) < ceiling.over_expected, "{ceiling:?}");
 
     let missing = find("two_thirds_of_cases_missing");
     let (n, expected) = demo.told[&(missing.institution.clone(), true)];
@@ -337,8 +369,8 @@ fn groups_are_planted_in_a_whole_demo_only() {
         [GroupKind::Violation, GroupKind::Innocent].map(|kind| truths.iter().filter(|truth| truth.kind == kind).count())
     };
     let demo = SynthSettings::default();
-    assert_eq!(of(&demo), [7, 3]);
-    assert_eq!(of(&SynthSettings::quiet(1, 100_000, 10_000, 20)), [0, 3]);
+    assert_eq!(of(&demo), [8, 4]);
+    assert_eq!(of(&SynthSettings::quiet(1, 100_000, 10_000, 20)), [0, 4]);
     assert_eq!(of(&SynthSettings { settlements: 30_000, ..demo.clone() }), [0, 0]);
     assert_eq!(of(&SynthSettings { history_months: 0, ..demo }), [0, 0]);
 }

@@ -73,6 +73,11 @@ enum Conduct {
     Twice(Usage),
     /// Two of three stays are not told, and the others use this.
     Missing(Usage),
+    /// Of its visits' drugs with a ceiling so many in a thousand are sold above
+    /// it; the person pays what is above.
+    Above(u64),
+    /// They are all sold right at it.
+    AtCeiling,
     /// Nothing: its cases are costly ones in every month.
     Nothing,
 }
@@ -91,7 +96,7 @@ struct Pattern {
 const USUAL: Usage = Usage::USUAL;
 
 #[rustfmt::skip]
-const PATTERNS: [Pattern; 10] = [
+const PATTERNS: [Pattern; 12] = [
     Pattern {
         name: "orthopaedic_consumables_twice", title: "骨科耗材次均费用为同类的两倍",
         institution: "H99010100006", conduct: Conduct::Uses(Usage { ortho: 200, ..USUAL }), kind: GroupKind::Violation,
@@ -135,6 +140,17 @@ const PATTERNS: [Pattern; 10] = [
         beside: &["total_cost"],
     },
     Pattern {
+        name: "sold_above_ceilings_often", title: "半数限价药品高于支付限价销售",
+        institution: "H99010100003", conduct: Conduct::Above(500), kind: GroupKind::Violation,
+        indicator: "pay_ceiling_lines", measure: Measure::OverShare,
+        beside: &["visit_drug_cost", "visit_cost"],
+    },
+    Pattern {
+        name: "sold_at_the_ceiling", title: "限价药品一律按支付限价销售",
+        institution: "H99010300001", conduct: Conduct::AtCeiling, kind: GroupKind::Innocent,
+        indicator: "pay_ceiling_lines", measure: Measure::OverShare, beside: &[],
+    },
+    Pattern {
         name: "two_costly_stays_of_few", title: "小医院少数病例费用极高",
         institution: "H99010300004", conduct: Conduct::Twice(USUAL.all(1_000)), kind: GroupKind::Innocent,
         indicator: "total_cost", measure: Measure::Expected, beside: &[],
@@ -166,6 +182,9 @@ const HOUSES: [(&str, u64, &Mix); 10] = [
 ];
 /// Others of which more is asked than their level says.
 const OTHERS: [(&str, u64, &Mix); 2] = [("H99010100002", 70, &RECOVERY), ("H99010200001", 90, &GENERAL)];
+
+/// Of a thousand drugs with a ceiling so many are sold above it wherever one goes.
+const ABOVE: u64 = 120;
 
 /// Settlements below which months hold too few stays for groups.
 const SETTLEMENTS_MIN: u64 = 60_000;
@@ -263,8 +282,39 @@ impl Groups {
             Conduct::Twice(usage) => (matches!(*seen, 3 | 8), usage),
             Conduct::Missing(_) if *seen % 3 != 0 => return None,
             Conduct::Missing(usage) => (true, usage),
-            Conduct::Nothing => (false, USUAL),
+            Conduct::Above(_) | Conduct::AtCeiling | Conduct::Nothing => (false, USUAL),
         };
         Some(if meant { usage } else { USUAL })
+    }
+}
+
+/// How a hospital prices a drug that has a ceiling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pricing {
+    Usual,
+    AtCeiling,
+    Above,
+}
+
+/// The prices of each institution.
+#[derive(Debug)]
+pub(super) struct Prices {
+    groups: Groups,
+}
+
+impl Prices {
+    pub(super) fn new(settings: &SynthSettings, city: &City, live_first: i64) -> Self {
+        Self { groups: Groups::new(settings, city, live_first) }
+    }
+
+    /// Of a line on `day`; `throw` is its own.
+    pub(super) fn of(&self, institution: u32, day: i64, throw: u64) -> Pricing {
+        let conduct = self.groups.conducts.get(institution as usize).filter(|_| day >= self.groups.live_first);
+        let above = match conduct {
+            Some((Conduct::AtCeiling, _)) => return Pricing::AtCeiling,
+            Some((Conduct::Above(often), _)) => *often,
+            _ => ABOVE,
+        };
+        if throw % 1000 < above { Pricing::Above } else { Pricing::Usual }
     }
 }

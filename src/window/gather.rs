@@ -171,11 +171,11 @@ impl Gathered {
         apply: impl Fn(Sums, Sums) -> Result<Sums, Overflow>,
     ) -> Result<(), GroupFault> {
         contribution.check(&definition)?;
-        let Contribution { institution, key, day, measures } = contribution;
+        let Contribution { institution, key, day, sums } = contribution;
         let place = Open { institution: institution.clone(), definition, key: key.clone(), day: *day };
         let old = self.open.get(&place);
         let of = |idx: usize| old.and_then(|row| row.get(idx)).copied().unwrap_or_default();
-        let row: Row = measures.iter().enumerate().map(|(idx, measure)| apply(of(idx), Sums::of(*measure))).collect::<Result<_, _>>()?;
+        let row: Row = sums.iter().enumerate().map(|(idx, sums)| apply(of(idx), *sums)).collect::<Result<_, _>>()?;
         if row.iter().any(|sums| !sums.is_zero()) {
             self.open.insert(place, row);
         } else {
@@ -282,7 +282,7 @@ mod tests {
 
     fn case(institution: &str, doctor: &str, day: i32) -> Contribution {
         let key = RowKey { doctor: Some(doctor.into()), ..RowKey::default() };
-        Contribution { institution: institution.into(), key, day, measures: vec![Measure::new(5, 5, None)] }
+        Contribution { institution: institution.into(), key, day, sums: vec![Sums::of(Measure::new(5, 5, None))] }
     }
 
     /// `H0` to `H9` are at home in the partition of their digit, of three.
@@ -361,7 +361,7 @@ mod tests {
         let wide = Definition::new(Digest([2; 32]), 64).unwrap();
         let long = "长".repeat(80);
         for day in 0..70 {
-            gathered.add(wide, &Contribution { measures: vec![None; 64], ..case("H0", "d", day) }).unwrap();
+            gathered.add(wide, &Contribution { sums: vec![Sums::of(None); 64], ..case("H0", "d", day) }).unwrap();
         }
         for doctor in 0..2000 {
             gathered.add(definition(), &case("H0", &format!("{long}{doctor}"), 0)).unwrap();
@@ -379,7 +379,7 @@ mod tests {
         let mut gathered = Gathered::new(0, 1);
         gathered.add(definition(), &case("H0", "d", 0)).unwrap();
         let before = gathered.clone();
-        let two = Contribution { measures: vec![None; 2], ..case("H1", "d", 0) };
+        let two = Contribution { sums: vec![Sums::of(None); 2], ..case("H1", "d", 0) };
         assert!(matches!(gathered.add(definition(), &two), Err(GroupFault::Indicators { known: 1, found: 2, .. })));
         let long = case("H1", &"d".repeat(257), 0);
         assert_eq!(gathered.retract(definition(), &long), Err(GroupFault::LongText { bytes: 257 }));

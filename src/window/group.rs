@@ -66,7 +66,7 @@ impl RowKey {
     }
 }
 
-/// What one case says about one indicator.
+/// What one observation, a case or a line, says about one indicator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measure {
     value: i64,
@@ -74,7 +74,7 @@ pub struct Measure {
     over: Option<Over>,
 }
 
-/// What a case over the ceiling of its cell adds.
+/// What an observation over its ceiling adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Over {
     /// What was observed.
@@ -85,8 +85,8 @@ pub struct Over {
 
 impl Measure {
     /// `value` is capped at the cell's limit, `raw` is not; `over` is set where
-    /// the case lies over its ceiling. `None` if a number is beyond
-    /// [`MEASURE_MAX`]: such a case is not counted, but unknown.
+    /// it lies over its ceiling. `None` if a number is beyond [`MEASURE_MAX`]:
+    /// such an observation is not counted, but unknown.
     pub fn new(value: i64, raw: i64, over: Option<Over>) -> Option<Self> {
         let fits = |number: i64| number.unsigned_abs() <= MEASURE_MAX.unsigned_abs();
         let over_fits = over.is_none_or(|over| fits(over.value) && fits(over.excess));
@@ -103,14 +103,14 @@ pub struct Contribution {
     pub key: RowKey,
     /// Days since 1970-01-01 on the civil calendar: the day of the pane time.
     pub day: i32,
-    /// One for each indicator; `None`: unknown for that one.
-    pub measures: Vec<Option<Measure>>,
+    /// One for each indicator: of one observation, the case, or of many, its lines.
+    pub sums: Vec<Sums>,
 }
 
 impl Contribution {
     /// Whether it may be gathered for `definition`.
     pub fn check(&self, definition: &Definition) -> Result<(), GroupFault> {
-        let (known, found) = (definition.indicators, self.measures.len());
+        let (known, found) = (definition.indicators, self.sums.len());
         if known != found {
             return Err(GroupFault::Indicators { definition: definition.digest, known, found });
         }
@@ -121,15 +121,16 @@ impl Contribution {
     }
 }
 
-/// Exact sums of one indicator over some cases. A retraction that is on its way
+/// Exact sums of one indicator over some observations: cases, or lines of cases
+/// where each line has a ceiling of its own. A retraction that is on its way
 /// without its case makes them negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sums {
-    /// Cases counted.
+    /// Observations counted.
     pub n: i64,
-    /// Cases of which the value is not known.
+    /// Observations of which the value is not known.
     pub unknown: i64,
-    /// Cases over the ceiling of their cell.
+    /// Observations over their ceiling.
     pub over: i64,
     /// Sum of the capped values.
     pub value: i128,
@@ -137,14 +138,14 @@ pub struct Sums {
     pub value_square: i128,
     /// Sum of the values as they were.
     pub raw: i128,
-    /// Sum of what cases over the ceiling observed.
+    /// Sum of what was observed over the ceilings.
     pub over_value: i128,
     /// Sum of what lies above the ceilings.
     pub excess: i128,
 }
 
 impl Sums {
-    /// Of one case.
+    /// Of one observation.
     pub fn of(measure: Option<Measure>) -> Self {
         let Some(Measure { value, raw, over }) = measure else { return Self { unknown: 1, ..Self::default() } };
         let value = i128::from(value);
@@ -304,9 +305,9 @@ mod tests {
     #[test]
     fn a_contribution_fits_its_definition() {
         let definition = Definition::new(Digest([7; 32]), 2).unwrap();
-        let check = |bytes: usize, measures: usize| {
+        let check = |bytes: usize, sums: usize| {
             let key = RowKey { doctor: Some("d".repeat(bytes).into()), ..RowKey::default() };
-            Contribution { institution: "H1".into(), key, day: 0, measures: vec![None; measures] }.check(&definition)
+            Contribution { institution: "H1".into(), key, day: 0, sums: vec![Sums::default(); sums] }.check(&definition)
         };
         assert_eq!(check(GROUP_TEXT_BYTES_MAX, 2), Ok(()));
         assert_eq!(check(GROUP_TEXT_BYTES_MAX + 1, 2), Err(GroupFault::LongText { bytes: GROUP_TEXT_BYTES_MAX + 1 }));

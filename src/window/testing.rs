@@ -52,14 +52,21 @@ fn measure() -> impl Strategy<Value = Option<Measure>> {
     prop::option::weighted(0.9, (amount(), amount(), over).prop_map(|(value, raw, over)| Measure::new(value, raw, over).unwrap()))
 }
 
+/// What a case adds: one observation, or those of its lines, be there any or none.
+fn of_case() -> impl Strategy<Value = Sums> {
+    let lines = prop::collection::vec(measure(), 0..6);
+    let sum = |lines: Vec<Option<Measure>>| lines.into_iter().try_fold(Sums::default(), |sum, one| sum.plus(Sums::of(one))).unwrap();
+    prop_oneof![2 => measure().prop_map(Sums::of), 1 => lines.prop_map(sum)]
+}
+
 /// One case of one definition, on one of the days of 16 months.
 pub(super) fn case() -> impl Strategy<Value = (Definition, Contribution)> {
     let institution = (0..4).prop_map(|number| Text::from(format!("H{number}")));
     let days = prop_oneof![FIRST_DAY..FIRST_DAY + 3, FIRST_DAY..FIRST_DAY + 480];
-    (0_u8..3, institution, row_key(), days, measure(), measure()).prop_map(|(number, institution, key, day, first, second)| {
+    (0_u8..3, institution, row_key(), days, of_case(), of_case()).prop_map(|(number, institution, key, day, first, second)| {
         let definition = definition(number);
-        let measures = [first, second][..definition.indicators()].to_vec();
-        (definition, Contribution { institution, key, day, measures })
+        let sums = [first, second][..definition.indicators()].to_vec();
+        (definition, Contribution { institution, key, day, sums })
     })
 }
 

@@ -14,9 +14,10 @@ use rusqlite::types::Value as Cell;
 use serde_json::Value;
 
 use super::told::Fields;
+use super::told::nets;
 
 /// What a rule counts: over bills `b` which cases are its own, over lines `l`
-/// what it adds, where it adds lines.
+/// what it adds, where it adds lines; or each line by itself.
 struct Rule {
     id: &'static str,
     stays: bool,
@@ -32,6 +33,8 @@ enum Of {
     Lines(&'static str, &'static str),
     Bill(&'static str),
     Days,
+    /// Prices of lines against their ceilings.
+    Prices,
 }
 
 const fn rule(id: &'static str, value: Of, indicator: &'static str) -> Rule {
@@ -44,7 +47,7 @@ const CARDIAC: &str = "l.list_type = '301' AND l.code GLOB 'C02*'";
 const ORTHO: &str = "l.list_type = '301' AND l.code GLOB 'C03*'";
 
 #[rustfmt::skip]
-const RULES: [Rule; 15] = [
+const RULES: [Rule; 16] = [
     rule("oe-total-cost", Of::Bill("total"), "total_cost"),
     rule("oe-drug-cost", DRUGS, "drug_cost"),
     rule("oe-consumable-cost", CONSUMABLES, "consumable_cost"),
@@ -59,6 +62,7 @@ const RULES: [Rule; 15] = [
     Rule { measure: "over_amount", ..rule("over-consumable-amount", CONSUMABLES, "consumable_cost") },
     Rule { measure: "over_share", ..rule("over-drug-cases", DRUGS, "drug_cost") },
     Rule { measure: "over_share", ..rule("over-cardiac-units", Of::Lines("count", CARDIAC), "cardiac_consumable_count") },
+    Rule { stays: false, measure: "over_share", ..rule("over-pay-ceiling-lines", Of::Prices, "pay_ceiling_lines") },
     Rule { measure: "over_share", ..rule("over-ortho-units", Of::Lines("count", ORTHO), "ortho_consumable_count") },
 ];
 
@@ -66,8 +70,12 @@ const TABLES: &str = "
 CREATE TABLE bills (
     bill INTEGER PRIMARY KEY, institution TEXT, id TEXT, person TEXT, visit TEXT, med_type TEXT, interim TEXT,
     settled TEXT, begun TEXT, ended TEXT, days INTEGER, total INTEGER, valid TEXT, disease_group TEXT, insutype TEXT,
-    born TEXT, age INTEGER, level TEXT, left_from TEXT, came_to TEXT, doctor TEXT, UNIQUE (institution, id));
-CREATE TABLE lines (bill INTEGER, list_type TEXT, code TEXT, item_group TEXT, count INTEGER, amount INTEGER, doctor TEXT);
+    born TEXT, age INTEGER, level TEXT, left_from TEXT, came_to TEXT, doctor TEXT, area TEXT, UNIQUE (institution, id));
+-- Price and its highest in millionths; what is left after refunds, in ten-thousandths.
+CREATE TABLE lines (
+    bill INTEGER, list_type TEXT, code TEXT, item_group TEXT, count INTEGER, amount INTEGER, doctor TEXT, price INTEGER, highest INTEGER,
+    remains INTEGER, day TEXT);
+CREATE TABLE ceilings (code TEXT, area TEXT, level TEXT, ceiling INTEGER, valid_from TEXT, valid_to TEXT);
 CREATE INDEX of_bill ON lines (bill);
 CREATE TABLE indicators (indicator TEXT PRIMARY KEY, places INTEGER);
 -- NULL stands for any.
@@ -144,17 +152,71 @@ CREATE INDEX of_parties ON cases (institution, person, of_case);
 CREATE TABLE told AS
 SELECT kase, institution, kind, substr(day, 1, 7) AS month, department, doctor FROM cases
 UNION ALL SELECT kase, host, kind, substr(day, 1, 7), department, doctor FROM cases WHERE host IS NOT NULL;
+
+-- Lines with the ceiling that holds for them: that of the tables before their own.
+CREATE TABLE priced AS
+SELECT * FROM (
+    SELECT l.bill, l.price, l.remains, coalesce((
+        SELECT u.ceiling FROM ceilings u
+        WHERE u.code = l.code AND u.valid_from <= coalesce(l.day, p.fact_day) AND (u.valid_to IS NULL OR coalesce(l.day, p.fact_day) < u.valid_to)
+            AND (u.area IS NULL OR p.area GLOB u.area || '*') AND (u.level IS NULL OR u.level = coalesce(p.level, i.level))
+        ORDER BY length(coalesce(u.area, '')) DESC, u.level IS NULL LIMIT 1), l.highest) AS ceiling
+    FROM lines l JOIN placed p USING (bill)
+    LEFT JOIN institutions i
+        ON i.institution = p.institution AND i.valid_from <= p.fact_day AND (i.valid_to IS NULL OR p.fact_day < i.valid_to))
+WHERE ceiling > 0 AND ceiling < 999999000000 AND (remains IS NULL OR remains > 0);
+CREATE INDEX priced_of_bill ON priced (bill);
 ";
+
+/// Of one rule: bills that it takes, its cases with the nearest cell, and each
+/// line of theirs that has a ceiling.
+fn prices(rule: &Rule) -> String {
+    let Rule { id, indicator, measure, .. } = rule;
+    assert!(!rule.stays && *measure == "over_share", "{id}");
+    format!(
+        "
+WITH taken AS (
+    SELECT bill, institution, person, of_case FROM placed
+    WHERE setting NOT IN ('inpatient', 'day_surgery', 'maternity_inpatient') AND coalesce(valid, '1') <> '0'),
+placed_in AS (
+    SELECT c.*, {cell} AS cell FROM cases c WHERE c.kind = 'visit' AND EXISTS (SELECT 1 FROM taken t WHERE t.bill = c.bill))
+INSERT INTO parts
+SELECT '{id}', '{measure}', kase, price IS NOT NULL AND remains IS NOT NULL AND u.cell IS NOT NULL,
+    1000000 * (price > p.ceiling), over_rate, over_rate * (1000000 - over_rate), (price * remains + 50000000) / 100000000
+FROM placed_in c JOIN taken t USING (institution, person, of_case) JOIN priced p ON p.bill = t.bill LEFT JOIN cells u USING (cell);
+",
+        cell = cell(indicator, 72, "AND over_rate IS NOT NULL"),
+    )
+}
+
+/// The nearest cell of enough cases for a case `c`.
+fn cell(indicator: &str, least: u64, more: &str) -> String {
+    format!(
+        "(
+        SELECT cell FROM cells u
+        WHERE u.indicator = '{indicator}' AND u.n >= {least} {more}
+            AND (u.disease_group IS NULL OR u.disease_group = c.disease_group)
+            AND (u.setting IS NULL OR u.setting = c.setting)
+            AND (u.level IS NULL OR u.level = c.level)
+            AND (u.first_year IS NULL OR c.age BETWEEN u.first_year AND u.last_year)
+            AND (u.insutype IS NULL OR u.insutype = c.insutype)
+            AND u.valid_from <= c.day AND (u.valid_to IS NULL OR c.day < u.valid_to)
+        ORDER BY u.disease_group IS NULL, u.setting IS NULL, u.level IS NULL, u.first_year IS NULL, u.insutype IS NULL LIMIT 1)"
+    )
+}
 
 /// Of one rule: bills that it takes with what each adds, cases with their
 /// value, the nearest cell of enough cases, and what a case comes to.
 fn parts(rule: &Rule) -> String {
+    if matches!(rule.value, Of::Prices) {
+        return prices(rule);
+    }
     let Rule { id, stays, indicator, measure, per_day, .. } = rule;
     let taken =
         if *stays { "IN ('inpatient', 'maternity_inpatient')" } else { "NOT IN ('inpatient', 'day_surgery', 'maternity_inpatient')" };
     let (adds, lines) = match rule.value {
         Of::Bill(column) => (format!("b.{column}"), String::new()),
-        Of::Days => ("0".to_owned(), String::new()),
+        Of::Days | Of::Prices => ("0".to_owned(), String::new()),
         Of::Lines(column, filter) => (
             // Nothing is known of a bill of which one line is not known.
             format!(
@@ -187,16 +249,7 @@ sums AS (
     SELECT c.kase, CASE WHEN count(t.value) = c.bills THEN sum(t.value) END AS value
     FROM cases c JOIN taken t USING (institution, person, of_case) GROUP BY c.kase),
 valued AS (
-    SELECT c.*, {value} AS value, (
-        SELECT cell FROM cells u
-        WHERE u.indicator = '{indicator}' AND u.n >= {least} {has_ceiling}
-            AND (u.disease_group IS NULL OR u.disease_group = c.disease_group)
-            AND (u.setting IS NULL OR u.setting = c.setting)
-            AND (u.level IS NULL OR u.level = c.level)
-            AND (u.first_year IS NULL OR c.age BETWEEN u.first_year AND u.last_year)
-            AND (u.insutype IS NULL OR u.insutype = c.insutype)
-            AND u.valid_from <= c.day AND (u.valid_to IS NULL OR c.day < u.valid_to)
-        ORDER BY u.disease_group IS NULL, u.setting IS NULL, u.level IS NULL, u.first_year IS NULL, u.insutype IS NULL LIMIT 1) AS cell
+    SELECT c.*, {value} AS value, {cell} AS cell
     FROM cases c JOIN sums v USING (kase)
     WHERE c.kind = '{kind}' AND EXISTS (SELECT 1 FROM taken t WHERE t.bill = c.bill))
 INSERT INTO parts
@@ -204,6 +257,7 @@ SELECT '{id}', '{measure}', kase, value IS NOT NULL AND u.cell IS NOT NULL, {obs
 FROM valued LEFT JOIN cells u USING (cell);
 ",
         kind = if *stays { "stay" } else { "visit" },
+        cell = cell(indicator, least, has_ceiling),
     )
 }
 
@@ -244,7 +298,7 @@ SELECT c.rule, c.pane, c.institution, c.unit_kind, c.unit, c.n, c.observed, c.ex
     1.0 * c.observed / c.expected,
     CASE WHEN c.measure = 'expected' THEN 1.0 * c.raw / c.expected END
 FROM counted c JOIN whole w ON w.institution = c.institution AND w.pane = c.pane
-    AND w.kind = CASE WHEN c.rule LIKE '%-visit-%' THEN 'visit' ELSE 'stay' END
+    AND w.kind = CASE WHEN c.rule LIKE '%-visit-%' OR c.rule = 'over-pay-ceiling-lines' THEN 'visit' ELSE 'stay' END
 ";
 
 /// Rule, pane, institution, kind of unit and unit.
@@ -342,6 +396,11 @@ impl Batch {
             ];
             insert.execute(rusqlite::params_from_iter(row)).unwrap();
         });
+        let mut insert = self.db.prepare("INSERT INTO ceilings VALUES (?, ?, ?, ?, ?, ?)").unwrap();
+        Self::each(&folder.join("ceilings.csv"), &mut |of| {
+            let [code, area, level, from, to] = ["med_list_codg", "area", "level", "valid_from", "valid_to"].map(|name| text(&of(name)));
+            insert.execute(rusqlite::params_from_iter([code, area, level, fixed(&of("ceiling"), 6), from, to])).unwrap();
+        });
         let mut insert = self.db.prepare("INSERT INTO expected VALUES (?, ?, ?, ?)").unwrap();
         Self::each(&folder.join("baseline_expected.csv"), &mut |of| {
             insert.execute(params![of("fixmedins_code"), of("month"), of("case"), fixed(&of("expected_cases"), 4)]).unwrap();
@@ -385,14 +444,17 @@ impl Batch {
             of("dscg_caty"),
             of("adm_caty"),
             of("chfpdr_code"),
+            of("fix_blng_admdvs"),
         ];
-        let sql = format!("INSERT OR IGNORE INTO bills VALUES (NULL{})", ", ?".repeat(20));
+        let sql = format!("INSERT OR IGNORE INTO bills VALUES (NULL{})", ", ?".repeat(21));
         if self.db.prepare(&sql).unwrap().execute(row).unwrap() == 0 {
             return;
         }
         let bill = self.db.last_insert_rowid();
-        let mut insert = self.db.prepare("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?)").unwrap();
-        for line in lines {
+        let mut insert = self.db.prepare("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)").unwrap();
+        let remains = nets(&lines);
+        for (line, net) in lines.iter().zip(remains) {
+            let millionths = |name: &str| line.number(name).map(|number| (number * 1e6).round() as i64);
             let amount = line.cents("det_item_fee_sumamt").map(|amount| i64::try_from(amount).unwrap());
             let of = |name: &str| line.text(name);
             let row = params![
@@ -402,7 +464,11 @@ impl Batch {
                 of("med_chrgitm_type"),
                 line.quantity("cnt"),
                 amount,
-                of("bilg_dr_codg")
+                of("bilg_dr_codg"),
+                millionths("pric"),
+                millionths("pric_uplmt_amt"),
+                net.count,
+                of("fee_ocur_time").map(|time| time[..10].to_owned())
             ];
             insert.execute(row).unwrap();
         }

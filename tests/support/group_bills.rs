@@ -86,7 +86,8 @@ cases:
     )
 }
 
-/// Total and consumable cost of stays, days of stays, cost of visits.
+/// Total and consumable cost of stays, days of stays, cost of visits, and
+/// prices of consumables of stays, line by line.
 pub fn rules() -> Vec<(&'static str, String)> {
     let all = "units: [institution, department, doctor]\n  panes: [month, quarter, year_to_date]";
     let evaluates = [
@@ -115,13 +116,19 @@ pub fn rules() -> Vec<(&'static str, String)> {
                 "  compare: over_ceiling\n  headline: by_case\n  case: stay\n  cases: \"true\"\n  value: {{ sum: line.det_item_fee_sumamt, where: \"line.list_type = '301'\" }}\n  indicator: consumable_cost\n  {all}"
             ),
         ),
+        (
+            "lines-over",
+            format!(
+                "  compare: over_ceiling\n  headline: by_line\n  case: stay\n  cases: \"true\"\n  value: {{ each: line.pric, ceiling: \"case when line.list_type = '301' then 1500.00 end\", times: line.cnt }}\n  indicator: line_prices\n  {all}"
+            ),
+        ),
     ];
     evaluates.into_iter().map(|(id, evaluate)| (id, rule(id, &evaluate))).collect()
 }
 
 /// Indicator, group, mean, variance, cap, ceiling with rate, mean and variance
-/// above it; two digits of 元, or four of days.
-pub const CELLS: [(&str, &str, i64, i64, i64, Option<(i64, i64, i64, i64)>); 7] = [
+/// above it; two digits of 元, or four of days. The ceiling of lines is the rule's.
+pub const CELLS: [(&str, &str, i64, i64, i64, Option<(i64, i64, i64, i64)>); 8] = [
     ("total_cost", "G1", 800_000, 90_000, 2_000_000, None),
     ("total_cost", "*", 500_000, 40_000, 1_500_000, None),
     ("consumable_cost", "G1", 200_000, 10_000, 600_000, Some((400_000, 50_000, 10_000, 20_000))),
@@ -129,6 +136,7 @@ pub const CELLS: [(&str, &str, i64, i64, i64, Option<(i64, i64, i64, i64)>); 7] 
     ("stay_days", "*", 60_000, 9, 200_000, None),
     ("visit_cost", "*", 20_000, 1_000, 90_000, None),
     ("visit_cost", "G1", 30_000, 1_000, 90_000, None),
+    ("line_prices", "*", 10_000, 1_000, 0, Some((150_000, 340_000, 1_000, 9_000))),
 ];
 
 pub fn decimals(indicator: &str) -> u32 {
@@ -151,11 +159,12 @@ pub fn institution(idx: usize) -> String {
 
 /// `percent`: of the means of [`CELLS`].
 pub fn baseline(folder: &std::path::Path, percent: i64) {
-    let mut indicators = "baseline,indicator,unit,period_from,period_to,zh,en,source\n".to_owned();
+    let mut indicators = "baseline,indicator,unit,period_from,period_to,zh,en,grain,source\n".to_owned();
     let mut priors = "baseline,indicator,measure,unit_kind,peer_class,model,a1,b1,a2,b2,w,units,source\n".to_owned();
-    for name in ["total_cost", "consumable_cost", "stay_days", "visit_cost"] {
+    for name in ["total_cost", "consumable_cost", "stay_days", "visit_cost", "line_prices"] {
         let unit = if decimals(name) == 4 { "quantity" } else { "amount" };
-        let _ = writeln!(indicators, "{BASELINE},{name},{unit},2025-01-01,2026-01-01,指标{name},indicator {name},test");
+        let grain = if name == "line_prices" { "line" } else { "" };
+        let _ = writeln!(indicators, "{BASELINE},{name},{unit},2025-01-01,2026-01-01,指标{name},indicator {name},{grain},test");
         for measure in ["expected", "over_share", "over_amount"] {
             let prior = if measure == "over_share" { "counts,25,25" } else { "costs,27,26" };
             for kind in ["institution", "department", "doctor"] {
@@ -167,13 +176,15 @@ pub fn baseline(folder: &std::path::Path, percent: i64) {
     for (name, group, mean, variance, cap, over) in CELLS {
         let places = decimals(name);
         let over = over.map_or(",,,".to_owned(), |(ceiling, rate, mean, variance)| {
-            format!("{},{},{},{variance}.0000", decimal(ceiling, places), decimal(rate, 6), decimal(mean, places))
+            let ceiling = if name == "line_prices" { String::new() } else { decimal(ceiling, places) };
+            format!("{ceiling},{},{},{variance}.0000", decimal(rate, 6), decimal(mean, places))
         });
+        let cap = if name == "line_prices" { String::new() } else { decimal(cap, places) };
         let _ = writeln!(
             cells,
             "{BASELINE},{name},{group},*,*,*,*,1000,{},{variance},{},{over},2026-01-01,,test",
             decimal(mean * percent / 100, places),
-            decimal(cap, places)
+            cap
         );
     }
     let mut expected = "baseline,fixmedins_code,month,case,expected_cases,source\n".to_owned();
@@ -395,8 +406,11 @@ pub fn plain_of(bills: &[Bill], view: &View) -> Units {
         let unasked = |bill: &Bill| view.unasked.contains(&bill.id);
         let asked = !bills.iter().any(|bill| unasked(bill));
         let (total, consumables) = (Some(total).filter(|_| asked), consumables.filter(|_| asked));
+        // Observations of a case: its own, or those of the lines of its bills.
         let mut values = Vec::new();
         if last.stay {
+            let of_line = |bill: &&Bill| if unasked(bill) { Some(None) } else { bill.consumables.map(Some) };
+            values.extend(bills.iter().copied().filter_map(|bill| of_line(&bill)).map(|value| ("lines-over", "line_prices", value)));
             values.push(("stay-cost", "total_cost", total));
             if last.institution != view.spared || unasked(last) {
                 values.push(("stay-consumables", "consumable_cost", consumables));
@@ -425,7 +439,7 @@ pub fn plain_of(bills: &[Bill], view: &View) -> Units {
                     sum.all += 1;
                     let Some(value) = value else { continue };
                     sum.n += 1;
-                    if rule == "consumables-over" {
+                    if rule == "consumables-over" || rule == "lines-over" {
                         let (ceiling, rate, ..) = over.unwrap();
                         sum.observed += i128::from(value > ceiling) * 1_000_000;
                         sum.expected += i128::from(rate);

@@ -51,6 +51,7 @@ fn order_and_refund(json: &mut Vec<u8>) {
     let mut bill: Value = serde_json::from_slice(json).unwrap();
     let Some(lines) = bill["feedetl"].as_array_mut() else { return };
     let sum: f64 = lines.iter().filter_map(|line| line["det_item_fee_sumamt"].as_f64()).sum();
+    lines.iter_mut().enumerate().for_each(|(place, line)| price_anew(place, line));
     let line = |number: &str, of: Option<&str>, count: f64, amount: f64| {
         let amount = (amount * 100.0).round() / 100.0;
         serde_json::json!({
@@ -60,7 +61,32 @@ fn order_and_refund(json: &mut Vec<u8>) {
     };
     lines.push(line("901", None, 3.0, sum * 3.0));
     lines.push(line("902", Some("901"), -1.5, sum * -1.5));
+    // Half of the first line that has a ceiling goes back.
+    if let Some((number, count)) = lines.iter().find(|line| has_ceiling(line)).map(|line| (line["feedetl_sn"].clone(), line["cnt"].clone()))
+    {
+        let back = count.as_f64().unwrap_or(0.0) * -0.5;
+        lines.push(serde_json::json!({ "feedetl_sn": "903", "init_feedetl_sn": number, "cnt": back, "det_item_fee_sumamt": 0 }));
+    }
     *json = serde_json::to_vec(&bill).unwrap();
+}
+
+fn has_ceiling(line: &Value) -> bool {
+    line["pric_uplmt_amt"].as_f64().is_some_and(|ceiling| ceiling < 999_999.0)
+}
+
+/// Prices of lines with a ceiling to a millionth of 元 above and below it, and
+/// some that are not told.
+fn price_anew(place: usize, line: &mut Value) {
+    let Some(ceiling) = line["pric_uplmt_amt"].as_f64().filter(|_| has_ceiling(line)) else { return };
+    let digits = line["feedetl_sn"].as_str().map_or(0, str::len) + line["cnt"].as_f64().unwrap_or(0.0) as usize + place;
+    let price = |units: f64| serde_json::json!(((ceiling + units) * 1e6).round() / 1e6);
+    match digits % 5 {
+        0 => line["pric"] = price(0.000_001),
+        1 => line["pric"] = price(-0.000_001),
+        2 => line["pric"] = price(1.333_333),
+        3 => line["pric"] = Value::Null,
+        _ => {}
+    }
 }
 
 /// Writes a folder with the shipped rules on groups and no others.

@@ -96,7 +96,7 @@ pub fn write(stays: &[Discharge], folder: &Path) {
     let places = places(stays);
     let (mut indicators, mut cells, mut priors) = (String::new(), String::new(), String::new());
     for of in &INDICATORS_OF_STAYS {
-        let _ = writeln!(indicators, "{NAME},{0},{1},{FIRST_DAY},{END},{0},{0},", of.name, of.unit);
+        let _ = writeln!(indicators, "{NAME},{0},{1},{FIRST_DAY},{END},{0},{0},,", of.name, of.unit);
         let _ = writeln!(priors, "{NAME},{},expected,institution,*,costs,27,26,,,,0,", of.name);
         let _ = writeln!(priors, "{NAME},{},over_share,institution,*,counts,25,25,,,,0,", of.name);
         let mut values: BTreeMap<&[String; 2], Vec<i64>> = BTreeMap::new();

@@ -16,18 +16,23 @@ use crate::base::time::age_years;
 use crate::engine::Engine;
 use crate::engine::enrich::Batch;
 use crate::engine::facts::is_stay;
+use crate::engine::groups::lines;
+use crate::engine::groups::lines::LinePrices;
 use crate::engine::rows;
 use crate::expr::Input;
 use crate::reference::baseline_tables::Case;
 use crate::reference::snapshot::Snapshot;
 use crate::reference::stratum::level_band;
+use crate::ruleset::compile::CaseValue;
 use crate::ruleset::compile::RatioRule;
 use crate::ruleset::compile::TablePrograms;
 use crate::state::cases::BillRow;
+use crate::state::cases::Counted;
 use crate::state::events::EventIdx;
 use crate::state::events::EventRow;
 use crate::state::intern::Interner;
 use crate::state::intern::Sym;
+use crate::window::group::Sums;
 
 /// What is counted as a case of what, by where care was given. Purchases at a
 /// pharmacy are no case of anything; `None` also where the setting is unknown.
@@ -71,6 +76,31 @@ pub enum Entry {
     Of(i64),
 }
 
+/// The same of all header rows.
+pub enum Entries {
+    Cases(Vec<Entry>),
+    /// Of a definition that counts lines: their sums; `None`: the bill is none
+    /// of its cases'.
+    Lines(Vec<Option<Sums>>),
+}
+
+impl Entries {
+    /// Adds what is kept of a row.
+    pub fn put(&self, definition: u16, row: usize, counted: &mut Vec<Counted>) {
+        match self {
+            Self::Cases(entries) => match entries.get(row) {
+                None | Some(Entry::Out) => {}
+                Some(Entry::Unknown) => counted.push((definition, None.into())),
+                Some(Entry::Of(value)) => counted.push((definition, Some(*value).into())),
+            },
+            Self::Lines(sums) => {
+                let kept = sums.get(row).and_then(Option::as_ref).map(lines::kept);
+                counted.extend(kept.into_iter().flatten().map(|number| (definition, Some(number).into())));
+            }
+        }
+    }
+}
+
 /// The outputs of one engine's programs over a run of settlements.
 pub struct Outputs {
     values: Vec<ArrayRef>,
@@ -91,8 +121,7 @@ impl Outputs {
         Self { values: table.groups.evaluate(&Input { columns: &columns, header_rows: batch.headers.len(), parents: &parents }) }
     }
 
-    /// By header row.
-    pub fn entries(&self, rule: &RatioRule, batch: &Batch, decimals: u32) -> Vec<Entry> {
+    pub fn entries(&self, rule: &RatioRule, batch: &Batch, decimals: u32) -> Entries {
         let cases = rows::mask(&self.values, rule.cases);
         let excuses: Vec<&BooleanArray> = rule.excuses.iter().map(|excuse| rows::mask(&self.values, *excuse)).collect();
         let known = |mask: &BooleanArray, row: usize| mask.is_valid(row).then(|| mask.value(row));
@@ -107,27 +136,28 @@ impl Outputs {
             }
             (!unknown).then_some(true)
         };
-        let sums = rule.sum.map(|sum| {
-            let filter = sum.filter.map(|filter| rows::mask(&self.values, filter));
-            self.sums(sum.output.0, sum.by_line, filter, batch, decimals)
-        });
+        let sums = match rule.value {
+            CaseValue::Days => None,
+            CaseValue::Sum(sum) => {
+                let filter = sum.filter.map(|filter| rows::mask(&self.values, filter));
+                Some(self.sums(sum.output.0, sum.by_line, filter, batch, decimals))
+            }
+            CaseValue::Lines(value) => {
+                return Entries::Lines(LinePrices::new(&self.values, &value, decimals).sums(batch, counted));
+            }
+        };
         let entry = |row: usize| match (counted(row), &sums) {
             (Some(false), _) => Entry::Out,
             (None, _) => Entry::Unknown,
             (Some(true), None) => Entry::Of(0),
             (Some(true), Some(sums)) => sums[row].map_or(Entry::Unknown, Entry::Of),
         };
-        (0..batch.headers.len()).map(entry).collect()
+        Entries::Cases((0..batch.headers.len()).map(entry).collect())
     }
 
     fn sums(&self, output: usize, by_line: bool, filter: Option<&BooleanArray>, batch: &Batch, decimals: u32) -> Vec<Option<i64>> {
-        let array = &self.values[output];
-        let numbers: Option<&Decimal128Array> = array.as_any().downcast_ref();
-        let scale = match array.data_type() {
-            DataType::Decimal128(_, scale) => i64::from(*scale),
-            _ => 0,
-        };
-        let number = |row: usize| numbers.filter(|numbers| numbers.is_valid(row)).map(|numbers| numbers.value(row));
+        let numbers = Decimals::of(&self.values[output]);
+        let number = |row: usize| numbers.get(row);
         let mut sums: Vec<Option<i128>> = vec![Some(0); batch.headers.len()];
         if by_line {
             for (line, header) in batch.parents().iter().enumerate() {
@@ -142,15 +172,36 @@ impl Outputs {
         } else {
             sums.iter_mut().enumerate().for_each(|(row, sum)| *sum = number(row));
         }
-        let to = i64::from(decimals);
-        let scaled = |sum: i128| {
-            if scale <= to {
-                sum.checked_mul(pow10(u8::try_from(to - scale).ok()?))
-            } else {
-                Some(divide_round(sum, pow10(u8::try_from(scale - to).ok()?)))
-            }
+        sums.into_iter().map(|sum| i64::try_from(scaled(sum?, numbers.scale, decimals.into())?).ok()).collect()
+    }
+}
+
+/// An output of decimals; any other has none.
+pub struct Decimals<'a> {
+    numbers: Option<&'a Decimal128Array>,
+    pub scale: i64,
+}
+
+impl<'a> Decimals<'a> {
+    pub fn of(array: &'a ArrayRef) -> Self {
+        let scale = match array.data_type() {
+            DataType::Decimal128(_, scale) => i64::from(*scale),
+            _ => 0,
         };
-        sums.into_iter().map(|sum| i64::try_from(scaled(sum?)?).ok()).collect()
+        Self { numbers: array.as_any().downcast_ref(), scale }
+    }
+
+    pub fn get(&self, row: usize) -> Option<i128> {
+        self.numbers.filter(|numbers| numbers.is_valid(row)).map(|numbers| numbers.value(row))
+    }
+}
+
+/// A number of `scale` digits as one of `to`, halves away from zero.
+pub fn scaled(number: i128, scale: i64, to: i64) -> Option<i128> {
+    if scale <= to {
+        number.checked_mul(pow10(u8::try_from(to - scale).ok()?))
+    } else {
+        Some(divide_round(number, pow10(u8::try_from(scale - to).ok()?)))
     }
 }
 

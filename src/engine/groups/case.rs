@@ -22,6 +22,7 @@ use crate::state::persons::PersonIdx;
 use crate::window::group::Contribution;
 use crate::window::group::Measure;
 use crate::window::group::RowKey;
+use crate::window::group::Sums;
 use crate::window::group::Text;
 
 /// What cells are told apart by.
@@ -153,5 +154,10 @@ fn dearest_doctor(bills: &[BillView<'_>], symbols: &Interner) -> Option<Sym> {
 
 /// A case as the census counts it: that it is there.
 pub fn counted(case: &CaseFacts<'_>) -> Contribution {
-    Contribution { institution: case.institution.clone(), key: RowKey::default(), day: case.day, measures: vec![Measure::new(0, 0, None)] }
+    Contribution {
+        institution: case.institution.clone(),
+        key: RowKey::default(),
+        day: case.day,
+        sums: vec![Sums::of(Measure::new(0, 0, None))],
+    }
 }

@@ -15,6 +15,7 @@ use crate::evaluators::ratio::Part;
 use crate::evaluators::ratio::Ratio;
 use crate::evaluators::ratio::over::OverCeiling;
 use crate::reference::baseline_tables::Case;
+use crate::reference::baseline_tables::GRAIN_WORDS;
 use crate::reference::baseline_tables::MEASURE_WORDS;
 use crate::reference::baseline_tables::UNIT_KIND_WORDS;
 use crate::reference::baseline_tables::Unit;
@@ -116,6 +117,7 @@ pub fn found(about: &About<'_>, ratio: &Ratio) -> Found {
         ("period", Scalar::Text(period(about.span))),
         ("indicator", text(&about.settings.indicator)),
         ("measure", text(word_of(MEASURE_WORDS, &ratio.measure))),
+        ("grain", text(word_of(GRAIN_WORDS, &ratio.grain))),
         ("n", Scalar::Number(Decimal::new(ratio.n, 0))),
         ("observed", number(ratio.observed, ratio.decimals)),
         ("expected", number(ratio.expected, ratio.decimals)),

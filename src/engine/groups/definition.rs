@@ -1,7 +1,7 @@
 //! What ratio rules count: a definition for each distinct way of counting, and
 //! what a case contributes to it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::LazyLock;
 
@@ -12,10 +12,12 @@ use crate::base::ids::Digest;
 use crate::engine::Engine;
 use crate::engine::groups::case::CaseFacts;
 use crate::engine::groups::case::Kind;
+use crate::engine::groups::lines;
 use crate::engine::journal::SEMANTICS;
 use crate::reference::baseline::Baseline;
 use crate::reference::baseline::Indicator;
 use crate::reference::baseline_tables::Case;
+use crate::reference::baseline_tables::Grain;
 use crate::reference::snapshot::Snapshot;
 use crate::reference::stratum::Stratum;
 use crate::ruleset::doc::EvaluateDoc;
@@ -32,6 +34,7 @@ use crate::window::group::Definition;
 use crate::window::group::Measure;
 use crate::window::group::Over;
 use crate::window::group::RowKey;
+use crate::window::group::Sums;
 use crate::window::group::Text;
 
 /// Cells that are kept at hand; they can be looked up again.
@@ -52,6 +55,8 @@ pub struct Counting {
     /// in order; the last is open while the rules in force ask for it.
     days: Vec<(i32, i32)>,
     compare: Compare,
+    /// Of its lines, else of the case.
+    grain: Grain,
     of_days: bool,
     per_day: bool,
     /// Cells that were looked up: derived, never output.
@@ -81,13 +86,31 @@ pub fn case_of(ratio: &RatioDoc) -> Case {
     }
 }
 
-/// The baseline that a rule is held against, with its name.
+pub fn grain_of(ratio: &RatioDoc) -> Grain {
+    if ratio.value.by_line() { Grain::Line } else { Grain::Case }
+}
+
+/// The baseline that a rule is held against, with its name. What is usual of
+/// cases says nothing of lines, nor the other way round.
 pub fn baseline_of<'a>(references: &'a Snapshot, ratio: &RatioDoc) -> Option<(String, &'a Baseline, &'a Indicator)> {
-    let has = |(name, baseline): (&str, &'a Baseline)| Some((name.to_owned(), baseline, baseline.indicator(&ratio.indicator)?));
+    baseline_by(references, ratio, grain_of(ratio))
+}
+
+fn baseline_by<'a>(references: &'a Snapshot, ratio: &RatioDoc, grain: Grain) -> Option<(String, &'a Baseline, &'a Indicator)> {
+    let has = |(name, baseline): (&str, &'a Baseline)| {
+        let indicator = baseline.indicator(&ratio.indicator).filter(|indicator| indicator.grain == grain)?;
+        Some((name.to_owned(), baseline, indicator))
+    };
     match &ratio.baseline {
         Some(name) => has((name, references.baseline(name)?)),
         None => references.baselines().filter_map(has).max_by_key(|(name, _, indicator)| (indicator.period.to, name.clone())),
     }
+}
+
+/// Why there is none: the references lack it, or have it of the other grain.
+fn lacks(references: &Snapshot, ratio: &RatioDoc) -> &'static str {
+    let other = if ratio.value.by_line() { Grain::Case } else { Grain::Line };
+    if baseline_by(references, ratio, other).is_some() { "other_grain" } else { "no_baseline" }
 }
 
 /// Names everything that decides which numbers are added: two rules with one
@@ -107,10 +130,12 @@ fn digest(engine: &Engine, rule: &RuleDoc, ratio: &RatioDoc, baseline: &Baseline
         ratio.indicator.clone(),
         baseline.digest().to_string(),
     ];
+    let of_lines = [("each", &value.each), ("ceiling", &value.ceiling), ("times", &value.times)];
+    parts.extend(of_lines.iter().filter_map(|(key, sql)| Some(format!("{key}={}", sql.as_ref()?.text))));
     let excuses = engine.rules.excuses_of(rule);
     let named = |param: &&ParamDoc| {
         let name = format!("param.{}", param.name);
-        let texts = [Some(&ratio.cases), value.sum.as_ref(), value.filter.as_ref()].into_iter().flatten().map(|sql| sql.text.as_str());
+        let texts = std::iter::once(&ratio.cases).chain(value.sqls()).map(|sql| sql.text.as_str());
         texts.chain(excuses.iter().map(String::as_str)).any(|text| text.contains(&name))
     };
     parts.extend(
@@ -135,13 +160,14 @@ pub fn census(case: Case) -> Definition {
 }
 
 /// The definitions of all ratio rules of an engine, in the order of their
-/// rules, and the rules whose baseline or indicator the references lack.
-pub fn definitions(engine: &Arc<Engine>) -> (Vec<Counting>, BTreeSet<usize>) {
-    let (mut found, mut lacking) = (Vec::<Counting>::new(), BTreeSet::new());
+/// rules, and the rules whose baseline or indicator the references lack, with
+/// the reason.
+pub fn definitions(engine: &Arc<Engine>) -> (Vec<Counting>, BTreeMap<usize, &'static str>) {
+    let (mut found, mut lacking) = (Vec::<Counting>::new(), BTreeMap::new());
     for (place, rule) in engine.rules.rules.iter().enumerate() {
         let Some(ratio) = ratio_of(&rule.doc) else { continue };
         let Some((name, baseline, indicator)) = baseline_of(&engine.references, ratio) else {
-            lacking.insert(place);
+            lacking.insert(place, lacks(&engine.references, ratio));
             continue;
         };
         let Some(definition) = Definition::new(digest(engine, &rule.doc, ratio, baseline), 1) else { continue };
@@ -159,6 +185,7 @@ pub fn definitions(engine: &Arc<Engine>) -> (Vec<Counting>, BTreeSet<usize>) {
             decimals: indicator.unit.decimals(),
             days: vec![(i32::MIN, i32::MAX)],
             compare: ratio.compare,
+            grain: grain_of(ratio),
             of_days: ratio.value.sum.is_none(),
             per_day: ratio.value.per_day,
             known: HashMap::new(),
@@ -206,19 +233,28 @@ impl Counting {
         if counted.is_none() && number < case.closing.row.asked {
             return None;
         }
-        // A bill that was never asked, or that the filter cannot tell, may be of a case of its.
-        let value = counted.and_then(MaybeI64::get).filter(|_| !case.in_doubt).and_then(|_| self.value(number, case));
         let cell = self.cell(case, symbols);
-        let measure = value.and_then(|value| {
-            let Some(cell) = &cell else { return Measure::new(value, value, None) };
-            let capped = cell.cap.map_or(value, |cap| value.min(cap));
-            let ceiling = cell.ceiling.filter(|ceiling| value > *ceiling);
-            let over = ceiling.map(|ceiling| Over { value, excess: (capped - ceiling).max(0) });
-            Measure::new(capped, value, over)
-        });
+        let sums = match self.grain {
+            Grain::Case => Sums::of(self.measure(number, case, counted, cell.as_ref())),
+            Grain::Line => lines::of_case(number, case).ok()?,
+        };
+        if sums.is_zero() {
+            return None;
+        }
         let key = RowKey { department: case.department.clone(), doctor: case.doctor.clone(), cell: cell.map(|cell| cell.name) };
-        let contribution = Contribution { institution: case.institution.clone(), key, day: case.day, measures: vec![measure] };
+        let contribution = Contribution { institution: case.institution.clone(), key, day: case.day, sums: vec![sums] };
         contribution.check(&self.definition).is_ok().then_some(contribution)
+    }
+
+    /// What a case is observed to be, within the cap of its cell.
+    fn measure(&self, number: u16, case: &CaseFacts<'_>, counted: Option<MaybeI64>, cell: Option<&Known>) -> Option<Measure> {
+        // A bill that was never asked, or that the filter cannot tell, may be of a case of its.
+        let value = counted.and_then(MaybeI64::get).filter(|_| !case.in_doubt).and_then(|_| self.value(number, case))?;
+        let Some(cell) = cell else { return Measure::new(value, value, None) };
+        let capped = cell.cap.map_or(value, |cap| value.min(cap));
+        let ceiling = cell.ceiling.filter(|ceiling| value > *ceiling);
+        let over = ceiling.map(|ceiling| Over { value, excess: (capped - ceiling).max(0) });
+        Measure::new(capped, value, over)
     }
 
     /// Over all bills of the case, in the fixed point of the indicator.
@@ -260,6 +296,6 @@ impl Counting {
             Compare::Expected => indicator.cell(stratum, case.day.into()).map(|(_, cell)| (cell, cell.over))?,
             Compare::OverCeiling => indicator.ceiling(stratum, case.day.into()).map(|(_, cell, over)| (cell, Some(over)))?,
         };
-        Some(Known { name: cell.place.to_string().into(), cap: cell.cap, ceiling: ceiling.map(|over| over.ceiling) })
+        Some(Known { name: cell.place.to_string().into(), cap: cell.cap, ceiling: ceiling.and_then(|over| over.ceiling) })
     }
 }

@@ -199,7 +199,7 @@ impl Pane<'_> {
         match self.standard.over_ceiling(&unit, &limits) {
             Ok(over) => {
                 let outcome = match self.settings.headline {
-                    Headline::ByCase => over.by_case.clone(),
+                    Headline::ByCase | Headline::ByLine => over.by_case.clone(),
                     Headline::ByAmount => over.by_amount.clone(),
                 };
                 Verdict { outcome, over: Some(over) }

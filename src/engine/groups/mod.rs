@@ -2,12 +2,13 @@
 //! partials folded into panes and looked at on the other.
 //!
 //! `bills` and `case` say what a case is, `definition` what a rule counts of
-//! it, `look` what is concluded from a pane.
+//! it (`lines`: of each of its lines), `look` what is concluded from a pane.
 
 mod bills;
 mod case;
 mod clue;
 mod definition;
+mod lines;
 mod look;
 
 use std::collections::BTreeMap;
@@ -72,7 +73,7 @@ pub use clue::period;
 pub use definition::baseline_of;
 
 use bills::BillColumns;
-use bills::Entry;
+use bills::Entries;
 use bills::Outputs;
 use case::CaseFacts;
 use case::Doubts;
@@ -97,8 +98,8 @@ pub struct Groups {
     partitions: ShardId,
     /// Every definition that ever was, by number.
     countings: Vec<Counting>,
-    /// Rules whose baseline the references lack.
-    lacking: BTreeSet<usize>,
+    /// Rules whose baseline the references lack, and why.
+    lacking: BTreeMap<usize, &'static str>,
     cases: Cases,
     doubts: Doubts,
     names: Names,
@@ -183,7 +184,7 @@ impl Groups {
     }
 
     /// From a day on counts by other definitions; returns those that are new.
-    fn count_by(&mut self, (mut found, lacking): (Vec<Counting>, BTreeSet<usize>), day: i32) -> BTreeSet<Digest> {
+    fn count_by(&mut self, (mut found, lacking): (Vec<Counting>, BTreeMap<usize, &'static str>), day: i32) -> BTreeSet<Digest> {
         self.lacking = lacking;
         for known in &mut self.countings {
             let now = found.iter().position(|new| new.definition == known.definition).map(|at| found.remove(at));
@@ -287,9 +288,9 @@ impl Groups {
     /// Counts the bills of a run of settlements. `memory` holds their events.
     pub fn take(&mut self, engine: &Engine, taken: &Taken<'_>, memory: &mut Memory, tallies: &mut BTreeMap<String, RuleTally>) {
         let Taken { batch, first } = *taken;
-        for place in &self.lacking {
+        for (place, reason) in &self.lacking {
             let rule = &engine.rules.rules[*place].doc.id;
-            tallies.entry(rule.clone()).or_default().count_unknown("no_baseline", batch.headers.len() as u64);
+            tallies.entry(rule.clone()).or_default().count_unknown(reason, batch.headers.len() as u64);
         }
         if self.is_silent() || batch.headers.is_empty() {
             return;
@@ -309,14 +310,10 @@ impl Groups {
             long += u64::from(columns.has_long_code(row));
             let event = EventIdx(first.0 + row as u32);
             let bill = columns.bill(row, event, case, asked, &engine.references, &mut memory.symbols);
-            let counted: Vec<(u16, _)> = (0..asked)
-                .zip(&entries)
-                .filter_map(|(number, entries)| match entries.get(row)? {
-                    Entry::Out => None,
-                    Entry::Unknown => Some((number, None.into())),
-                    Entry::Of(value) => Some((number, Some(*value).into())),
-                })
-                .collect();
+            let mut counted = Vec::new();
+            for (number, entries) in (0..asked).zip(&entries) {
+                entries.put(number, row, &mut counted);
+            }
             let doctors = if case == Case::Visit { columns.doctors(row, &mut memory.symbols) } else { Vec::new() };
             let (idx, is_new) = self.cases.of(event, &memory.events, &memory.texts);
             let before = if is_new { Vec::new() } else { self.contributions(idx, memory) };
@@ -366,7 +363,7 @@ impl Groups {
     }
 
     /// What each definition counts of each header row.
-    fn entries(&self, batch: &Batch) -> Vec<Vec<Entry>> {
+    fn entries(&self, batch: &Batch) -> Vec<Entries> {
         let mut outputs: Vec<(&Arc<Engine>, Option<Outputs>)> = Vec::new();
         for counting in &self.countings {
             if !outputs.iter().any(|(engine, _)| Arc::ptr_eq(engine, &counting.engine)) {
@@ -378,7 +375,7 @@ impl Groups {
             let rule = counting.engine.rules.rules[*counting.rules.first()?].ratio.as_ref()?;
             Some(outputs.as_ref()?.entries(rule, batch, counting.decimals))
         };
-        self.countings.iter().map(|counting| of(counting).unwrap_or_default()).collect()
+        self.countings.iter().map(|counting| of(counting).unwrap_or(Entries::Cases(Vec::new()))).collect()
     }
 
     /// What a case adds as it is known now.

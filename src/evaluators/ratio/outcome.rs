@@ -2,6 +2,7 @@
 //! reason why there is none, and the limits that decide.
 
 use crate::base::ids::Digest;
+use crate::reference::baseline_tables::Grain;
 use crate::reference::baseline_tables::Measure;
 use crate::reference::baseline_tables::UnitKind;
 use crate::stats::oe;
@@ -20,14 +21,14 @@ pub const TOP_CELLS: usize = 5;
 pub struct GroupLimits {
     /// Least (EB mean − 1) · E of an alert, in the fixed point of the indicator.
     pub min_excess: i64,
-    /// The same of the share of cases over the ceiling, in cases.
+    /// The same of the share of cases or lines over the ceiling, in these.
     pub min_excess_cases: i64,
     /// Least part of all cases that is counted, in percent; below it watch at most.
     pub coverage_min: i64,
     /// Least part of the expected cases that the institution told, in percent;
     /// below it nothing is concluded.
     pub completeness_min: i64,
-    /// Fewest counted cases that something is concluded from.
+    /// Fewest counted cases, or lines, that something is concluded from.
     pub cases_min: i64,
 }
 
@@ -133,13 +134,15 @@ pub struct CellPart {
 }
 
 /// What is told of a unit. `observed` and `expected` count in ten to the minus
-/// `decimals` of 元, days, things or cases; `variance` in its square.
+/// `decimals` of 元, days, things, cases or lines; `variance` in its square.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ratio {
     pub measure: Measure,
+    /// What is counted: cases, or lines.
+    pub grain: Grain,
     pub unit_kind: UnitKind,
     pub decimals: u32,
-    /// Cases in O and E.
+    /// Cases, or lines, in O and E.
     pub n: i128,
     pub observed: i128,
     pub expected: i128,
@@ -159,7 +162,7 @@ pub struct Ratio {
     pub tier: Decision,
     /// (EB mean, to four digits, − 1) · E.
     pub excess: i128,
-    /// Counted cases of all of the unit.
+    /// Counted cases, or lines, of all of the unit.
     pub coverage: Part,
     /// Cases that the institution told of those expected, both in
     /// ten-thousandths of a case.

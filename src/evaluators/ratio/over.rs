@@ -1,9 +1,11 @@
 //! Over-ceiling ratios (超上限比) of a unit, from the sums that its O/E has.
 //!
-//! Three grains that are never mixed: cases over the ceiling of all cases, what
-//! such cases spend of all spending, and what lies above the ceilings of all
+//! Three measures that are never mixed: observations over the ceiling of all,
+//! what these spend of all spending, and what lies above the ceilings of all
 //! spending. The first and the third are judged as O/E values of their own, the
-//! second is shown. Only cells with a ceiling count.
+//! second is shown. Observations are cases, each against the ceiling of its
+//! cell, or lines, each against its own: an indicator is of one grain. Only
+//! cells that say what is usual above ceilings count.
 
 use crate::reference::baseline_tables::Measure;
 
@@ -18,14 +20,14 @@ use super::plus;
 /// All that is told of a unit against its ceilings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OverCeiling {
-    /// Cases over the ceiling, of those that are usual (E = Σ n·rate).
+    /// Cases (or lines) over the ceiling, of those that are usual (E = Σ n·rate).
     pub by_case: Outcome,
-    /// Spending of cases over the ceiling, of all spending; both not capped.
+    /// Spending of those over the ceiling, of all spending; both not capped.
     pub by_spend: Part,
     /// What lies above the ceilings, of what is usual. The sums hold it up to
     /// the cap of the cell, as the baseline does.
     pub by_amount: Outcome,
-    /// Cases over the ceiling, of all cases.
+    /// Cases (or lines) over the ceiling, of all.
     pub case_share: Part,
     /// What lies above the ceilings, of all spending, which is not capped.
     pub amount_share: Part,

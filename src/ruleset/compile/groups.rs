@@ -6,6 +6,7 @@ use crate::events::group::GROUP;
 use crate::expr;
 use crate::expr::OutputId;
 use crate::expr::Want;
+use crate::ruleset::doc::CaseValueDoc;
 use crate::ruleset::doc::RatioDoc;
 use crate::ruleset::doc::RuleDoc;
 use crate::ruleset::doc::Sql;
@@ -25,8 +26,17 @@ pub struct RatioRule {
     pub excuses: Vec<OutputId>,
     /// Their texts.
     pub excuse_texts: Vec<String>,
-    /// `None`: the days of the stay.
-    pub sum: Option<CaseSum>,
+    pub value: CaseValue,
+}
+
+/// What a case adds.
+#[derive(Clone, Copy, Debug)]
+pub enum CaseValue {
+    /// The days of the stay.
+    Days,
+    Sum(CaseSum),
+    /// Each of its lines by itself.
+    Lines(LineValue),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +45,16 @@ pub struct CaseSum {
     /// Of lines, else of headers.
     pub by_line: bool,
     /// Over lines: those that are summed.
+    pub filter: Option<OutputId>,
+}
+
+/// Over lines.
+#[derive(Clone, Copy, Debug)]
+pub struct LineValue {
+    pub each: OutputId,
+    pub ceiling: OutputId,
+    pub times: OutputId,
+    /// Those that count.
     pub filter: Option<OutputId>,
 }
 
@@ -48,8 +68,12 @@ impl RuleSet {
 
 impl RatioRule {
     pub(super) fn outputs(&self) -> Vec<OutputId> {
-        let sum = self.sum.iter().flat_map(|sum| std::iter::once(sum.output).chain(sum.filter));
-        std::iter::once(self.cases).chain(self.excuses.iter().copied()).chain(sum).collect()
+        let value = match self.value {
+            CaseValue::Days => Vec::new(),
+            CaseValue::Sum(sum) => std::iter::once(sum.output).chain(sum.filter).collect(),
+            CaseValue::Lines(of) => [of.each, of.ceiling, of.times].into_iter().chain(of.filter).collect(),
+        };
+        std::iter::once(self.cases).chain(self.excuses.iter().copied()).chain(value).collect()
     }
 }
 
@@ -77,8 +101,9 @@ impl Compiler<'_> {
             excuses.extend(self.group(&exempt.when, Want::Boolean, &headers));
             excuse_texts.push(exempt.when.text.clone());
         }
-        let sum = match &ratio.value.sum {
-            None => None,
+        let value = match &ratio.value.sum {
+            None if ratio.value.by_line() => CaseValue::Lines(self.line_value(&ratio.value, &lines)?),
+            None => CaseValue::Days,
             Some(sql) => {
                 let typed = self.parse(sql, Want::Decimal, &lines, true)?;
                 let by_line = typed.grain() == expr::Grain::Line;
@@ -93,10 +118,30 @@ impl Compiler<'_> {
                     Some(sql) => Some(self.group(sql, Want::Boolean, &lines)?),
                     None => None,
                 };
-                Some(CaseSum { output, by_line, filter })
+                CaseValue::Sum(CaseSum { output, by_line, filter })
             }
         };
-        Some(RatioRule { cases: cases?, excuses, excuse_texts, sum })
+        Some(RatioRule { cases: cases?, excuses, excuse_texts, value })
+    }
+
+    fn line_value(&mut self, value: &CaseValueDoc, lines: &Scope) -> Option<LineValue> {
+        let each = value.each.as_ref()?;
+        let typed = self.parse(each, Want::Decimal, lines, true)?;
+        if typed.grain() != expr::Grain::Line {
+            let help = "Name a column of the lines, or write `sum` to add up what bills tell.";
+            self.diagnostics.push(each.diagnostic(0..each.text.len(), "`each` is of a line, and this names none").help(help));
+            return None;
+        }
+        let mut number = |sql: &Option<Sql>| self.group(sql.as_ref()?, Want::Decimal, lines);
+        // All are looked at, so that every mistake is told at once.
+        let (ceiling, times) = (number(&value.ceiling), number(&value.times));
+        let filter = value.filter.as_ref().map(|sql| self.group(sql, Want::Boolean, lines));
+        let each = self.groups[lines.table].add(&typed, expr::Grain::Line);
+        let filter = match filter {
+            Some(filter) => Some(filter?),
+            None => None,
+        };
+        Some(LineValue { each, ceiling: ceiling?, times: times?, filter })
     }
 
     fn group(&mut self, sql: &Sql, want: Want, scope: &Scope) -> Option<OutputId> {
@@ -118,6 +163,7 @@ impl Compiler<'_> {
 #[cfg(test)]
 mod tests {
     use crate::base::diagnostic::render;
+    use crate::ruleset::compile::CaseValue;
     use crate::ruleset::compile::EVALUATED;
     use crate::ruleset::compile::RuleSet;
     use crate::ruleset::compile::compile;
@@ -143,9 +189,37 @@ mod tests {
         ] {
             let (rules, told) = compiled(&[("{ sum: line.cnt, where: line.list_type = '301', per_day: true }", value)]);
             let ratio = rules.rules[0].ratio.as_ref().unwrap();
-            assert_eq!((told.as_str(), ratio.sum.map(|sum| (sum.by_line, sum.filter.is_some()))), ("", expected), "{value}");
+            let sum = match ratio.value {
+                CaseValue::Sum(sum) => Some((sum.by_line, sum.filter.is_some())),
+                CaseValue::Days | CaseValue::Lines(_) => None,
+            };
+            assert_eq!((told.as_str(), sum), ("", expected), "{value}");
             assert_eq!((rules.rules[0].row.is_none(), ratio.excuses.len()), (true, 2), "a gate and an exemption");
         }
+    }
+
+    #[test]
+    fn what_is_of_each_line_names_columns_of_lines() {
+        let value = "{ sum: line.cnt, where: line.list_type = '301', per_day: true }";
+        let of = |to: &str| compiled(&[("by_case", "by_line"), ("min_excess_cases", "min_excess_lines"), (value, to)]);
+        let (rules, told) = of("{ each: line.pric, ceiling: \"coalesce(ref.ceiling, 12.5)\", times: line.net_cnt, where: \"true\" }");
+        let ratio = rules.rules[0].ratio.as_ref().unwrap();
+        let CaseValue::Lines(lines) = ratio.value else { panic!("{:?}", ratio.value) };
+        assert_eq!((told.as_str(), lines.filter.is_some(), ratio.outputs().len()), ("", true, 7), "a condition, two excuses and four");
+        let (rules, told) = of("{ each: header.medfee_sumamt, ceiling: ref.ceiling, times: line.cnt }");
+        assert!(rules.rules.is_empty());
+        same(
+            &told,
+            r#"
+error: `each` is of a line, and this names none
+  --> rules/drugs/item-sex.yaml:20:18
+   |
+20 |   value: { each: header.medfee_sumamt, ceiling: ref.ceiling, times: line.cnt }
+   |                  ^^^^^^^^^^^^^^^^^^^^
+   |
+   = help: Name a column of the lines, or write `sum` to add up what bills tell.
+"#,
+        );
     }
 
     #[test]
@@ -181,7 +255,7 @@ error: `group.cell` is nothing that a group has
 34 |   evidence: [group.n, group.cell]
    |                       ^^^^^^^^^^
    |
-   = help: A clue about a group can carry: group.sentence, group.sentence_en, group.unit_kind, group.unit, group.period, group.indicator, group.measure, group.n, group.observed, group.expected, group.ratio, group.raw_ratio, group.shrunken, group.low, group.high, group.limit, group.excess, group.coverage, group.completeness, group.cells, group.case_share, group.spend_share, group.amount_share, group.baseline, group.definition, group.formula.
+   = help: A clue about a group can carry: group.sentence, group.sentence_en, group.unit_kind, group.unit, group.period, group.indicator, group.measure, group.grain, group.n, group.observed, group.expected, group.ratio, group.raw_ratio, group.shrunken, group.low, group.high, group.limit, group.excess, group.coverage, group.completeness, group.cells, group.case_share, group.spend_share, group.amount_share, group.baseline, group.definition, group.formula.
 "#,
         );
     }

@@ -18,8 +18,9 @@ pub(super) const LINT: Lint = Lint {
     code: "ratio-fits",
     about: "A rule with `kind: ratio` has `result: suspected`, because peers are no limit, and its clues have no `observed`, `limit`, \
             `unit` or `money` of their own: they tell the ratio and what peers stay below. `headline` stands only with `compare: \
-            over_ceiling` and `min_excess_cases` only where cases are told; days of a stay only with `case: stay`; `where` and `per_day` \
-            only with `sum`. Units and panes stand once each, gates are such that quiet, and only its cases have a `baseline`.",
+            over_ceiling` and `min_excess_cases` only where cases are told, `min_excess_lines` where lines are; days of a stay only with `case: \
+            stay`; `per_day` only with `sum`, and `where` with `sum` or `each`. What is of `each` line has its own `ceiling` and is told \
+            `times` how much; it stands in place of `sum`, with `compare: over_ceiling`, and is told `by_line` and never `by_case`. Units and panes stand once each, gates are such that quiet, and only its cases have a `baseline`.",
     check,
 };
 
@@ -58,18 +59,23 @@ fn check_rule(book: &RuleBook, rule: &RuleDoc, ratio: &RatioDoc, found: &mut Vec
         let help = "Remove it, or set `compare: over_ceiling`.";
         report("evaluate.headline", "one ratio is told of O/E, and there is nothing to choose".to_owned(), help);
     }
-    if rule.origin.has("evaluate.min_excess_cases") && !(over_ceiling && ratio.headline == Headline::ByCase) {
-        let help = "Remove it, or set `compare: over_ceiling` and `headline: by_case`.";
-        report("evaluate.min_excess_cases", "no cases are told that could be too few".to_owned(), help);
+    for (key, headline, what) in [("min_excess_cases", Headline::ByCase, "cases"), ("min_excess_lines", Headline::ByLine, "lines")] {
+        if rule.origin.has(&format!("evaluate.{key}")) && !(over_ceiling && ratio.headline == headline) {
+            let help = format!("Remove it, or set `compare: over_ceiling` and `headline: {}`.", headline.name());
+            report(&format!("evaluate.{key}"), format!("no {what} are told that could be too few"), &help);
+        }
     }
-    let has_sum = ratio.value.sum.is_some();
-    if !has_sum && ratio.case == GroupCase::Visit {
+    check_lines(rule, ratio, &mut report);
+    let (has_sum, by_line) = (ratio.value.sum.is_some(), ratio.value.by_line());
+    if !has_sum && !by_line && ratio.case == GroupCase::Visit {
         report("evaluate.value", "a visit has no days of a stay".to_owned(), "Add `sum`, or set `case: stay`.");
     }
-    if !has_sum && ratio.value.filter.is_some() {
+    if !has_sum && !by_line && ratio.value.filter.is_some() {
         report("evaluate.value.where", "`where` without a `sum`".to_owned(), "Add `sum`, or remove `where`.");
     }
-    if ratio.value.per_day && !has_sum {
+    if ratio.value.per_day && by_line {
+        report("evaluate.value.per_day", "a line has no days of a stay".to_owned(), "Remove `per_day`.");
+    } else if ratio.value.per_day && !has_sum {
         report("evaluate.value.per_day", "days divided by days are always one".to_owned(), "Add `sum`, or remove `per_day`.");
     } else if ratio.value.per_day && ratio.case == GroupCase::Visit {
         report("evaluate.value.per_day", "a visit has no days of a stay".to_owned(), "Remove `per_day`, or set `case: stay`.");
@@ -93,6 +99,41 @@ fn check_rule(book: &RuleBook, rule: &RuleDoc, ratio: &RatioDoc, found: &mut Vec
             let help = "Remove it: a case counts, or a gate quiets it.";
             report(&format!("gates.{idx}"), format!("gate `{id}` only informs, and a group has no place for it"), help);
         }
+    }
+}
+
+/// What is of each line, and what is not.
+fn check_lines(rule: &RuleDoc, ratio: &RatioDoc, report: &mut dyn FnMut(&str, String, &str)) {
+    let value = &ratio.value;
+    let parts = [("ceiling", &value.ceiling), ("times", &value.times)];
+    if !value.by_line() {
+        for (key, _) in parts.into_iter().filter(|(_, sql)| sql.is_some()) {
+            let message = format!("`{key}` without `each`");
+            report(&format!("evaluate.value.{key}"), message, "Add `each`, or remove it: cases have the ceiling of their cell.");
+        }
+        if ratio.headline == Headline::ByLine && ratio.compare == Compare::OverCeiling {
+            let help = "Set `headline: by_case`, or hold each line against its ceiling with `each`.";
+            report("evaluate.headline", "cases are counted, and no lines that could be told".to_owned(), help);
+        }
+        return;
+    }
+    for (key, _) in parts.into_iter().filter(|(_, sql)| sql.is_none()) {
+        let help = match key {
+            "ceiling" => "Add `ceiling`: what this line is held against.",
+            _ => "Add `times`: the quantity that makes an amount of it.",
+        };
+        report("evaluate.value.each", format!("`each` without `{key}`"), help);
+    }
+    if value.sum.is_some() {
+        let help = "Remove `sum` or `each`: a rule counts cases or lines, and never both.";
+        report("evaluate.value.sum", "`sum` beside `each`".to_owned(), help);
+    }
+    if ratio.compare == Compare::Expected {
+        let help = "Set `compare: over_ceiling`, or add up with `sum`.";
+        report("evaluate.compare", "lines are held against their ceilings alone".to_owned(), help);
+    } else if ratio.headline == Headline::ByCase && rule.origin.has("evaluate.headline") {
+        let help = "Set `headline: by_line` or `headline: by_amount`.";
+        report("evaluate.headline", "lines are counted, and no cases that could be told".to_owned(), help);
     }
 }
 
@@ -192,6 +233,120 @@ error[ratio-fits]: gate `interim` only informs, and a group has no place for it
    |                 ^^^^^^^
    |
    = help: Remove it: a case counts, or a gate quiets it.
+"#,
+        );
+    }
+
+    const VALUE: &str = "{ sum: line.cnt, where: line.list_type = '301', per_day: true }";
+
+    #[test]
+    fn what_is_of_each_line_has_a_ceiling_and_a_quantity_and_nothing_of_cases() {
+        let whole = "{ each: line.pric, ceiling: ref.ceiling, times: line.net_cnt, where: line.list_type = '101' }";
+        ratio(&[("by_case", "by_line"), ("min_excess_cases", "min_excess_lines"), ("case: stay", "case: visit"), (VALUE, whole)], "");
+        ratio(&[("  headline: by_case\n", ""), ("  min_excess_cases: 2\n", ""), (VALUE, whole)], "");
+        ratio(
+            &[(VALUE, "{ each: line.pric, sum: line.cnt, per_day: true }")],
+            r#"
+error[ratio-fits]: lines are counted, and no cases that could be told
+  --> rules/drugs/item-sex.yaml:17:13
+   |
+17 |   headline: by_case
+   |             ^^^^^^^
+   |
+   = help: Set `headline: by_line` or `headline: by_amount`.
+
+error[ratio-fits]: `each` without `ceiling`
+  --> rules/drugs/item-sex.yaml:20:18
+   |
+20 |   value: { each: line.pric, sum: line.cnt, per_day: true }
+   |                  ^^^^^^^^^
+   |
+   = help: Add `ceiling`: what this line is held against.
+
+error[ratio-fits]: `each` without `times`
+  --> rules/drugs/item-sex.yaml:20:18
+   |
+20 |   value: { each: line.pric, sum: line.cnt, per_day: true }
+   |                  ^^^^^^^^^
+   |
+   = help: Add `times`: the quantity that makes an amount of it.
+
+error[ratio-fits]: `sum` beside `each`
+  --> rules/drugs/item-sex.yaml:20:34
+   |
+20 |   value: { each: line.pric, sum: line.cnt, per_day: true }
+   |                                  ^^^^^^^^
+   |
+   = help: Remove `sum` or `each`: a rule counts cases or lines, and never both.
+
+error[ratio-fits]: a line has no days of a stay
+  --> rules/drugs/item-sex.yaml:20:53
+   |
+20 |   value: { each: line.pric, sum: line.cnt, per_day: true }
+   |                                                     ^^^^
+   |
+   = help: Remove `per_day`.
+"#,
+        );
+        ratio(
+            &[
+                ("compare: over_ceiling", "compare: expected"),
+                ("  headline: by_case\n", ""),
+                ("min_excess_cases", "min_excess_lines"),
+                (VALUE, whole),
+            ],
+            r#"
+error[ratio-fits]: lines are held against their ceilings alone
+  --> rules/drugs/item-sex.yaml:16:12
+   |
+16 |   compare: expected
+   |            ^^^^^^^^
+   |
+   = help: Set `compare: over_ceiling`, or add up with `sum`.
+
+error[ratio-fits]: no lines are told that could be too few
+  --> rules/drugs/item-sex.yaml:25:21
+   |
+25 |   min_excess_lines: 2
+   |                     ^
+   |
+   = help: Remove it, or set `compare: over_ceiling` and `headline: by_line`.
+"#,
+        );
+        ratio(
+            &[("by_case", "by_line"), (VALUE, "{ sum: line.cnt, ceiling: ref.ceiling, times: line.cnt }")],
+            r#"
+error[ratio-fits]: cases are counted, and no lines that could be told
+  --> rules/drugs/item-sex.yaml:17:13
+   |
+17 |   headline: by_line
+   |             ^^^^^^^
+   |
+   = help: Set `headline: by_case`, or hold each line against its ceiling with `each`.
+
+error[ratio-fits]: `ceiling` without `each`
+  --> rules/drugs/item-sex.yaml:20:36
+   |
+20 |   value: { sum: line.cnt, ceiling: ref.ceiling, times: line.cnt }
+   |                                    ^^^^^^^^^^^
+   |
+   = help: Add `each`, or remove it: cases have the ceiling of their cell.
+
+error[ratio-fits]: `times` without `each`
+  --> rules/drugs/item-sex.yaml:20:56
+   |
+20 |   value: { sum: line.cnt, ceiling: ref.ceiling, times: line.cnt }
+   |                                                        ^^^^^^^^
+   |
+   = help: Add `each`, or remove it: cases have the ceiling of their cell.
+
+error[ratio-fits]: no cases are told that could be too few
+  --> rules/drugs/item-sex.yaml:26:21
+   |
+26 |   min_excess_cases: 2
+   |                     ^
+   |
+   = help: Remove it, or set `compare: over_ceiling` and `headline: by_case`.
 "#,
         );
     }
