@@ -15,15 +15,32 @@ use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use claimsift::base::fault::Fault;
+use claimsift::base::fault::Remedy;
+use claimsift::base::fault::chain;
+use claimsift::base::ids::ShardId;
 use claimsift::engine::Engine;
+use claimsift::engine::activation::Activation;
+use claimsift::engine::activation::BundleName;
+use claimsift::engine::effects::Closing;
+use claimsift::engine::effects::Looked;
 use claimsift::evaluators::ratio::Outcome;
 use claimsift::events::PRESCRIPTION_INPUT;
 use claimsift::events::SETTLEMENT_INPUT;
+use claimsift::io::log::Output;
+use claimsift::io::memory::Faults;
+use claimsift::io::memory::MemoryCluster;
+use claimsift::runtime::bundles::Bundles;
+use claimsift::runtime::worker::Observer;
+use claimsift::runtime::worker::Wish;
+use claimsift::runtime::worker::Worker;
+use claimsift::runtime::worker::WorkerSettings;
 use claimsift::window::calendar::Month;
 use effective::Word;
 use effective::differences;
 use effective::effective;
 use effective::word;
+use effective::words;
 use fleet::Fleet;
 use fleet::Sent;
 use group_bills::Bill;
@@ -145,31 +162,35 @@ impl Course {
     /// Units of `sums` whose last look is other than them; units that were
     /// judged over some period of `periods` and should not have been.
     fn wrong(&self, sums: &Units, periods: &[&str]) -> (usize, Vec<String>) {
-        let mut wrong = Vec::new();
-        let mut judged = 0;
-        let found = last(&self.fleet.looked);
-        for (unit, sum) in sums {
-            let key = (unit.0.to_owned(), unit.1.clone(), unit.2.clone(), unit.3.clone());
-            match found.get(&key) {
-                Some(Outcome::Judged(ratio)) => {
-                    judged += 1;
-                    let (observed, expected, variance) = (ratio.observed, ratio.expected, ratio.variance);
-                    let told = Sum { n: ratio.n, observed, expected, variance, all: ratio.coverage.whole };
-                    if told != *sum {
-                        wrong.push(format!("{key:?}: {told:?} is not {sum:?}"));
-                    }
-                }
-                Some(Outcome::Unknown(_)) => {}
-                None => wrong.push(format!("{key:?} was not looked at")),
-            }
-        }
-        for key in found.keys().filter(|key| periods.contains(&key.1.as_str())) {
-            if !sums.keys().any(|unit| (unit.0, &unit.1, &unit.2, &unit.3) == (key.0.as_str(), &key.1, &key.2, &key.3)) {
-                wrong.push(format!("{key:?} has no cases"));
-            }
-        }
-        (judged, wrong)
+        wrong_of(&self.fleet.looked, sums, periods)
     }
+}
+
+fn wrong_of(looked: &[Looked], sums: &Units, periods: &[&str]) -> (usize, Vec<String>) {
+    let mut wrong = Vec::new();
+    let mut judged = 0;
+    let found = last(looked);
+    for (unit, sum) in sums {
+        let key = (unit.0.to_owned(), unit.1.clone(), unit.2.clone(), unit.3.clone());
+        match found.get(&key) {
+            Some(Outcome::Judged(ratio)) => {
+                judged += 1;
+                let (observed, expected, variance) = (ratio.observed, ratio.expected, ratio.variance);
+                let told = Sum { n: ratio.n, observed, expected, variance, all: ratio.coverage.whole };
+                if told != *sum {
+                    wrong.push(format!("{key:?}: {told:?} is not {sum:?}"));
+                }
+            }
+            Some(Outcome::Unknown(_)) => {}
+            None => wrong.push(format!("{key:?} was not looked at")),
+        }
+    }
+    for key in found.keys().filter(|key| periods.contains(&key.1.as_str())) {
+        if !sums.keys().any(|unit| (unit.0, &unit.1, &unit.2, &unit.3) == (key.0.as_str(), &key.1, &key.2, &key.3)) {
+            wrong.push(format!("{key:?} has no cases"));
+        }
+    }
+    (judged, wrong)
 }
 
 fn month(month: i32) -> Month {
@@ -408,4 +429,141 @@ fn the_first_rule_on_groups_does_not_take_the_rest_of_a_stay_for_all_of_it() {
     let (judged, wrong) =
         course.wrong(&plain_of(&all, &view), &["2026-07", "2026-08", "2026-09", "2026-01/07", "2026-01/08", "2026-01/09", "2026-Q3"]);
     assert!(judged > 250 && wrong.is_empty(), "{judged}:\n{}", wrong.join("\n"));
+}
+
+/// Bundles at hand.
+struct Shelf<'a>(&'a [Arc<Engine>]);
+
+impl Bundles for Shelf<'_> {
+    fn load(&self, bundle: &BundleName) -> Result<Arc<Engine>, Fault> {
+        let found = self.0.iter().find(|engine| BundleName::of(&engine.versions).is(bundle));
+        found.cloned().ok_or_else(|| Fault::stop(format!("load {bundle}"), "it is not on the shelf"))
+    }
+}
+
+/// What workers looked at.
+#[derive(Default)]
+struct Heard(Vec<Looked>);
+
+impl Observer for Heard {
+    fn closed(&mut self, _: ShardId, closing: &Closing) {
+        self.0.extend(closing.looked.iter().cloned());
+    }
+}
+
+/// What happens to a cluster before its workers go on.
+enum Deed<'a> {
+    /// All bills of before this day come that have not.
+    Bills(i64),
+    /// The control topic says that a bundle is in force.
+    Activate(&'a Arc<Engine>, Month),
+    State(&'a str),
+}
+
+/// A worker's configuration has `own`; after each deed new workers go on to the
+/// end, and die and come back where there are faults.
+fn by_workers(own: &Arc<Engine>, all: &[Bill], deeds: &[Deed<'_>], faults: Option<u64>) -> (Vec<Word>, Vec<Looked>) {
+    const AT: i64 = 1_800_000_000_000;
+    let activated = deeds.iter().filter_map(|deed| if let Deed::Activate(engine, _) = deed { Some(Arc::clone(engine)) } else { None });
+    let shelf: Vec<Arc<Engine>> = activated.chain([Arc::clone(own)]).collect();
+    let cluster = MemoryCluster::new(SHARDS);
+    cluster.set_faults(faults.map(|seed| Faults { seed, crash: 100, answer_lost: 60, commit_again: 60, expelled: 0 }));
+    let (mut heard, mut next, mut number) = (Heard::default(), 0, 0);
+    for deed in deeds {
+        match deed {
+            Deed::Bills(day) => {
+                let more = all[next..].iter().take_while(|bill| bill.day < *day);
+                for bill in more {
+                    cluster.feed_keyed(SETTLEMENT_INPUT, bill.person.as_bytes(), bill.json().into_bytes(), AT);
+                    next += 1;
+                }
+            }
+            Deed::Activate(engine, groups_from) => {
+                number += 1;
+                let bundle = BundleName::of(&engine.versions);
+                cluster.activate(Activation { number, bundle, groups_from: *groups_from, wall_ms: 0 }.encode());
+            }
+            Deed::State(until) => {
+                [SETTLEMENT_INPUT, PRESCRIPTION_INPUT].into_iter().for_each(|input| cluster.state_watermark(input, until, AT));
+            }
+        }
+        let settings = || WorkerSettings { until_end: true, run_messages_max: 40, epoch_messages_max: 120, ..WorkerSettings::default() };
+        let done = (0..500).any(|_| {
+            let mut log = cluster.worker("worker-0", feed::GROUP);
+            let shelf = Shelf(&shelf);
+            let mut worker = Worker::new(Arc::clone(own), &mut log, settings(), &feed::NoClock).with_bundles(Some(&shelf));
+            match worker.run(&Wish::default(), &mut heard) {
+                Ok(()) => true,
+                Err(fault) => {
+                    assert_ne!(fault.remedy, Remedy::Stop, "{}", chain(&fault));
+                    false
+                }
+            }
+        });
+        assert!(done, "it died 500 times");
+    }
+    let mut records = cluster.output(Output::Clues);
+    records.sort_by_key(|record| record.transaction);
+    (words(&records), heard.0)
+}
+
+/// The same through the control topic: shards switch where their workers hear
+/// of it, and conclude what bare shards conclude.
+#[test]
+fn workers_that_hear_of_another_threshold_conclude_what_bare_shards_do() {
+    let (strict, lax) = (engine(&rules(), SHARDS), engine(&changed("", "default: 1000", LAX), SHARDS));
+    let all = city(1);
+    let sums = plain_of(&all, &View { months: &[7, 8, 9], to_date: &[7, 8, 9], quarter: true, ..View::default() });
+    let run = |own: &Arc<Engine>, deeds: &[Deed<'_>], faults: Option<u64>| {
+        let (words, looked) = by_workers(own, &all, deeds, faults);
+        let (judged, wrong) = wrong_of(&looked, &sums, &[]);
+        assert!(judged > 1000 && wrong.is_empty(), "{judged}:\n{}", wrong.join("\n"));
+        effective(&words)
+    };
+    let (august, end) = (Deed::State("2026-08-15 00:00:00"), || Deed::State("2026-10-20 00:00:00"));
+    let straight = run(&strict, &[Deed::Bills(100), end()], None);
+    let mut bare = Course::new(&strict, &all, 1);
+    bare.go(100);
+    bare.state("2026-10-20 00:00:00");
+    assert_eq!(differences(&effective(&bare.words()), &straight), [""; 0]);
+    // In the middle of July, before any pane was looked at.
+    let early = [Deed::Bills(15), Deed::Activate(&strict, month(8)), Deed::Bills(46), august, Deed::Bills(100), end()];
+    assert_eq!(differences(&straight, &run(&lax, &early, Some(7))), [""; 0]);
+    // In the middle of August, after July was looked at: what was told stands.
+    let late = [Deed::Bills(46), Deed::State("2026-08-15 00:00:00"), Deed::Activate(&lax, month(9)), Deed::Bills(100), end()];
+    let after = run(&strict, &late, Some(8));
+    let by_money = |words: &BTreeMap<String, Word>| -> BTreeMap<String, Word> {
+        let counts = |word: &Word| ["consumables-over", "lines-over"].contains(&word.rule.as_str());
+        words.iter().filter(|(_, word)| !counts(word)).map(|(id, word)| (id.clone(), word.clone())).collect()
+    };
+    let (all_told, after) = (by_money(&straight), by_money(&after));
+    let of_july: BTreeMap<String, Word> =
+        all_told.iter().filter(|(id, _)| after.contains_key(*id)).map(|(id, word)| (id.clone(), word.clone())).collect();
+    assert_eq!(differences(&after, &of_july), [""; 0]);
+    assert!(!after.is_empty() && after.len() < all_told.len(), "{} of {}", after.len(), all_told.len());
+}
+
+/// A baseline of other means: cases are divided at the month that the
+/// activation names, and what came before it was asked by the old one alone.
+#[test]
+fn workers_that_hear_of_another_baseline_divide_cases_at_its_month() {
+    let (own, other) = (engine(&rules(), SHARDS), engine_of(&rules(), SHARDS, 120));
+    let all = city(2);
+    let deeds = [
+        Deed::Bills(15),
+        Deed::Activate(&other, month(8)),
+        Deed::Bills(46),
+        Deed::State("2026-08-15 00:00:00"),
+        Deed::Bills(100),
+        Deed::State("2026-10-20 00:00:00"),
+    ];
+    let unasked: BTreeSet<String> = all.iter().filter(|bill| bill.day < 15).map(|bill| bill.id.clone()).collect();
+    let mut sums = plain_of(&all, &View { months: &[7], to_date: &[7], ..View::default() });
+    sums.append(&mut plain_of(&all, &View { percent: 120, months: &[8, 9], to_date: &[], unasked, ..View::default() }));
+    let periods = ["2026-07", "2026-08", "2026-09", "2026-01/07", "2026-01/08", "2026-01/09", "2026-Q3"];
+    for faults in [None, Some(9)] {
+        let (_, looked) = by_workers(&own, &all, &deeds, faults);
+        let (judged, wrong) = wrong_of(&looked, &sums, &periods);
+        assert!(judged > 500 && wrong.is_empty(), "{judged}:\n{}", wrong.join("\n"));
+    }
 }
