@@ -6,6 +6,8 @@
 
 mod baseline;
 mod city;
+mod corrections;
+mod draft;
 mod everyday;
 mod fields;
 #[cfg(test)]
@@ -37,6 +39,9 @@ pub use city::Drug;
 pub use city::Institution;
 pub use city::InstitutionKind;
 pub use city::Item;
+pub use corrections::Corrected;
+pub use corrections::CorrectionKind;
+pub use corrections::correct;
 pub use groups::GroupKind;
 pub use groups::GroupTruth;
 pub use groups::group_truths;
