@@ -12,6 +12,7 @@ use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::told::Fields;
+use super::told::Net;
 use super::told::nets;
 
 /// Place of settlements among the inputs.
@@ -93,17 +94,33 @@ impl Version {
         (self.fields.or_empty("psn_no"), self.fields.or_empty("fixmedins_code"), number)
     }
 
-    /// Lines of other messages that lines of this one take back, with their
-    /// quantities, which are below zero.
-    fn takes_back(&self) -> Vec<(LineName, i64)> {
+    /// Lines of other messages that lines of this one take back, with the
+    /// quantity and amount, the first known of which is below zero.
+    fn takes_back(&self) -> Vec<(LineName, Taken)> {
         let own: BTreeSet<String> = self.lines.iter().filter_map(|line| line.text("feedetl_sn")).collect();
         let refund = |line: &Fields| {
-            let count = line.quantity("cnt").filter(|count| *count < 0)?;
-            let original = line.text("init_feedetl_sn").filter(|original| !own.contains(original))?;
-            Some((self.line_name(original), count))
+            let taken = Taken { count: line.quantity("cnt"), amount: line.cents("det_item_fee_sumamt") };
+            let takes = taken.count.map_or(taken.amount.is_some_and(|amount| amount < 0), |count| count < 0);
+            let original = line.text("init_feedetl_sn").filter(|original| takes && !own.contains(original))?;
+            Some((self.line_name(original), taken))
         };
         self.lines.iter().filter_map(refund).collect()
     }
+}
+
+/// What one line takes of another.
+#[derive(Clone, Copy)]
+struct Taken {
+    count: Option<i64>,
+    amount: Option<i128>,
+}
+
+/// Whether nothing is left of a line; where the packs are not told, by the amounts.
+fn is_gone(net: &Net, taken: &[Taken]) -> bool {
+    let count = taken.iter().try_fold(net.count, |left, taken| Some(left.zip(taken.count).map(|(left, count)| left + count)));
+    let amount = taken.iter().try_fold(net.amount, |left, taken| Some(left.zip(taken.amount).map(|(left, amount)| left + amount)));
+    let (count, amount) = (count.flatten(), amount.flatten());
+    count.map_or(amount.is_some_and(|amount| amount <= 0), |count| count <= 0)
 }
 
 /// What is left of messages of one partition: input and bytes, in any order.
@@ -131,18 +148,17 @@ pub fn survivors(messages: &[(usize, &[u8])]) -> Survivors {
     out.places.extend(bills.values().filter(live).map(|bill| bill.place));
     out.places.sort_unstable();
 
-    let mut taken: BTreeMap<LineName, i64> = BTreeMap::new();
+    let mut taken: BTreeMap<LineName, Vec<Taken>> = BTreeMap::new();
     for bill in bills.values().filter(|bill| live(bill) || bill.is_negative()) {
-        for (line, count) in bill.takes_back() {
-            *taken.entry(line).or_default() += count;
+        for (line, part) in bill.takes_back() {
+            taken.entry(line).or_default().push(part);
         }
     }
     for bill in bills.values().filter(live) {
         for (line, net) in bill.lines.iter().zip(nets(&bill.lines)) {
             let name = bill.line_name(line.or_empty("feedetl_sn"));
-            let Some(count) = taken.get(&name) else { continue };
-            let nothing = net.count.is_some_and(|own| own + count <= 0);
-            out.refunded.insert(name, if nothing { Left::Nothing } else { Left::Part });
+            let Some(parts) = taken.get(&name) else { continue };
+            out.refunded.insert(name, if is_gone(&net, parts) { Left::Nothing } else { Left::Part });
         }
     }
     out
