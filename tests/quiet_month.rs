@@ -26,6 +26,8 @@ use feed::run_generated;
 
 const SETTLEMENTS: u64 = 1_000_000;
 const PRESCRIPTIONS: u64 = 100_000;
+/// Share of ordinary messages that others correct.
+const CORRECTIONS: f64 = 0.02;
 /// How often each quiet pattern happens.
 const EACH: u32 = 200;
 /// At most so many suspected clues per 100,000 lines; none of grade clear.
@@ -120,7 +122,10 @@ fn rules_stay_silent_where_nothing_is_wrong() {
     assert_eq!(patterns_left_out(&world.city), [""; 0], "the demo city can act out every pattern");
     let part = if is_whole() { 1 } else { 10 };
     let each = EACH / part;
-    let settings = SynthSettings::quiet(7, SETTLEMENTS / u64::from(part), PRESCRIPTIONS / u64::from(part), each);
+    let settings = SynthSettings {
+        corrections: CORRECTIONS,
+        ..SynthSettings::quiet(7, SETTLEMENTS / u64::from(part), PRESCRIPTIONS / u64::from(part), each)
+    };
     let cut = Cut { partitions: 4, workers: 2, run_messages_max: 1024, epoch_messages_max: 32_768 };
     let (mut messages, mut live) = (0_u64, 0_u64);
     let first = Civil::from_date(settings.live_first());
@@ -129,7 +134,9 @@ fn rules_stay_silent_where_nothing_is_wrong() {
         live += u64::from(message.event_time >= first);
     });
     assert!(messages >= settings.settlements + settings.prescriptions);
-    assert_eq!(run.totals.counts.evaluated, messages);
+    let counts = &run.totals.counts;
+    assert_eq!(counts.evaluated + counts.correction, messages);
+    assert!(counts.correction * 400 > messages, "{} corrections", counts.correction);
     assert!(live * 20 > messages, "{live} of {messages} are judged");
 
     let clues = effective(&words(&run.clues));

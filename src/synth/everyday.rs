@@ -115,6 +115,11 @@ impl Plan {
         self.part == Part::Prescription
     }
 
+    /// Whether it is a purchase without a prescription.
+    pub(super) fn is_purchase(&self) -> bool {
+        self.part == Part::Shop
+    }
+
     /// Whether the visit goes by a registered chronic disease. Who is not on a
     /// list gets a month's supply as a long prescription.
     fn listed(&self) -> bool {

@@ -4,6 +4,7 @@
 //! Equal settings and an equal city give equal bytes. Nothing here reads a
 //! clock or depends on the order of a hash table.
 
+mod amend;
 mod baseline;
 mod city;
 mod corrections;
@@ -99,6 +100,10 @@ pub struct SynthSettings {
     pub late: f64,
     /// Share of messages that are sent a second time, byte for byte.
     pub duplicates: f64,
+    /// Share of ordinary messages that others correct: reversed and billed
+    /// again, told anew, deleted, uploaded twice. With none nothing that is
+    /// planted is corrected either.
+    pub corrections: f64,
     /// Share of messages that are rewritten as a trap of [`TrapKind::SAME`].
     pub traps: f64,
     /// Share of messages in which one header column has a value that cannot
@@ -128,6 +133,7 @@ impl Default for SynthSettings {
             mean_lines: 6.5,
             late: 0.0,
             duplicates: 0.0,
+            corrections: 0.0,
             traps: 0.0,
             bad_values: 0.0,
             rejects: 0.0,

@@ -236,7 +236,8 @@ impl Bill {
         }
         let mut totals = Totals { shares: sum, ..Totals::default() };
         if let Pay::Pool(percent) = self.pay {
-            totals.fund = (sum.in_scope * percent + 50) / 100;
+            // A negative bill gives back what was paid.
+            totals.fund = (sum.in_scope.abs() * percent + 50) / 100 * sum.in_scope.signum();
         }
         totals.person = sum.total - totals.fund;
         match self.pay {

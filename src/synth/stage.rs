@@ -377,6 +377,12 @@ impl<'c> Stage<'c> {
         self.scripted.push(Scripted { number: rx.number, doc: Doc::Prescription(rx), delay: None, truth: None });
     }
 
+    /// Puts what becomes of a message; without a time of its own it arrives
+    /// so many seconds after the message's.
+    pub(super) fn put_amended(&mut self, number: u64, doc: Doc, delay: Option<i64>) {
+        self.scripted.push(Scripted { number, doc, delay, truth: None });
+    }
+
     pub(super) fn line_key(&self, bill: &Bill, place: usize) -> TruthKey {
         TruthKey::Line {
             setl_id: bill.id(self.city).to_string(),

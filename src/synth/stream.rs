@@ -10,6 +10,8 @@ use crate::events::PRESCRIPTION_INPUT;
 use crate::events::SETTLEMENT_INPUT;
 
 use super::SynthSettings;
+use super::amend;
+use super::amend::Amended;
 use super::city::City;
 use super::day;
 use super::everyday::Everyday;
@@ -17,6 +19,7 @@ use super::everyday::Plan;
 use super::model::Bill;
 use super::model::Doc;
 use super::plants::Truth;
+use super::plants::is_corrected;
 use super::plants::plant;
 use super::random::mix;
 use super::stage::Scripted;
@@ -29,6 +32,8 @@ use super::write::Layout;
 
 /// Stays among settlements, without their interim bills.
 const STAYS_PER_MILLE: u64 = 90;
+/// Numbers of what becomes of ordinary messages, step by step, lie so far above theirs.
+const AMENDED: u64 = 100_000_000;
 
 /// One message of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +75,8 @@ impl Default for Generated {
 #[derive(Clone, Copy, Debug)]
 enum What {
     Everyday(Plan),
+    /// What becomes of it: the step, and seconds after it.
+    Amended(Plan, Amended, u8, u32),
     /// Place in `scripted`.
     Planted(u32),
 }
@@ -111,7 +118,10 @@ pub struct Generator<'c> {
 impl<'c> Generator<'c> {
     pub(super) fn new(settings: &SynthSettings, city: &'c City) -> Self {
         let (first, live, end) = (day(settings.first_day()), day(settings.live_first()), day(settings.end()));
-        let stage = plant(Stage::new(city, settings.seed, first, live, end - 1), |pattern| settings.times(pattern.rule, pattern.kind));
+        let stage = plant(Stage::new(city, settings.seed, first, live, end - 1), |pattern| {
+            let told = settings.corrections > 0.0 || !is_corrected(pattern);
+            if told { settings.times(pattern.rule, pattern.kind) } else { 0 }
+        });
         let (scripted, truths) = (stage.scripted, stage.truths);
         let mut by_time: Vec<u32> = (0..scripted.len() as u32).collect();
         by_time.sort_by_key(|idx| (scripted[*idx as usize].time(), scripted[*idx as usize].number));
@@ -150,7 +160,7 @@ impl<'c> Generator<'c> {
         &self.truths
     }
 
-    /// How many messages will come, rejects and repeats not counted.
+    /// How many messages will come; rejects, repeats and what corrects ordinary ones are not counted.
     pub fn messages(&self) -> u64 {
         self.quota[0] + self.quota[1] + self.scripted.len() as u64
     }
@@ -168,7 +178,18 @@ impl<'c> Generator<'c> {
         self.at += 1;
         match waiting.what {
             What::Everyday(plan) => {
-                let doc = self.everyday.compose(&plan);
+                let mut doc = self.everyday.compose(&plan);
+                if let Doc::Bill(bill) = &mut doc
+                    && self.amended(&plan).contains(&Amended::SecondUpload)
+                {
+                    let own = amend::upload(self.city, bill);
+                    bill.own.push(own);
+                }
+                write(self.city, &self.layouts, &doc, out);
+                out.truth = None;
+            }
+            What::Amended(plan, amended, step, after) => {
+                let doc = amended.of(self.city, &self.everyday.compose(&plan), amended_number(&plan, step), i64::from(after));
                 write(self.city, &self.layouts, &doc, out);
                 out.truth = None;
             }
@@ -222,6 +243,7 @@ impl<'c> Generator<'c> {
         }
         for plan in self.plan_everyday() {
             self.wait(plan.number, plan.time, What::Everyday(plan), None, plan.is_prescription());
+            self.wait_amended(&plan);
         }
         while let Some(idx) = self.by_time.get(self.next_scripted).copied() {
             let message = &self.scripted[idx as usize];
@@ -238,6 +260,25 @@ impl<'c> Generator<'c> {
         // Later days' messages are stamped no earlier than their day begins.
         self.ready = self.waiting.partition_point(|waiting| waiting.at_ms < next);
         true
+    }
+
+    /// What becomes of an ordinary message.
+    fn amended(&self, plan: &Plan) -> &'static [Amended] {
+        if !self.chance(plan.number, 8, self.settings.corrections) {
+            return &[];
+        }
+        amend::steps(plan.is_prescription(), plan.is_purchase(), mix(plan.number, 9))
+    }
+
+    fn wait_amended(&mut self, plan: &Plan) {
+        let mut after = 0;
+        for (step, amended) in (1..).zip(self.amended(plan)) {
+            let number = amended_number(plan, step);
+            after += 600 + mix(number, 10) as u32 % 80_000;
+            let time = plan.time.plus_seconds(if amended.has_own_time() { i64::from(after) } else { 0 });
+            let delay = (!amended.has_own_time()).then_some(i64::from(after));
+            self.wait(number, time, What::Amended(*plan, *amended, step, after), delay, plan.is_prescription());
+        }
     }
 
     /// What ordinary life plans for the day.
@@ -312,6 +353,10 @@ impl Iterator for Generator<'_> {
         let mut out = Generated::default();
         self.next_into(&mut out).then_some(out)
     }
+}
+
+fn amended_number(plan: &Plan, step: u8) -> u64 {
+    plan.number + AMENDED * u64::from(step)
 }
 
 /// Weekends are quieter.

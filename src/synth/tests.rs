@@ -199,7 +199,7 @@ fn every_pattern_is_there_as_often_as_ordered_and_anchored() {
     for truth in truths.iter().filter(|truth| !truth.beside) {
         *counts.entry(truth.pattern).or_default() += 1;
     }
-    for pattern in plants::patterns() {
+    for pattern in plants::patterns().filter(|pattern| !plants::is_corrected(pattern)) {
         assert_eq!(counts[pattern.name], settings.times(pattern.rule, pattern.kind), "{}", pattern.name);
     }
     let mut anchored = BTreeSet::new();

@@ -3,6 +3,7 @@
 
 mod billing;
 mod controlled;
+mod corrected;
 mod days;
 mod edits;
 mod first_visit;
@@ -130,10 +131,16 @@ const FAMILIES: &[&[Pattern]] = &[
     online::PATTERNS,
     online_bills::PATTERNS,
     repeat_same::PATTERNS,
+    corrected::PATTERNS,
 ];
 
 pub(super) fn patterns() -> impl Iterator<Item = &'static Pattern> {
     FAMILIES.iter().flat_map(|family| family.iter())
+}
+
+/// Whether other messages correct what a pattern puts.
+pub(super) fn is_corrected(pattern: &Pattern) -> bool {
+    corrected::PATTERNS.iter().any(|own| own.name == pattern.name)
 }
 
 /// The rules that the patterns are about, in their order.
