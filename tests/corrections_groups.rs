@@ -148,7 +148,7 @@ fn sums_are_those_of_the_bills_that_are_left() {
         assert!(left_of(&made.feed).doubtful.is_empty());
         let expect = run(&made.feed, &in_order(&made.feed, |_| true), 1, false);
         let found = run(&made.feed, &shuffled(&made.feed, seed), seed, true);
-        assert!(expect.judged().len() > 300 && expect.clues.len() > 3, "{} and {}", expect.judged().len(), expect.clues.len());
+        assert!(expect.judged().len() > 200 && expect.clues.len() > 3, "{} and {}", expect.judged().len(), expect.clues.len());
         for (key, outcome) in expect.looks.units() {
             assert_eq!(found.looks.units().get(&key), Some(&outcome), "seed {seed}: {key:?}");
         }
