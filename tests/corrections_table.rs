@@ -589,13 +589,24 @@ fn table() -> Vec<Case> {
     [versions(), reversals(), without_link(), refunds(), uploads(), what_an_event_was(), prescriptions()].into_iter().flatten().collect()
 }
 
-/// What messages come to that arrive one by one, in the end.
-fn told<'a>(messages: impl Iterator<Item = &'a Hand>, restarts: bool) -> BTreeMap<String, Word> {
+/// How messages arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    OneByOne,
+    /// The shard dies after each.
+    Restarts,
+    /// As many in a run as are of one input.
+    AtOnce,
+}
+
+/// What messages come to in the end.
+fn told<'a>(messages: impl Iterator<Item = &'a Hand>, way: Way) -> BTreeMap<String, Word> {
     let mut fleet = Fleet::new(&ENGINE);
-    for message in messages {
-        fleet.feed(0, message.input, &[message.sent()]);
+    let all: Vec<&Hand> = messages.collect();
+    for run in all.chunk_by(|one, other| way == Way::AtOnce && one.input == other.input) {
+        fleet.feed(0, run[0].input, &run.iter().map(|message| message.sent()).collect::<Vec<_>>());
         fleet.close(0);
-        if restarts {
+        if way == Way::Restarts {
             fleet.rebuild(0);
         }
     }
@@ -661,7 +672,7 @@ fn what_is_left_alone_comes_to_what_is_expected() {
         if refunds {
             continue;
         }
-        let mistakes = mistakes(&told(messages.into_iter(), false), &case.expect);
+        let mistakes = mistakes(&told(messages.into_iter(), Way::OneByOne), &case.expect);
         found.extend(mistakes.into_iter().map(|mistake| format!("{}: {mistake}", case.sentence)));
     }
     assert!(found.is_empty(), "{} mistakes:\n{}", found.len(), found.join("\n"));
@@ -671,14 +682,15 @@ fn what_is_left_alone_comes_to_what_is_expected() {
 fn messages_in_any_order_come_to_what_is_expected() {
     let mut found = Vec::new();
     for case in table() {
-        for (number, order) in orders(case.messages.len()).into_iter().enumerate() {
-            let clues = told(order.iter().map(|place| &case.messages[*place]), number % 2 == 1);
+        let ways = [Way::OneByOne, Way::Restarts, Way::AtOnce];
+        for (order, way) in orders(case.messages.len()).into_iter().flat_map(|order| ways.map(|way| (order.clone(), way))) {
+            let clues = told(order.iter().map(|place| &case.messages[*place]), way);
             let mistakes = mistakes(&clues, &case.expect);
             if !mistakes.is_empty() {
-                found.push(format!("{} (arrival {order:?}): {}", case.sentence, mistakes.join("; ")));
+                found.push(format!("{} (arrival {order:?}, {way:?}): {}", case.sentence, mistakes.join("; ")));
             }
             let (messages, refunds) = left(&case);
-            let alone = told(messages.into_iter(), false);
+            let alone = told(messages.into_iter(), Way::OneByOne);
             if mistakes.is_empty() && !refunds {
                 let differing = differences(&clues, &alone);
                 found.extend(
@@ -695,64 +707,11 @@ fn messages_in_any_order_come_to_what_is_expected() {
 fn of_versions_that_nothing_tells_apart_one_is_chosen_for_ever() {
     for other in [small("S1", json!({})), bill("S1", json!({ "mdtrt_id": "V2" })), bill("S1", json!({ "refd_setl_flag": "1" }))] {
         let case = Case { sentence: "", messages: vec![bill("S1", json!({})), other], expect: Vec::new() };
-        let alone = told(left(&case).0.into_iter(), false);
+        let alone = told(left(&case).0.into_iter(), Way::OneByOne);
         for order in [[0, 1], [1, 0]] {
-            let clues = told(order.iter().map(|place| &case.messages[*place]), true);
+            let clues = told(order.iter().map(|place| &case.messages[*place]), Way::Restarts);
             let differing = differences(&clues, &alone);
             assert!(differing.is_empty(), "{order:?}:\n{}", differing.join("\n"));
         }
     }
-}
-
-#[track_caller]
-fn check_in_any_order(cases: &[Case]) {
-    let mut found = Vec::new();
-    for case in cases {
-        for order in orders(case.messages.len()) {
-            let mistakes = mistakes(&told(order.iter().map(|place| &case.messages[*place]), false), &case.expect);
-            found.extend(mistakes.into_iter().map(|mistake| format!("{} (arrival {order:?}): {mistake}", case.sentence)));
-        }
-    }
-    assert!(found.is_empty(), "{} mistakes:\n{}", found.len(), found.join("\n"));
-}
-
-/// Lines are numbered within a visit: taking back a bill by its lines says
-/// nothing about the lines of another visit, whatever their numbers.
-#[test]
-fn lines_of_another_visit_with_the_same_number_stay() {
-    let other = || bill("S2", json!({ "mdtrt_id": "V2" }));
-    let of_reversed = || negative("S9", Some("S1"), json!({ "feedetl": [refund("B1", "1", 2)] }));
-    let second = of("S2", "S2#1");
-    check_in_any_order(&[
-        case("reversed by its lines", vec![bill("S1", json!({})), other(), of_reversed()], &second),
-        case(
-            "returned in the same visit",
-            vec![bill("S1", json!({})), other(), later("S3", &[refund("B1", "1", 2)])],
-            &and(&second, &[("on-bill", "S1")]),
-        ),
-        case(
-            "reversed by its lines, and billed again with them",
-            vec![bill("S1", json!({})), bill("S2", json!({ "setl_time": "2026-07-11 11:00:00" })), of_reversed()],
-            &second,
-        ),
-    ]);
-}
-
-/// Of two uploads of one bill one is taken back without a name: one is left.
-#[test]
-fn what_is_taken_back_without_a_name_is_no_double_upload() {
-    let sent = |id: &str, given: Value| {
-        let mut json: Value = serde_json::from_slice(&bill(id, given).json).unwrap();
-        json["medins_setl_id"] = json!("M1");
-        Hand { input: SETTLEMENT_INPUT, json: serde_json::to_vec(&json).unwrap() }
-    };
-    let again = |time: &str| sent("S2", json!({ "setl_time": time, "feedetl": [line("2", 2)] }));
-    check_in_any_order(&[
-        case("both were there", vec![sent("S1", json!({})), again("2026-07-10 10:05:00"), negative("S9", None, json!({}))], &S1),
-        case(
-            "billed again under the sender's number",
-            vec![sent("S1", json!({})), again("2026-07-11 11:00:00"), negative("S9", None, json!({}))],
-            &of("S2", "S2#2"),
-        ),
-    ]);
 }
