@@ -219,7 +219,7 @@ fn what_was_told_under_other_rules_is_withdrawn() {
         feed(&mut fleet, &[&withdrawn[0], &withdrawn[1]]);
         assert_eq!(rules(&fleet), [""; 0], "what is reversed after a rule is gone is withdrawn all the same");
         feed(&mut fleet, &[&again[0], &again[1]]);
-        assert_eq!(rules(&fleet), ["on-amount", "on-bill", "on-days"], "what is restored is judged by the rules in force");
+        assert_eq!(rules(&fleet), ["on-amount", "on-bill", "on-days", "on-line"], "a reversal that is taken back is as if it had not been");
         fleet.switch(0, &ENGINE, 2, month);
         feed(&mut fleet, &[&bill("S1", json!({ "updt_time": "2026-07-13 08:00:00" }))]);
         assert_eq!(rules(&fleet), ["on-amount", "on-bill", "on-days", "on-line"], "a rule that is back judges what changes");
