@@ -26,6 +26,10 @@ use claimsift::engine::Engine;
 use claimsift::events::PRESCRIPTION_INPUT;
 use claimsift::events::SETTLEMENT_INPUT;
 use correction_cases::Case;
+use correction_cases::S1;
+use correction_cases::and;
+use correction_cases::case;
+use correction_cases::of;
 use correction_cases::small;
 use correction_cases::table;
 use effective::Word;
@@ -34,9 +38,14 @@ use effective::effective;
 use effective::word;
 use fleet::Fleet;
 use fleet::Sent;
+use serde_json::Value;
 use serde_json::json;
 use small_book::Hand;
 use small_book::bill;
+use small_book::later;
+use small_book::line;
+use small_book::negative;
+use small_book::refund;
 use survivors::survivors;
 
 static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(small_book::engine);
@@ -166,4 +175,57 @@ fn of_versions_that_nothing_tells_apart_one_is_chosen_for_ever() {
             assert!(differing.is_empty(), "{order:?}:\n{}", differing.join("\n"));
         }
     }
+}
+
+#[track_caller]
+fn check_in_any_order(cases: &[Case]) {
+    let mut found = Vec::new();
+    for case in cases {
+        for order in orders(case.messages.len()) {
+            let mistakes = mistakes(&told(order.iter().map(|place| &case.messages[*place]), Way::OneByOne), &case.expect);
+            found.extend(mistakes.into_iter().map(|mistake| format!("{} (arrival {order:?}): {mistake}", case.sentence)));
+        }
+    }
+    assert!(found.is_empty(), "{} mistakes:\n{}", found.len(), found.join("\n"));
+}
+
+/// Lines are numbered within a visit: taking back a bill by its lines says
+/// nothing about the lines of another visit, whatever their numbers.
+#[test]
+fn lines_of_another_visit_with_the_same_number_stay() {
+    let other = || bill("S2", json!({ "mdtrt_id": "V2" }));
+    let of_reversed = || negative("S9", Some("S1"), json!({ "feedetl": [refund("B1", "1", 2)] }));
+    let second = of("S2", "S2#1");
+    check_in_any_order(&[
+        case("reversed by its lines", vec![bill("S1", json!({})), other(), of_reversed()], &second),
+        case(
+            "returned in the same visit",
+            vec![bill("S1", json!({})), other(), later("S3", &[refund("B1", "1", 2)])],
+            &and(&second, &[("on-bill", "S1")]),
+        ),
+        case(
+            "reversed by its lines, and billed again with them",
+            vec![bill("S1", json!({})), bill("S2", json!({ "setl_time": "2026-07-11 11:00:00" })), of_reversed()],
+            &second,
+        ),
+    ]);
+}
+
+/// Of two uploads of one bill one is taken back without a name: one is left.
+#[test]
+fn what_is_taken_back_without_a_name_is_no_double_upload() {
+    let sent = |id: &str, given: Value| {
+        let mut json: Value = serde_json::from_slice(&bill(id, given).json).unwrap();
+        json["medins_setl_id"] = json!("M1");
+        Hand { input: SETTLEMENT_INPUT, json: serde_json::to_vec(&json).unwrap() }
+    };
+    let again = |time: &str| sent("S2", json!({ "setl_time": time, "feedetl": [line("2", 2)] }));
+    check_in_any_order(&[
+        case("both were there", vec![sent("S1", json!({})), again("2026-07-10 10:05:00"), negative("S9", None, json!({}))], &S1),
+        case(
+            "billed again under the sender's number",
+            vec![sent("S1", json!({})), again("2026-07-11 11:00:00"), negative("S9", None, json!({}))],
+            &of("S2", "S2#2"),
+        ),
+    ]);
 }
