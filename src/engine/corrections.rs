@@ -23,6 +23,7 @@ use crate::state::events::EventIdx;
 use crate::state::events::gone;
 use crate::state::intern::Sym;
 use crate::state::persons::PersonIdx;
+use crate::state::supplies::Half;
 use crate::state::supplies::SupplyKey;
 use crate::state::versions::EventId;
 use crate::state::versions::Standing;
@@ -98,8 +99,8 @@ impl Shard {
         let mut corrected = Corrected::default();
         self.arrive(arrived, &mut open, &mut corrected);
         self.settle_reversals(&mut open, &mut corrected);
+        self.settle_visits(&mut open, &mut corrected);
         self.settle_uploads(&mut open, &mut corrected);
-        self.settle_visits(&open, &mut corrected);
         let flips: Vec<EventIdx> = corrected.flips(&self.memory).collect();
         for event in &flips {
             let row = self.memory.events.row(*event);
@@ -203,25 +204,23 @@ impl Shard {
         for member in std::mem::take(&mut open.uploads) {
             let all: Vec<EventIdx> = memory.events.uploads(member).collect();
             let id = |event: &EventIdx| memory.texts.get(memory.events.row(*event).id);
-            let candidate = |event: &&EventIdx| corrected.bits(memory, **event) & (gone::REPLACED | gone::REVERSED) == 0;
+            let candidate = |event: &&EventIdx| corrected.bits(memory, **event) & !gone::DOUBLE == 0;
             let kept = all.iter().filter(candidate).min_by_key(|event| id(event)).copied();
             for event in all {
                 let is_double = kept.is_some_and(|kept| id(&kept) != id(&event));
-                if corrected.set(memory, event, gone::DOUBLE, is_double) {
-                    open.visits.extend(visit_of_bill(memory, event));
-                }
+                corrected.set(memory, event, gone::DOUBLE, is_double);
             }
         }
     }
 
     /// Negative bills that name no other take back the bill of their visit that
     /// is their exact negation, if there is no doubt which.
-    fn settle_visits(&self, open: &Open, corrected: &mut Corrected) {
+    fn settle_visits(&self, open: &mut Open, corrected: &mut Corrected) {
         let memory = &self.memory;
-        for visit in &open.visits {
+        for visit in std::mem::take(&mut open.visits) {
             let same = |institution: Sym, number| institution == visit.institution && memory.texts.get(number) == &*visit.number;
             let id = |event: &EventIdx| memory.texts.get(memory.events.row(*event).id);
-            let void = gone::REPLACED | gone::REVERSED | gone::DOUBLE;
+            let void = gone::REPLACED | gone::REVERSED;
             let of_visit: Vec<EventIdx> = memory
                 .events
                 .bills(visit.person)
@@ -255,9 +254,11 @@ impl Shard {
             }
             debug_assert!(of_visit.iter().map(id).all(|id| !id.is_empty()), "a bill has a business id");
             for event in of_visit {
-                corrected.set(memory, event, gone::MATCHED, matched.contains(&event));
+                if corrected.set(memory, event, gone::MATCHED, matched.contains(&event)) {
+                    open.uploads.insert(event);
+                }
             }
-            corrected.doubts.insert(visit.clone(), doubt);
+            corrected.doubts.insert(visit, doubt);
         }
     }
 }
@@ -292,6 +293,13 @@ impl Open {
             self.uploads.insert(event);
         }
         self.visits.extend(visit_of_bill(memory, event));
+        // Whether a refund bears on another visit depends on the lines of its own.
+        let row = memory.events.row(event);
+        for refund in memory.corrections.refunds(row.person) {
+            if refund.institution == row.institution {
+                self.lines.insert((row.person, refund.institution, memory.texts.get(refund.line).into()));
+            }
+        }
     }
 
     fn negative(&mut self, memory: &Memory, idx: NegativeIdx) {
@@ -309,16 +317,52 @@ impl Open {
 impl Memory {
     fn refund(&mut self, person: PersonIdx, institution: Sym, by: RefundedBy, refund: RefundLine) {
         let line = self.texts.keep(Some(&refund.line));
-        let refund = LineRefund { by, institution, line, quantity: refund.quantity, amount: refund.amount };
+        let code = self.symbols.intern(refund.code.as_deref());
+        let refund = LineRefund { by, institution, line, code, quantity: refund.quantity, amount: refund.amount };
         self.corrections.add_refund(person, refund);
     }
 
     /// Whether a line of another message that counts refunds a line of a bill.
     pub(super) fn is_refunded(&self, bill: EventIdx, line: &str) -> bool {
+        let person = self.events.row(bill).person;
+        self.corrections.refunds(person).iter().any(|refund| self.bears(refund, bill, line))
+    }
+
+    /// Whether a refund counts and takes back a line of a bill. Lines are
+    /// numbered within a visit: it is a line of the bill that the refund names,
+    /// else of its own visit, and of another only if that one says the same drug
+    /// and its own has no such drug line.
+    pub(super) fn bears(&self, refund: &LineRefund, bill: EventIdx, line: &str) -> bool {
         let row = self.events.row(bill);
-        self.corrections.refunds(row.person).iter().any(|refund| {
-            refund.institution == row.institution && self.texts.get(refund.line) == line && self.corrections.counts(refund, &self.events)
-        })
+        if refund.institution != row.institution || self.texts.get(refund.line) != line || !self.corrections.counts(refund, &self.events) {
+            return false;
+        }
+        let (visit, names) = match refund.by {
+            RefundedBy::Event(event) => (self.events.row(event).mdtrt_id, None),
+            RefundedBy::Negative(negative) => {
+                let negative = self.corrections.negative(negative);
+                (negative.visit, negative.names)
+            }
+        };
+        if let Some(original) = names {
+            return self.id(bill) == original;
+        }
+        let (own, of_bill) = (self.texts.get(visit), self.texts.get(row.mdtrt_id));
+        if !own.is_empty() && own == of_bill {
+            return true;
+        }
+        let has_line = |event: EventIdx| self.supplies.halves(self.events.row(event).halves).any(|half| self.texts.get(half.line) == line);
+        let same_drug = |half: Half<'_>| self.texts.get(half.line) == line && half.profile.code == refund.code;
+        let in_own_visit = |event: EventIdx| {
+            let other = self.events.row(event);
+            !own.is_empty()
+                && other.institution == row.institution
+                && self.texts.get(other.mdtrt_id) == own
+                && self.events.gone(event) & gone::REPLACED == 0
+        };
+        !refund.code.is_none()
+            && self.supplies.halves(row.halves).any(same_drug)
+            && !self.events.bills(row.person).any(|event| in_own_visit(event) && has_line(event))
     }
 
     /// Marks what a line bears on of which other messages refund another part now.

@@ -78,6 +78,7 @@ pub struct NegativeBill {
 /// A line that refunds a line of another message.
 pub struct RefundLine {
     pub line: String,
+    pub code: Option<String>,
     pub quantity: Option<i64>,
     pub amount: Option<i64>,
 }
@@ -329,7 +330,8 @@ fn refund_lines(decoded: &Decoded, header: usize) -> Vec<RefundLine> {
 pub fn refund_line(line: &Table<'_>, row: usize) -> Option<RefundLine> {
     let part = |name: &str| line.numbers(name).get(row).filter(|part| *part <= 0);
     let original = line.texts("init_feedetl_sn").get(row)?.to_owned();
-    Some(RefundLine { line: original, quantity: part("cnt"), amount: part("det_item_fee_sumamt") })
+    let code = line.texts("med_list_codg").get(row).map(str::to_owned);
+    Some(RefundLine { line: original, code, quantity: part("cnt"), amount: part("det_item_fee_sumamt") })
 }
 
 /// The rows whose `keep` is true, with their children.

@@ -248,11 +248,9 @@ impl Memory {
         if half.prescribed {
             return Some(half);
         }
-        let institution = self.events.row(half.event).institution;
         let line = self.texts.get(half.line);
         for refund in refunds {
-            let names = refund.institution == institution && self.texts.get(refund.line) == line;
-            if names && self.corrections.counts(refund, &self.events) {
+            if self.bears(refund, half.event, line) {
                 let less = |left: Option<i64>, part: Option<i64>| left.zip(part).and_then(|(left, part)| left.checked_add(part));
                 half.refunded = true;
                 half.quantity = less(half.quantity, refund.quantity);

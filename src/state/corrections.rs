@@ -52,6 +52,8 @@ pub struct LineRefund {
     pub institution: Sym,
     /// `feedetl_sn` of the line that it refunds.
     pub line: TextRef,
+    /// `med_list_codg` of what it takes back.
+    pub code: Sym,
     /// Ten-thousandths and 分; not positive where they are told.
     pub quantity: Option<i64>,
     pub amount: Option<i64>,

@@ -20,8 +20,8 @@ pub const BILLS: usize = 0;
 
 /// Person, institution and visit.
 pub type Visit = (String, String, String);
-/// Person, institution and number of a line.
-pub type LineName = (String, String, String);
+/// Bill and number of a line.
+pub type LineName = (String, String);
 
 /// What becomes of a line that other messages take back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,33 +90,38 @@ impl Version {
         Some((self.fields.or_empty("psn_no"), self.text("fixmedins_code")?, self.text("mdtrt_id")?))
     }
 
-    fn line_name(&self, number: String) -> LineName {
-        (self.fields.or_empty("psn_no"), self.fields.or_empty("fixmedins_code"), number)
-    }
-
     /// Lines of other messages that lines of this one take back, with the
     /// quantity and amount, the first known of which is below zero.
-    fn takes_back(&self) -> Vec<(LineName, Taken)> {
+    fn takes_back(&self) -> Vec<Taken> {
         let own: BTreeSet<String> = self.lines.iter().filter_map(|line| line.text("feedetl_sn")).collect();
         let refund = |line: &Fields| {
-            let taken = Taken { count: line.quantity("cnt"), amount: line.cents("det_item_fee_sumamt") };
-            let takes = taken.count.map_or(taken.amount.is_some_and(|amount| amount < 0), |count| count < 0);
-            let original = line.text("init_feedetl_sn").filter(|original| takes && !own.contains(original))?;
-            Some((self.line_name(original), taken))
+            let (count, amount) = (line.quantity("cnt"), line.cents("det_item_fee_sumamt"));
+            let takes = count.map_or(amount.is_some_and(|amount| amount < 0), |count| count < 0);
+            let line_number = line.text("init_feedetl_sn").filter(|original| takes && !own.contains(original))?;
+            let place = (self.fields.or_empty("psn_no"), self.fields.or_empty("fixmedins_code"));
+            // A bill that is no reversal names no other, whatever stands there.
+            let names = self.reverses().filter(|_| self.is_negative());
+            Some(Taken { place, visit: self.text("mdtrt_id"), names, line_number, code: line.text("med_list_codg"), count, amount })
         };
         self.lines.iter().filter_map(refund).collect()
     }
 }
 
 /// What one line takes of another.
-#[derive(Clone, Copy)]
 struct Taken {
+    /// Person and institution.
+    place: (String, String),
+    visit: Option<String>,
+    /// The bill whose line it is.
+    names: Option<String>,
+    line_number: String,
+    code: Option<String>,
     count: Option<i64>,
     amount: Option<i128>,
 }
 
 /// Whether nothing is left of a line; where the packs are not told, by the amounts.
-fn is_gone(net: &Net, taken: &[Taken]) -> bool {
+fn is_gone(net: &Net, taken: &[&Taken]) -> bool {
     let count = taken.iter().try_fold(net.count, |left, taken| Some(left.zip(taken.count).map(|(left, count)| left + count)));
     let amount = taken.iter().try_fold(net.amount, |left, taken| Some(left.zip(taken.amount).map(|(left, amount)| left + amount)));
     let (count, amount) = (count.flatten(), amount.flatten());
@@ -148,20 +153,43 @@ pub fn survivors(messages: &[(usize, &[u8])]) -> Survivors {
     out.places.extend(bills.values().filter(live).map(|bill| bill.place));
     out.places.sort_unstable();
 
-    let mut taken: BTreeMap<LineName, Vec<Taken>> = BTreeMap::new();
-    for bill in bills.values().filter(|bill| live(bill) || bill.is_negative()) {
-        for (line, part) in bill.takes_back() {
-            taken.entry(line).or_default().push(part);
-        }
-    }
+    let taking = bills.values().filter(|bill| live(bill) || bill.is_negative());
+    let taken: Vec<Taken> = taking.flat_map(Version::takes_back).collect();
     for bill in bills.values().filter(live) {
         for (line, net) in bill.lines.iter().zip(nets(&bill.lines)) {
-            let name = bill.line_name(line.or_empty("feedetl_sn"));
-            let Some(parts) = taken.get(&name) else { continue };
-            out.refunded.insert(name, if is_gone(&net, parts) { Left::Nothing } else { Left::Part });
+            let parts: Vec<&Taken> = taken.iter().filter(|taken| bears(taken, bill, line, &bills)).collect();
+            if !parts.is_empty() {
+                let name = (bill.id(), line.or_empty("feedetl_sn"));
+                out.refunded.insert(name, if is_gone(&net, &parts) { Left::Nothing } else { Left::Part });
+            }
         }
     }
     out
+}
+
+fn is_drug(line: &Fields) -> bool {
+    line.text("list_type").is_none_or(|kind| kind == "101")
+}
+
+/// Whether a line of a bill is meant: of the bill that is named, else of the
+/// same visit, else the same drug in another where the own visit has no such line.
+fn bears(taken: &Taken, bill: &Version, line: &Fields, bills: &BTreeMap<String, Version>) -> bool {
+    let same_place = |bill: &Version| (bill.fields.or_empty("psn_no"), bill.fields.or_empty("fixmedins_code")) == taken.place;
+    if !same_place(bill) || line.or_empty("feedetl_sn") != taken.line_number {
+        return false;
+    }
+    if let Some(named) = &taken.names {
+        return bill.id() == *named;
+    }
+    if taken.visit.is_some() && taken.visit == bill.text("mdtrt_id") {
+        return true;
+    }
+    let numbered = |bill: &Version| bill.lines.iter().any(|line| is_drug(line) && line.or_empty("feedetl_sn") == taken.line_number);
+    let in_own_visit = |bill: &&Version| taken.visit.is_some() && bill.text("mdtrt_id") == taken.visit && same_place(bill);
+    taken.code.is_some()
+        && is_drug(line)
+        && line.text("med_list_codg") == taken.code
+        && !bills.values().filter(|bill| !bill.is_negative()).filter(in_own_visit).any(numbered)
 }
 
 /// Settlements that have no effect, by id; and what is doubtful.
