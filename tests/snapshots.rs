@@ -337,3 +337,40 @@ fn what_no_snapshot_needs_is_removed_and_segments_stay_few() {
         assert_eq!(left, newest.segments.len());
     }
 }
+
+/// Exit code and output of `claimsift snapshot ...` over the snapshots of a folder.
+fn command(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let config = folder.join("claimsift.yaml");
+    let text = format!(
+        "kafka: {{ bootstrap: \"127.0.0.1:1\", group: {} }}\nmade_up_data: true\nstate: {{ snapshots: \"file://{}\" }}\n",
+        feed::GROUP,
+        folder.join("state").display()
+    );
+    fs::write(&config, text).unwrap();
+    let output =
+        std::process::Command::new(env!("CARGO_BIN_EXE_claimsift")).arg("snapshot").args(args).arg("--config").arg(&config).output();
+    let output = output.unwrap();
+    (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+}
+
+#[test]
+fn operators_list_verify_and_prune() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, text) = command(folder.path(), &["list"]);
+    assert!(code == Some(0) && text.contains("没有快照"), "{text}");
+    let state = folder.path().join("state");
+    in_parts(Some(&snapshots(&state, RecoverFrom::Auto, 1_000_000)), None, true);
+    let lines = PARTITIONS as usize * KEPT;
+    let (code, text) = command(folder.path(), &["verify"]);
+    assert!(code == Some(0) && text.matches("完好").count() == lines, "{text}");
+    let segment = files(&state).into_iter().find(|path| path.file_name().unwrap().to_string_lossy().starts_with("head-")).unwrap();
+    flip(&segment, 60);
+    let (code, text) = command(folder.path(), &["list"]);
+    assert!(code == Some(0) && text.matches("完好").count() == lines, "manifests alone are read: {text}");
+    let (code, text) = command(folder.path(), &["verify"]);
+    assert!(code == Some(1) && text.matches("完好").count() == lines - 1 && text.contains("不可用"), "{text}");
+    let (code, text) = command(folder.path(), &["prune", "--keep", "1"]);
+    assert!(code == Some(0) && text.contains("removed 2 snapshots"), "{text}");
+    let (code, text) = command(folder.path(), &["verify"]);
+    assert!(code == Some(0) && text.matches("完好").count() == PARTITIONS as usize, "{text}");
+}

@@ -249,7 +249,7 @@ pub fn live(ground: &Ground<'_>, history: &History) -> Result<u64, String> {
         turns: Turns::default(),
         clock: SimClock(AtomicU64::new(1)),
         settings,
-        snapshots: snapshots.map(|every| Snapshots::new(shelf, RecoverFrom::Auto, every)),
+        snapshots: snapshots.map(|every| Snapshots::at_once(shelf, RecoverFrom::Auto, every)),
         mutant: history.mutant,
         failures: Mutex::new(Vec::new()),
         holders: Mutex::new(BTreeMap::new()),

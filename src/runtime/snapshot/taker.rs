@@ -71,6 +71,11 @@ impl Snapshots {
         Self { shelf, from, replay_messages_max: REPLAY_MESSAGES_MAX, every: Some(every).filter(|every| !every.is_zero()), writer }
     }
 
+    /// The same, written at once on the worker's own thread.
+    pub fn at_once(shelf: Arc<Shelf>, from: RecoverFrom, every: Duration) -> Self {
+        Self { writer: Writer::at_once(Arc::clone(&shelf)), ..Self::new(shelf, from, every) }
+    }
+
     /// Between two epochs: hands over what changed, where that is due since
     /// `taken`, and tells what became of what was handed over.
     pub fn take_due(

@@ -101,55 +101,65 @@ pub struct Draft {
     pub link: Arc<Link>,
 }
 
-/// The thread that writes. It ends with this handle, when all is written.
+/// Writes what it is handed, on a thread of its own, which ends with this
+/// handle when all is written; or at once.
 pub struct Writer {
-    drafts: Option<Sender<Draft>>,
-    thread: Option<JoinHandle<()>>,
+    shelf: Arc<Shelf>,
+    thread: Option<(Sender<Draft>, JoinHandle<()>)>,
 }
 
 impl Writer {
     pub fn start(shelf: Arc<Shelf>) -> Self {
         let (drafts, waiting) = mpsc::channel::<Draft>();
-        let thread = std::thread::spawn(move || {
-            for draft in waiting {
-                let (shard, number) = (draft.manifest.shard, draft.manifest.number);
-                let link = Arc::clone(&draft.link);
-                match write(&shelf, draft) {
-                    Ok(bytes) => link.tell(Outcome::Written { number, bytes }),
-                    Err(trouble) => {
-                        tracing::warn!(shard, number, reason = %trouble, "snapshot not written, the next one is whole");
-                        link.tell(Outcome::Failed);
-                        link.settle(Standing::Broken);
-                        continue;
-                    }
-                }
-                // What is left over is removed the next time.
-                if let Err(fault) = shelf.prune(shard, KEPT) {
-                    tracing::warn!(shard, error = fault::chain(&fault), "old snapshots not removed");
-                }
-                link.settle(Standing::Done);
-            }
-        });
-        Self { drafts: Some(drafts), thread: Some(thread) }
+        let own = Arc::clone(&shelf);
+        let thread = std::thread::spawn(move || waiting.into_iter().for_each(|draft| settle(&own, draft)));
+        Self { shelf, thread: Some((drafts, thread)) }
+    }
+
+    /// One that writes before it returns: for whoever repeats a course of events.
+    pub fn at_once(shelf: Arc<Shelf>) -> Self {
+        Self { shelf, thread: None }
     }
 
     /// Hands over a snapshot. Its chain stands `Under` until it is written.
     pub fn hand(&self, draft: Draft) {
         let link = Arc::clone(&draft.link);
         link.settle(Standing::Under);
-        if self.drafts.as_ref().is_none_or(|drafts| drafts.send(draft).is_err()) {
-            link.settle(Standing::Broken);
+        match &self.thread {
+            None => settle(&self.shelf, draft),
+            Some((drafts, _)) if drafts.send(draft).is_err() => link.settle(Standing::Broken),
+            Some(_) => {}
         }
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        drop(self.drafts.take());
-        if let Some(thread) = self.thread.take() {
+        if let Some((drafts, thread)) = self.thread.take() {
+            drop(drafts);
             let _ = thread.join();
         }
     }
+}
+
+/// Writes a snapshot, tells what became of it, and clears old ones.
+fn settle(shelf: &Shelf, draft: Draft) {
+    let (shard, number) = (draft.manifest.shard, draft.manifest.number);
+    let link = Arc::clone(&draft.link);
+    match write(shelf, draft) {
+        Ok(bytes) => link.tell(Outcome::Written { number, bytes }),
+        Err(trouble) => {
+            tracing::warn!(shard, number, reason = %trouble, "snapshot not written, the next one is whole");
+            link.tell(Outcome::Failed);
+            link.settle(Standing::Broken);
+            return;
+        }
+    }
+    // What is left over is removed the next time.
+    if let Err(fault) = shelf.prune(shard, KEPT) {
+        tracing::warn!(shard, error = fault::chain(&fault), "old snapshots not removed");
+    }
+    link.settle(Standing::Done);
 }
 
 /// Segments first, then the manifest, then what the next one goes on from.
