@@ -39,7 +39,7 @@ const FACTS_PER_EVENT: u64 = 3;
 /// Messages of one run.
 const RUN: usize = 1024;
 /// Epochs between two saves.
-const SAVED_EVERY: usize = 64;
+const SAVED_EVERY: usize = 1024;
 
 fn root(relative: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)

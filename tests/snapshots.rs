@@ -338,6 +338,42 @@ fn what_no_snapshot_needs_is_removed_and_segments_stay_few() {
     }
 }
 
+/// Removes segments behind the worker's back, once.
+struct Removing<'a> {
+    folder: &'a Path,
+    removed: bool,
+    outcomes: Vec<Outcome>,
+}
+
+impl Observer for Removing<'_> {
+    fn snapshot(&mut self, _: ShardId, outcome: Outcome) {
+        self.outcomes.push(outcome);
+        if !std::mem::replace(&mut self.removed, true) {
+            let of_persons = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("persons-");
+            files(self.folder).into_iter().filter(of_persons).for_each(|path| fs::remove_file(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn segments_that_somebody_removed_are_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = MemoryCluster::new(PARTITIONS);
+    (0..PARTS).for_each(|part| feed_part(&cluster, part));
+    let snapshots = Snapshots::at_once(shelf(folder.path()), RecoverFrom::Auto, Duration::from_secs(2));
+    let mut log = cluster.worker("worker-0", feed::GROUP);
+    let settings = WorkerSettings { until_end: true, run_messages_max: 64, epoch_messages_max: 256, ..WorkerSettings::default() };
+    let mut observer = Removing { folder: folder.path(), removed: false, outcomes: Vec::new() };
+    let clock = Ticking::default();
+    let mut worker = Worker::new(Arc::clone(&BASE.own), &mut log, settings, &clock).with_snapshots(Some(&snapshots));
+    worker.run(&Wish::default(), &mut observer).unwrap();
+    assert!(observer.outcomes.contains(&Outcome::Failed) && observer.outcomes.last() != Some(&Outcome::Failed), "{:?}", observer.outcomes);
+    for shard in 0..PARTITIONS {
+        let newest = *snapshots.shelf.numbers(shard).unwrap().last().unwrap();
+        snapshots.shelf.check(shard, newest).unwrap();
+    }
+}
+
 /// Exit code and output of `claimsift snapshot ...` over the snapshots of a folder.
 fn command(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
     let config = folder.join("claimsift.yaml");

@@ -226,6 +226,7 @@ impl<'a> Worker<'a> {
         self.course_asked = None;
         self.silence.clear();
         observer.shards(shards);
+        let began = self.clock.monotonic();
         let limit = self.settings.reject_limit();
         for shard in shards {
             let recovered = match self.parked.take_back(self.log, *shard) {
@@ -255,7 +256,8 @@ impl<'a> Worker<'a> {
         for (shard, owned) in &self.owned {
             (0..EVENT_INPUTS).for_each(|input| observer.idle(*shard, input, owned.shard.is_idle(input)));
         }
-        self.snapshots_taken = self.clock.monotonic();
+        // After a long recovery one is due at once.
+        self.snapshots_taken = began;
         observer.ready(shards);
         Ok(())
     }

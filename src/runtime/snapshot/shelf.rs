@@ -148,9 +148,17 @@ impl Shelf {
         Ok(name)
     }
 
-    /// Makes a snapshot visible. Its segments are there already.
-    pub fn keep(&self, manifest: &Manifest) -> Result<(), Fault> {
-        self.objects.put(&format!("{}/{:0DIGITS$}", self.manifests(manifest.shard), manifest.number), manifest.encode())
+    /// Makes a snapshot visible. Its segments are there already: one that
+    /// somebody removed meanwhile would be named by all snapshots to come.
+    pub fn keep(&self, manifest: &Manifest) -> Result<(), Trouble> {
+        let folder = self.segments(manifest.shard);
+        let there: BTreeSet<(String, u64)> = self.objects.list(&folder)?.into_iter().collect();
+        let named = manifest.segments.iter().map(|name| (format!("{folder}/{}", name.object()), name.bytes));
+        if let Some((object, _)) = named.into_iter().find(|named| !there.contains(named)) {
+            return Err(Trouble::Missing(object));
+        }
+        let object = format!("{}/{:0DIGITS$}", self.manifests(manifest.shard), manifest.number);
+        Ok(self.objects.put(&object, manifest.encode())?)
     }
 
     /// Removes all but the newest snapshots of a shard that can be read, and
