@@ -32,8 +32,9 @@ use claimsift::events::EVENT_TYPES;
 use claimsift::events::InputId;
 use claimsift::io::partition::Partitioner;
 use claimsift::runtime::recover::OwnedMessages;
+use claimsift::state::events::EventIdx;
 use claimsift::state::persons::Persons;
-use claimsift::state::seen::Seen;
+use claimsift::state::versions::Versions;
 use claimsift::synth;
 use claimsift::synth::Generated;
 use claimsift::synth::SynthSettings;
@@ -111,12 +112,13 @@ fn decode(engine: &Engine, runs: &[Run]) -> u64 {
 fn part(engine: &Engine, runs: &[Run], way: usize) -> u64 {
     let mut decoders: Vec<JsonDecoder> =
         EVENT_TYPES.iter().zip(&engine.rules.projections).map(|(event, projection)| JsonDecoder::new(event, projection.clone())).collect();
-    let (mut seen, mut items, mut memory, mut persons) = (Seen::default(), Items::default(), Memory::default(), Persons::default());
+    let (mut seen, mut items, mut memory, mut persons) = (Versions::default(), Items::default(), Memory::default(), Persons::default());
     let mut rows = 0;
     for run in runs {
         let mut counts = Counts::default();
         let gate = Gate { engine, shard: 0, input: run.input };
-        let intake = gate.take_in(&run.messages, &mut decoders[run.input], &mut seen, &mut counts);
+        let next = EventIdx(u32::try_from(memory.events.len()).unwrap_or(u32::MAX));
+        let intake = gate.take_in(&run.messages, &mut decoders[run.input], &mut seen, next, &mut counts);
         rows += counts.evaluated;
         let people: Vec<_> = intake.persons.iter().map(|key| persons.index(*key)).collect();
         if way >= 2 {

@@ -225,3 +225,29 @@ fn what_was_told_under_other_rules_is_withdrawn() {
         assert_eq!(rules(&fleet), ["on-amount", "on-bill", "on-days", "on-line"], "a rule that is back judges what changes");
     }
 }
+
+/// What rules on supply told is judged anew as long as they are there; when they
+/// are gone, what it rests on may still cease to count.
+#[test]
+fn supplies_that_a_rule_told_of_are_withdrawn_after_it_is_gone() {
+    let month = Month::parse("2026-07").unwrap();
+    let without = small_book::engine_without(&["on-days"]);
+    let told = |fleet: &Fleet| effective(&fleet.records.iter().map(word).collect::<Vec<_>>());
+    for restarts in [false, true] {
+        let mut fleet = Fleet::new(&ENGINE);
+        let feed = |fleet: &mut Fleet, message: Hand| {
+            fleet.feed(0, message.input, &[message.sent()]);
+            fleet.close(0);
+            if restarts {
+                fleet.rebuild(0);
+            }
+        };
+        feed(&mut fleet, bill("S1", json!({})));
+        feed(&mut fleet, bill("S2", json!({ "psn_no": "P2", "mdtrt_id": "V2" })));
+        fleet.switch(0, &without, 1, month);
+        let on_days = |fleet: &Fleet| told(fleet).into_values().filter(|clue| clue.rule == "on-days").count();
+        assert_eq!(on_days(&fleet), 2, "what a rule told stands when it is gone");
+        feed(&mut fleet, negative("S9", Some("S1"), json!({})));
+        assert_eq!(on_days(&fleet), 1, "the other bill is as it was");
+    }
+}

@@ -18,6 +18,12 @@ pub struct Text {
     pub en: String,
 }
 
+impl From<(&str, &str)> for Text {
+    fn from((zh, en): (&str, &str)) -> Self {
+        Self { zh: zh.to_owned(), en: en.to_owned() }
+    }
+}
+
 /// A value of a column as it stood when the rule was evaluated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]

@@ -15,6 +15,7 @@ pub mod intake;
 pub mod items;
 pub mod journal;
 pub mod meter;
+mod orphans;
 pub mod remember;
 mod row_clues;
 pub mod rows;

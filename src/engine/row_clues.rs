@@ -7,12 +7,12 @@ use crate::base::ids::ClueId;
 use crate::clues::build;
 use crate::clues::finding::Finding;
 use crate::clues::finding::Place;
-use crate::clues::finding::Text;
 use crate::clues::lifecycle::Change;
 use crate::clues::lifecycle::Revision;
 use crate::engine::effects::RuleTally;
 use crate::engine::shard::Shard;
 use crate::engine::tell::Teller;
+use crate::engine::words::CORRECTED;
 use crate::engine::words::Voice;
 use crate::engine::words::spoken;
 use crate::io::log::Record;
@@ -90,12 +90,8 @@ impl Shard {
                 clue.shadow = teller.engine.rules.rules[place].shadow;
             }
             let sources: Vec<Place> = holder.map(source).into_iter().collect();
-            let retracted = Text {
-                zh: "所依据的单据已被冲销、更正或退费".to_owned(),
-                en: "the bill or line was reversed, corrected or refunded".to_owned(),
-            };
             let voice = Voice { rule: name, shadow: clue.shadow };
-            records.push(spoken(voice, word, sources, None, retracted, teller, tally));
+            records.push(spoken(voice, word, sources, None, CORRECTED.into(), teller, tally));
         }
     }
 }

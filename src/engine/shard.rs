@@ -205,7 +205,8 @@ impl Shard {
         if input == SETTLEMENT_INPUT {
             self.groups.take(&engine, &Taken { batch: &batch, first }, &mut self.memory, heard);
         }
-        let words = self.tell_rows(&teller, &intake.ids, findings, &touched, heard);
+        let mut words = self.tell_rows(&teller, &intake.ids, findings, &touched, heard);
+        words.extend(self.withdraw_orphans(&teller, &touched, heard));
         if !muted {
             records.extend(words);
         }

@@ -19,8 +19,9 @@ use crate::window::calendar::Month;
 #[derive(Debug, Default)]
 pub struct RuleNumbers {
     known: BTreeMap<String, u32>,
-    /// Ids by number.
+    /// By number: ids, and whether the rule was on trial when it was last in force.
     ids: Vec<String>,
+    shadow: Vec<bool>,
     by_place: Vec<u32>,
     places: BTreeMap<u32, usize>,
 }
@@ -39,6 +40,10 @@ impl RuleNumbers {
             let number = *self.known.entry(rule.doc.id.clone()).or_insert(next);
             if number == next {
                 self.ids.push(rule.doc.id.clone());
+                self.shadow.push(rule.shadow);
+            }
+            if let Some(shadow) = self.shadow.get_mut(number as usize) {
+                *shadow = rule.shadow;
             }
             self.by_place.push(number);
         }
@@ -58,6 +63,16 @@ impl RuleNumbers {
     /// The rule of a number, be it in force or gone.
     pub(super) fn id(&self, number: u32) -> &str {
         self.ids.get(number as usize).map_or("", String::as_str)
+    }
+
+    /// Whether it is or was on trial.
+    pub(super) fn is_shadow(&self, number: u32) -> bool {
+        self.shadow.get(number as usize).copied().unwrap_or_default()
+    }
+
+    /// Numbers of rules that were in force and are not.
+    pub(super) fn gone(&self) -> impl Iterator<Item = u32> {
+        self.known.values().copied().filter(|number| !self.places.contains_key(number))
     }
 
     /// `None`: the rule set in force has no such rule.

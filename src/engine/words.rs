@@ -32,6 +32,9 @@ impl Told {
     }
 }
 
+/// Why a clue is withdrawn whose event no longer counts, in both languages.
+pub const CORRECTED: (&str, &str) = ("所依据的单据已被冲销、更正或退费", "the bill or line was reversed, corrected or refunded");
+
 /// Who has the word: a rule may be gone that told something.
 #[derive(Clone, Copy)]
 pub struct Voice<'a> {
