@@ -39,8 +39,11 @@ use claimsift::ruleset::compile::compile;
 use claimsift::ruleset::doc::EvaluateDoc;
 use claimsift::ruleset::read;
 use claimsift::runtime::bundles::Bundles;
+use claimsift::synth::Corrected;
+use claimsift::synth::CorrectionKind;
 use claimsift::synth::Planted;
 use claimsift::synth::SynthSettings;
+use claimsift::synth::correct;
 use claimsift::window::calendar::Month;
 use effective::Word;
 use effective::effective;
@@ -150,6 +153,8 @@ fn persons() -> Vec<Field> {
     let mut pools: Vec<Vec<Fed>> = vec![Vec::new(); POOLS];
     let mut pool_of: BTreeMap<String, usize> = BTreeMap::new();
     let (messages, _) = world.feed(&settings);
+    let Corrected { feed: messages, made } = correct(messages, &CorrectionKind::ALL, 150, 3);
+    assert!(made.len() > 20, "{made:?}");
     for message in messages.into_iter().filter(|message| message.reject.is_none()) {
         let next = pool_of.len() % POOLS;
         let pool = *pool_of.entry(message.person.clone()).or_insert(next);
