@@ -208,6 +208,15 @@ fn lines_of_another_visit_with_the_same_number_stay() {
             vec![bill("S1", json!({})), bill("S2", json!({ "setl_time": "2026-07-11 11:00:00" })), of_reversed()],
             &second,
         ),
+        case(
+            "taken back by its lines without its name, and billed again with them",
+            vec![
+                bill("S1", json!({})),
+                bill("S2", json!({ "setl_time": "2026-07-11 11:00:00" })),
+                negative("S9", None, json!({ "feedetl": [refund("B1", "1", 2)] })),
+            ],
+            &second,
+        ),
     ]);
 }
 

@@ -330,7 +330,7 @@ fn what_no_snapshot_needs_is_removed_and_segments_stay_few() {
         let newest = shelf.check(shard, *numbers.last().unwrap()).unwrap();
         let of_events = newest.segments.iter().filter(|segment| segment.table == "events").count();
         assert!(of_events <= 6, "{of_events} segments after 24 snapshots");
-        let pruned = shelf.prune(shard, 1).unwrap();
+        let pruned = shelf.prune(shard, 1, None).unwrap();
         assert_eq!(pruned.snapshots, KEPT - 1);
         assert_eq!(shelf.check(shard, *numbers.last().unwrap()).unwrap(), newest);
         let left = files(folder.path()).into_iter().filter(|path| path.parent().unwrap().ends_with(format!("{shard}/segments"))).count();

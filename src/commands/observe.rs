@@ -26,6 +26,7 @@ use crate::runtime::worker::Clock;
 use crate::runtime::worker::Observer;
 use crate::stats::shrinkage::Decision;
 use crate::telemetry::health::Health;
+use crate::telemetry::health::Partition;
 use crate::telemetry::metrics::EpochMetrics;
 use crate::telemetry::metrics::InputMetrics;
 use crate::telemetry::metrics::Metrics;
@@ -255,6 +256,7 @@ impl Observer for Reporter {
         self.shards = shards.iter().map(|shard| (*shard, self.metrics.shard(&names, *shard))).collect();
         self.worker.shards.set(i64::try_from(shards.len()).unwrap_or(i64::MAX));
         self.health.set_ready(self.slot, false);
+        self.health.assign(self.slot, shards);
         tracing::info!(slot = self.slot, shards = ?shards, "shards assigned");
     }
 
@@ -266,10 +268,14 @@ impl Observer for Reporter {
         if done == 0 {
             (self.recovery_began, self.recovery_told) = (now, Some(now));
         }
-        if self.recovery_told.is_none_or(|told| now.saturating_sub(told) >= RECOVERY_TOLD_EVERY) && done > 0 && done < total {
+        let took = now.saturating_sub(self.recovery_began).as_secs();
+        let seconds_left = took.saturating_mul(total.saturating_sub(done)).checked_div(done);
+        self.health.partition(self.slot, shard, Partition::Recovering { done, total, seconds_left });
+        if self.recovery_told.is_none_or(|told| now.saturating_sub(told) >= RECOVERY_TOLD_EVERY)
+            && done < total
+            && let Some(seconds_left) = seconds_left
+        {
             self.recovery_told = Some(now);
-            let took = now.saturating_sub(self.recovery_began).as_secs();
-            let seconds_left = took * (total - done) / done;
             tracing::info!(shard, done, total, seconds_left, "epochs of the journal replayed");
         }
     }
@@ -295,7 +301,8 @@ impl Observer for Reporter {
         }
     }
 
-    fn ready(&mut self, _: &[ShardId]) {
+    fn ready(&mut self, shards: &[ShardId]) {
+        shards.iter().for_each(|shard| self.health.partition(self.slot, *shard, Partition::Ready));
         self.health.set_ready(self.slot, true);
     }
 

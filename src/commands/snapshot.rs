@@ -82,7 +82,7 @@ impl Snapshot {
             }
             Verb::Prune { keep, .. } => {
                 for shard in shelf.shards()? {
-                    let pruned = shelf.prune(shard, *keep)?;
+                    let pruned = shelf.prune(shard, *keep, None)?;
                     print(&format!(
                         "分区 {shard}：删除快照 {}、段 {}（{} 字节） / partition {shard}: removed {} snapshots, {} segments ({} bytes)\n",
                         pruned.snapshots, pruned.segments, pruned.bytes, pruned.snapshots, pruned.segments, pruned.bytes

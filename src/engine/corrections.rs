@@ -22,6 +22,7 @@ use crate::state::corrections::RefundedBy;
 use crate::state::events::EventIdx;
 use crate::state::events::gone;
 use crate::state::intern::Sym;
+use crate::state::intern::TextRef;
 use crate::state::persons::PersonIdx;
 use crate::state::supplies::Half;
 use crate::state::supplies::SupplyKey;
@@ -64,6 +65,8 @@ pub(super) struct Corrected {
     pub doubts: BTreeMap<Visit, bool>,
     /// New bits of [`gone`].
     bits: BTreeMap<EventIdx, u8>,
+    /// What negatives without a name take back now, where that was something else.
+    matched: BTreeMap<NegativeIdx, Option<EventIdx>>,
 }
 
 impl Corrected {
@@ -88,6 +91,9 @@ impl Corrected {
         for (event, bits) in &self.bits {
             memory.events.set_gone(*event, *bits);
         }
+        for (negative, bill) in &self.matched {
+            memory.corrections.set_matched(*negative, *bill);
+        }
     }
 }
 
@@ -101,6 +107,9 @@ impl Shard {
         self.settle_reversals(&mut open, &mut corrected);
         self.settle_visits(&mut open, &mut corrected);
         self.settle_uploads(&mut open, &mut corrected);
+        for negative in corrected.matched.keys() {
+            open.lines_of(&self.memory, *negative);
+        }
         let flips: Vec<EventIdx> = corrected.flips(&self.memory).collect();
         for event in &flips {
             let row = self.memory.events.row(*event);
@@ -128,6 +137,7 @@ impl Shard {
             match standing {
                 Standing::Event(event) => {
                     corrected.set(&self.memory, event, gone::REPLACED, true);
+                    open.originals.insert(self.memory.id(event));
                     open.bill(&self.memory, event);
                 }
                 Standing::Negative(negative) => {
@@ -185,17 +195,27 @@ impl Shard {
     /// part of it back.
     fn settle_reversals(&self, open: &mut Open, corrected: &mut Corrected) {
         for original in std::mem::take(&mut open.originals) {
-            let Some(event) = self.versions.event(original) else { continue };
-            let total = self.memory.events.row(event).total.get();
-            let mut reversed = false;
             for negative in self.memory.corrections.of_original(original) {
-                reversed |= !is_part(negative, total);
                 open.visits.extend(visit_of(&self.memory, negative));
             }
+            let Some(event) = self.versions.event(original) else { continue };
+            let total = self.memory.events.row(event).total.get();
+            let reversed = self.memory.corrections.of_original(original).any(|negative| !is_part(negative, total));
+            open.visits.extend(visit_of_bill(&self.memory, event));
             if corrected.set(&self.memory, event, gone::REVERSED, reversed) {
                 open.bill(&self.memory, event);
             }
         }
+    }
+
+    /// Whether a part of a bill of a visit was taken back, or anything in it that
+    /// is a part of another: it comes to nobody knows what.
+    fn is_part_taken_back(&self, person: PersonIdx, same: &dyn Fn(Sym, TextRef) -> bool) -> bool {
+        self.memory.corrections.of_person(person).any(|(_, negative)| {
+            let original = negative.names.and_then(|original| self.versions.event(original)).map(|event| self.memory.events.row(event));
+            let is_here = same(negative.institution, negative.visit) || original.is_some_and(|row| same(row.institution, row.mdtrt_id));
+            is_here && is_part(negative, original.and_then(|row| row.total.get()))
+        })
     }
 
     /// Of the bills of one upload the one with the least business id counts.
@@ -227,15 +247,15 @@ impl Shard {
                 .filter(|event| same(memory.events.row(*event).institution, memory.events.row(*event).mdtrt_id))
                 .collect();
             let mut left: Vec<EventIdx> = of_visit.iter().copied().filter(|event| corrected.bits(memory, *event) & void == 0).collect();
-            let mut negatives: Vec<&Negative> =
-                memory.corrections.of_person(visit.person).filter(|negative| same(negative.institution, negative.visit)).collect();
-            negatives.sort_by_key(|negative| (negative.time, memory.texts.get(negative.id)));
-            let mut doubt = false;
+            let here = |negative: &Negative| negative.names.is_none() && same(negative.institution, negative.visit);
+            let mut negatives: Vec<(NegativeIdx, &Negative)> =
+                memory.corrections.of_person(visit.person).filter(|(_, negative)| here(negative)).collect();
+            negatives.sort_by_key(|(_, negative)| (negative.time, memory.texts.get(negative.id)));
+            // A part of a bill may be taken back in another visit than its own.
+            let mut doubt = self.is_part_taken_back(visit.person, &same);
             let mut matched = BTreeSet::new();
-            for negative in negatives {
-                if let Some(original) = negative.names {
-                    let total = self.versions.event(original).and_then(|event| memory.events.row(event).total.get());
-                    doubt |= is_part(negative, total);
+            for (idx, negative) in negatives {
+                if negative.total.get().is_none_or(|total| total >= 0) {
                     continue;
                 }
                 let undoes = |event: &EventIdx| {
@@ -244,12 +264,15 @@ impl Shard {
                     exact && row.event_time <= negative.time
                 };
                 let candidates: Vec<EventIdx> = left.iter().copied().filter(undoes).collect();
-                match candidates.as_slice() {
-                    [one] => {
-                        matched.insert(*one);
-                        left.retain(|event| event != one);
-                    }
-                    _ => doubt = true,
+                let taken = match candidates.as_slice() {
+                    [one] => Some(*one),
+                    _ => None,
+                };
+                doubt |= taken.is_none();
+                matched.extend(taken);
+                left.retain(|event| Some(*event) != taken);
+                if memory.corrections.matched(idx) != taken {
+                    corrected.matched.insert(idx, taken);
                 }
             }
             debug_assert!(of_visit.iter().map(id).all(|id| !id.is_empty()), "a bill has a business id");
@@ -261,6 +284,11 @@ impl Shard {
             corrected.doubts.insert(visit, doubt);
         }
     }
+}
+
+/// Whether neither of two codes says another item; local items have none.
+fn may_be_one(one: Sym, other: Sym) -> bool {
+    one.is_none() || other.is_none() || one == other
 }
 
 /// Whether a negative bill takes back less than the bill that it names.
@@ -306,6 +334,12 @@ impl Open {
         let negative = memory.corrections.negative(idx);
         self.originals.extend(negative.names);
         self.visits.extend(visit_of(memory, negative));
+        self.lines_of(memory, idx);
+    }
+
+    /// The lines that a negative bill takes back.
+    fn lines_of(&mut self, memory: &Memory, idx: NegativeIdx) {
+        let negative = memory.corrections.negative(idx);
         for refund in memory.corrections.refunds(negative.person) {
             if refund.by == RefundedBy::Negative(idx) {
                 self.lines.insert((negative.person, refund.institution, memory.texts.get(refund.line).into()));
@@ -330,17 +364,23 @@ impl Memory {
 
     /// Whether a refund counts and takes back a line of a bill. Lines are
     /// numbered within a visit: it is a line of the bill that the refund names,
-    /// else of its own visit, and of another only if that one says the same drug
+    /// else of its own visit, and of another only if neither says another drug
     /// and its own has no such drug line.
     pub(super) fn bears(&self, refund: &LineRefund, bill: EventIdx, line: &str) -> bool {
         let row = self.events.row(bill);
-        if refund.institution != row.institution || self.texts.get(refund.line) != line || !self.corrections.counts(refund, &self.events) {
+        if usize::from(row.input) != SETTLEMENT_INPUT || refund.institution != row.institution {
+            return false;
+        }
+        if self.texts.get(refund.line) != line || !self.corrections.counts(refund, &self.events) {
             return false;
         }
         let (visit, names) = match refund.by {
             RefundedBy::Event(event) => (self.events.row(event).mdtrt_id, None),
-            RefundedBy::Negative(negative) => {
-                let negative = self.corrections.negative(negative);
+            RefundedBy::Negative(idx) => {
+                if let Some(taken) = self.corrections.matched(idx) {
+                    return taken == bill;
+                }
+                let negative = self.corrections.negative(idx);
                 (negative.visit, negative.names)
             }
         };
@@ -352,7 +392,7 @@ impl Memory {
             return true;
         }
         let has_line = |event: EventIdx| self.supplies.halves(self.events.row(event).halves).any(|half| self.texts.get(half.line) == line);
-        let same_drug = |half: Half<'_>| self.texts.get(half.line) == line && half.profile.code == refund.code;
+        let same_drug = |half: Half<'_>| self.texts.get(half.line) == line && may_be_one(half.profile.code, refund.code);
         let in_own_visit = |event: EventIdx| {
             let other = self.events.row(event);
             !own.is_empty()
@@ -360,8 +400,7 @@ impl Memory {
                 && self.texts.get(other.mdtrt_id) == own
                 && self.events.gone(event) & gone::REPLACED == 0
         };
-        !refund.code.is_none()
-            && self.supplies.halves(row.halves).any(same_drug)
+        self.supplies.halves(row.halves).any(same_drug)
             && !self.events.bills(row.person).any(|event| in_own_visit(event) && has_line(event))
     }
 

@@ -26,7 +26,7 @@ pub struct Counts {
     pub statement: u64,
     pub rejected: BTreeMap<RejectClass, u64>,
     pub lines: u64,
-    /// Refund lines whose original is not in the same message: not judged.
+    /// Refund lines that name no line that they refund: not judged.
     pub lines_unjudged: u64,
     /// By event type, table, column and fault.
     pub field_faults: BTreeMap<(&'static str, &'static str, &'static str, FieldFault), u64>,

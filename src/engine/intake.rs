@@ -226,12 +226,11 @@ impl Gate<'_> {
                 Sight::Older => continue,
             }
             let is_negative = total.get(at).is_some_and(|total| total < 0);
-            let names_another = original.get(at).is_some_and(|original| own.get(at) != Some(original));
             fates[at] = match () {
                 () if deleted => Fate::SetAside,
-                () if is_negative || refunded.is(at, "1") && names_another => Fate::Negative,
-                // Void by its own word.
-                () if refunded.is(at, "1") => Fate::SetAside,
+                // One that is not below zero and names none is void by its own
+                // word; what its lines take back is taken back all the same.
+                () if is_negative || refunded.is(at, "1") => Fate::Negative,
                 () => Fate::Kept,
             };
             if fates[at] != Fate::SetAside {

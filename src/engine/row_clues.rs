@@ -20,8 +20,9 @@ use crate::state::events::EventIdx;
 use crate::state::row_clues::RowTold;
 use crate::state::versions::EventId;
 
-/// Counted of a line of which a line of another message takes a part back.
-const REFUNDED: &str = "refunded_in_part";
+/// Counted of a line that a line of another message takes back, whole or in
+/// part: nobody can say what the rest is.
+const REFUNDED: &str = "refunded_elsewhere";
 
 /// What a rule over rows holds of one row of the run.
 pub(super) struct RowFinding {
@@ -78,12 +79,14 @@ impl Shard {
         for clue in told {
             let name = rule_numbers.id(clue.rule);
             let tally = tallies.entry(name.to_owned()).or_default();
-            let mut holder = event.filter(|_| clue.holds);
-            if let Some((holding, line)) = holder.zip(clue.line.as_deref())
-                && memory.is_refunded(holding, line)
-            {
-                tally.count_unknown(REFUNDED, 1);
-                holder = None;
+            let holder = event.filter(|_| clue.holds);
+            let withheld = holder.zip(clue.line.as_deref()).is_some_and(|(holder, line)| memory.is_refunded(holder, line));
+            tally.count_unknown(REFUNDED, u64::from(withheld && !clue.withheld));
+            clue.withheld = withheld;
+            let holder = holder.filter(|_| !withheld);
+            // A rule that is gone tells nothing that it has not told.
+            if clue.revision == 0 && rule_numbers.place(clue.rule).is_none() {
+                continue;
             }
             let Some(word) = say(clue, holder.is_some()) else { continue };
             if let Some(place) = rule_numbers.place(clue.rule).filter(|_| holder.is_some()) {

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 use axum::Router;
+use axum::extract::Path;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -19,8 +20,10 @@ use axum::routing::get;
 use tokio::sync::oneshot;
 
 use crate::base::fault::Fault;
+use crate::base::ids::ShardId;
 use crate::telemetry::health::Ailment;
 use crate::telemetry::health::Health;
+use crate::telemetry::health::Partition;
 use crate::telemetry::metrics::Metrics;
 
 /// How long open requests may go on after `stop`.
@@ -89,7 +92,12 @@ impl Drop for Server {
 }
 
 async fn serve(listener: tokio::net::TcpListener, told: Told, stopped: oneshot::Receiver<()>) {
-    let app = Router::new().route("/metrics", get(metrics)).route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(told);
+    let app = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/readyz/{partition}", get(partition_readyz))
+        .with_state(told);
     let (drain, draining) = oneshot::channel::<()>();
     let server = axum::serve(listener, app).with_graceful_shutdown(async {
         let _ = draining.await;
@@ -113,22 +121,36 @@ async fn metrics(State(told): State<Told>) -> Response {
 }
 
 async fn livez(State(told): State<Told>) -> Response {
-    answer(&told.health.ailments(now_ms()))
+    answer(&told.health.ailments(now_ms()), "")
 }
 
 async fn readyz(State(told): State<Told>) -> Response {
-    answer(&told.health.hindrances(now_ms()))
+    let mut partitions = String::new();
+    for (shard, partition) in told.health.partitions() {
+        let _ = writeln!(partitions, "partition {shard} {partition}");
+    }
+    answer(&told.health.hindrances(now_ms()), &partitions)
 }
 
-/// `ok`, or what is wrong, a line each.
-fn answer(found: &[Ailment]) -> Response {
+/// Of one partition; not found where this process does not have it.
+async fn partition_readyz(State(told): State<Told>, Path(shard): Path<ShardId>) -> Response {
+    match told.health.partitions().get(&shard) {
+        Some(Partition::Ready) => "ok\n".into_response(),
+        Some(partition) => (StatusCode::SERVICE_UNAVAILABLE, format!("partition {shard} {partition}\n")).into_response(),
+        None => (StatusCode::NOT_FOUND, format!("partition {shard} is not here\n")).into_response(),
+    }
+}
+
+/// `ok`, or what is wrong, a line each, and what there is to tell beside.
+fn answer(found: &[Ailment], more: &str) -> Response {
     if found.is_empty() {
-        return "ok\n".into_response();
+        return format!("ok\n{more}").into_response();
     }
     let mut text = String::new();
     for ailment in found {
         let _ = writeln!(text, "{ailment}");
     }
+    text.push_str(more);
     (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
 }
 
@@ -175,6 +197,12 @@ mod tests {
         check("/readyz", "503 Service Unavailable", "worker 0 not ready\n");
         health.set_ready(0, true);
         check("/readyz", "200 OK", "ok\n");
+        health.assign(0, &[3]);
+        check("/readyz", "200 OK", "ok\npartition 3 waiting\n");
+        check("/readyz/3", "503 Service Unavailable", "partition 3 waiting\n");
+        health.partition(0, 3, Partition::Ready);
+        check("/readyz/3", "200 OK", "ok\n");
+        check("/readyz/4", "404 Not Found", "partition 4 is not here\n");
         health.fail(0);
         check("/livez", "503 Service Unavailable", "worker 0 failed\n");
         check("/nowhere", "404 Not Found", "");

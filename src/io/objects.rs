@@ -1,5 +1,5 @@
-//! Objects by name, in a store that outlives the process: a folder, written so
-//! that an object is there whole or not at all. Or in memory, for simulations.
+//! Objects by name, in a store that outlives the process: a folder, in which a
+//! process that dies leaves an object whole or not at all. Or in memory, for simulations.
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl Objects {
     pub fn folder(path: &FilePath) -> Result<Self, Fault> {
         let place = path.display().to_string();
         let doing = || format!("open store {place}");
-        std::fs::create_dir_all(path).map_err(|error| Fault::stop(doing(), error))?;
+        make_private(path).map_err(|error| Fault::stop(doing(), error))?;
         let store = LocalFileSystem::new_with_prefix(path).map_err(|error| Fault::stop(doing(), error))?;
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| Fault::stop(doing(), error))?;
         Ok(Self { store: Arc::new(store), runtime, place })
@@ -104,6 +104,15 @@ impl Objects {
     fn fault(&self, verb: &str, name: &str, error: Error) -> Fault {
         Fault::restart(format!("{verb} {name} in store {}", self.place), error)
     }
+}
+
+/// What lies in it is about persons: nobody else shall read a folder made here.
+fn make_private(path: &FilePath) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::base::fault::Fault;
+use crate::base::fault::chain;
 use crate::base::ids::EVENT_INPUTS;
 use crate::base::ids::INPUTS;
 use crate::base::ids::PARTIALS_INPUT;
@@ -143,7 +144,14 @@ fn begin(
     if snapshots.from == RecoverFrom::Replay || journal.entries.is_empty() {
         return Ok(None);
     }
-    let restored = restore::newest(&snapshots.shelf, course, shard, journal, observer)?;
+    let restored = match restore::newest(&snapshots.shelf, course, shard, journal, observer) {
+        // The journal says all that a snapshot would have said.
+        Err(fault) if snapshots.from == RecoverFrom::Auto => {
+            tracing::warn!(shard, error = chain(&fault), "snapshots cannot be looked for, the journal is replayed");
+            None
+        }
+        other => other?,
+    };
     if let Some(restored) = restored {
         let left = journal.entries.len() as u64 - restored.number;
         tracing::info!(shard, number = restored.number, left, "shard restored from a snapshot, what came after it is replayed");

@@ -67,6 +67,8 @@ pub struct Corrections {
     by_person: HashMap<PersonIdx, Vec<NegativeIdx>>,
     by_original: HashMap<EventId, Vec<NegativeIdx>>,
     refunds: Keyed<PersonIdx, Vec<LineRefund>>,
+    /// Of negatives that name no bill: the one that they take back.
+    matched: Keyed<NegativeIdx, EventIdx>,
 }
 
 impl Corrections {
@@ -86,10 +88,11 @@ impl Corrections {
     }
 
     pub fn save(&mut self, saver: &mut Saver<'_>) {
-        let Self { negatives, ended, by_person: _, by_original: _, refunds } = self;
+        let Self { negatives, ended, by_person: _, by_original: _, refunds, matched } = self;
         negatives.save("negatives", saver);
         ended.save("negatives_ended", saver);
         refunds.save("line_refunds", saver);
+        matched.save("negatives_matched", saver);
     }
 
     pub fn load(loader: &mut Loader<'_>) -> Result<Self, Damage> {
@@ -97,6 +100,7 @@ impl Corrections {
             negatives: Chunks::load("negatives", loader)?,
             ended: Keyed::load("negatives_ended", loader)?,
             refunds: Keyed::load("line_refunds", loader)?,
+            matched: Keyed::load("negatives_matched", loader)?,
             ..Self::default()
         };
         for place in 0..corrections.negatives.len() {
@@ -120,17 +124,29 @@ impl Corrections {
     }
 
     /// Those of a person that hold.
-    pub fn of_person(&self, person: PersonIdx) -> impl Iterator<Item = &Negative> {
+    pub fn of_person(&self, person: PersonIdx) -> impl Iterator<Item = (NegativeIdx, &Negative)> {
         self.holding(self.by_person.get(&person))
+    }
+
+    /// The bill that a negative takes back which names none.
+    pub fn matched(&self, negative: NegativeIdx) -> Option<EventIdx> {
+        self.matched.get(&negative).copied()
+    }
+
+    pub fn set_matched(&mut self, negative: NegativeIdx, bill: Option<EventIdx>) {
+        match bill {
+            Some(bill) => self.matched.insert(negative, bill),
+            None => self.matched.remove(&negative),
+        };
     }
 
     /// Those that name a bill and hold.
     pub fn of_original(&self, original: EventId) -> impl Iterator<Item = &Negative> {
-        self.holding(self.by_original.get(&original))
+        self.holding(self.by_original.get(&original)).map(|(_, negative)| negative)
     }
 
-    fn holding<'a>(&'a self, list: Option<&'a Vec<NegativeIdx>>) -> impl Iterator<Item = &'a Negative> {
-        list.into_iter().flatten().filter(|idx| self.holds(**idx)).map(|idx| self.negative(*idx))
+    fn holding<'a>(&'a self, list: Option<&'a Vec<NegativeIdx>>) -> impl Iterator<Item = (NegativeIdx, &'a Negative)> {
+        list.into_iter().flatten().filter(|idx| self.holds(**idx)).map(|idx| (*idx, self.negative(*idx)))
     }
 
     pub fn add_refund(&mut self, person: PersonIdx, refund: LineRefund) {

@@ -27,6 +27,8 @@ pub struct RowTold {
     pub retracted: bool,
     /// Whether the version in force has it.
     pub holds: bool,
+    /// Whether it is not told because its line is taken back elsewhere.
+    pub withheld: bool,
     /// Bytes of the finding that was told last, or of the first if none was.
     #[serde(with = "blob")]
     pub finding: Box<[u8]>,
@@ -85,6 +87,7 @@ impl RowClues {
                 revision: 0,
                 retracted: false,
                 holds: true,
+                withheld: false,
                 finding: finding.into(),
                 newer: None,
             }),

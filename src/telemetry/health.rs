@@ -1,10 +1,16 @@
-//! Whether the workers live and are ready, as they say it themselves.
+//! Whether the workers live and are ready, and how far their partitions are, as
+//! they say it themselves.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::base::ids::ShardId;
 
 /// Shared by workers that tell and by whoever asks. Times are milliseconds
 /// since the Unix epoch, given by the caller.
@@ -12,6 +18,34 @@ use std::time::Duration;
 pub struct Health {
     workers: Vec<Worker>,
     silence_ms_max: i64,
+    partitions: Mutex<BTreeMap<ShardId, (usize, Partition)>>,
+}
+
+/// How far a partition of this process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Partition {
+    /// Its turn to be recovered has not come.
+    Waiting,
+    /// So many epochs of the journal are replayed, of so many.
+    Recovering {
+        done: u64,
+        total: u64,
+        seconds_left: Option<u64>,
+    },
+    Ready,
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Waiting => write!(f, "waiting"),
+            Self::Recovering { done, total, seconds_left: None } => write!(f, "recovering, {done} of {total} epochs"),
+            Self::Recovering { done, total, seconds_left: Some(left) } => {
+                write!(f, "recovering, {done} of {total} epochs, about {left} s left")
+            }
+            Self::Ready => write!(f, "ready"),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -48,7 +82,7 @@ impl Health {
     pub fn new(workers: usize, silence_max: Duration, now_ms: i64) -> Self {
         let worker = |_| Worker { beat_ms: AtomicI64::new(now_ms), ready: AtomicBool::new(false), failed: AtomicBool::new(false) };
         let silence_ms_max = i64::try_from(silence_max.as_millis()).unwrap_or(i64::MAX);
-        Self { workers: (0..workers).map(worker).collect(), silence_ms_max }
+        Self { workers: (0..workers).map(worker).collect(), silence_ms_max, partitions: Mutex::default() }
     }
 
     /// The worker is at work.
@@ -59,6 +93,25 @@ impl Health {
     /// The worker knows its shards and has recovered them, or no longer.
     pub fn set_ready(&self, worker: usize, ready: bool) {
         self.workers[worker].ready.store(ready, Ordering::Release);
+    }
+
+    /// The worker has these partitions now, and is to recover them.
+    pub fn assign(&self, worker: usize, shards: &[ShardId]) {
+        let mut partitions = self.partitions.lock();
+        partitions.retain(|_, (owner, _)| *owner != worker);
+        partitions.extend(shards.iter().map(|shard| (*shard, (worker, Partition::Waiting))));
+    }
+
+    /// How far a partition of the worker is; of one that has gone to another nothing is heard.
+    pub fn partition(&self, worker: usize, shard: ShardId, now: Partition) {
+        if let Some((_, known)) = self.partitions.lock().get_mut(&shard).filter(|(owner, _)| *owner == worker) {
+            *known = now;
+        }
+    }
+
+    /// All partitions of this process.
+    pub fn partitions(&self) -> BTreeMap<ShardId, Partition> {
+        self.partitions.lock().iter().map(|(shard, (_, partition))| (*shard, *partition)).collect()
     }
 
     /// The worker will not work again; said before anything else is done about it.
@@ -91,6 +144,22 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn partitions_are_told_by_who_has_them() {
+        let health = Health::new(2, Duration::from_secs(30), 0);
+        health.assign(0, &[0, 1]);
+        health.assign(1, &[2]);
+        let half = Partition::Recovering { done: 5, total: 10, seconds_left: Some(3) };
+        health.partition(0, 1, half);
+        health.partition(1, 1, Partition::Ready);
+        assert_eq!(health.partitions(), BTreeMap::from([(0, Partition::Waiting), (1, half), (2, Partition::Waiting)]));
+        assert_eq!(half.to_string(), "recovering, 5 of 10 epochs, about 3 s left");
+        health.assign(1, &[1, 2]);
+        health.assign(0, &[0]);
+        health.partition(1, 1, Partition::Ready);
+        assert_eq!(health.partitions()[&1], Partition::Ready);
+    }
 
     #[test]
     fn silence_and_failure_end_life_and_recovery_delays_readiness() {

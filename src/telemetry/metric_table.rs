@@ -23,7 +23,7 @@ metrics! {
     LINES = "claimsift_lines_total" ["input"]
         "Lines of evaluated events.";
     LINES_UNJUDGED = "claimsift_lines_unjudged_total" ["input"]
-        "Refund lines whose original is not in the same message.";
+        "Refund lines that name no line that they refund.";
     REJECTS = "claimsift_rejects_total" ["input" "class"]
         "Messages that could not be used, by class.";
     FIELD_FAULTS = "claimsift_field_faults_total" ["input" "table" "column" "fault"]

@@ -73,8 +73,18 @@ pub enum Event {
     Torn,
 }
 
-pub const EVENTS: &[Event] =
-    &[Event::Mishaps, Event::Expire, Event::Zombie, Event::Rebalance, Event::Switch, Event::Clock, Event::Disorder, Event::Poison];
+pub const EVENTS: &[Event] = &[
+    Event::Mishaps,
+    Event::Expire,
+    Event::Zombie,
+    Event::Rebalance,
+    Event::Switch,
+    Event::Clock,
+    Event::Disorder,
+    Event::Poison,
+    Event::Snapshots,
+    Event::Torn,
+];
 
 /// A message to be fed.
 #[derive(Clone, Debug)]

@@ -92,7 +92,8 @@ impl Version {
 
     /// Lines of other messages that lines of this one take back, with the
     /// quantity and amount, the first known of which is below zero.
-    fn takes_back(&self) -> Vec<Taken> {
+    /// `matched`: the bill that it takes back without naming it.
+    fn takes_back(&self, matched: Option<&String>) -> Vec<Taken> {
         let own: BTreeSet<String> = self.lines.iter().filter_map(|line| line.text("feedetl_sn")).collect();
         let refund = |line: &Fields| {
             let (count, amount) = (line.quantity("cnt"), line.cents("det_item_fee_sumamt"));
@@ -100,7 +101,7 @@ impl Version {
             let line_number = line.text("init_feedetl_sn").filter(|original| takes && !own.contains(original))?;
             let place = (self.fields.or_empty("psn_no"), self.fields.or_empty("fixmedins_code"));
             // A bill that is no reversal names no other, whatever stands there.
-            let names = self.reverses().filter(|_| self.is_negative());
+            let names = self.reverses().filter(|_| self.is_negative()).or(matched.cloned());
             Some(Taken { place, visit: self.text("mdtrt_id"), names, line_number, code: line.text("med_list_codg"), count, amount })
         };
         self.lines.iter().filter_map(refund).collect()
@@ -148,13 +149,14 @@ pub fn survivors(messages: &[(usize, &[u8])]) -> Survivors {
     let valid = |version: &Version| !version.rank.1;
     out.places.extend(prescriptions.values().filter(|rx| valid(rx)).map(|rx| rx.place));
     let bills: BTreeMap<String, Version> = bills.into_iter().filter(|(_, bill)| valid(bill)).collect();
-    let void = void(&bills, &mut out);
+    let mut matched = BTreeMap::new();
+    let void = void(&bills, &mut matched, &mut out);
     let live = |bill: &&Version| !void.contains(&bill.id()) && !bill.is_negative();
     out.places.extend(bills.values().filter(live).map(|bill| bill.place));
     out.places.sort_unstable();
 
     let taking = bills.values().filter(|bill| live(bill) || bill.is_negative());
-    let taken: Vec<Taken> = taking.flat_map(Version::takes_back).collect();
+    let taken: Vec<Taken> = taking.flat_map(|bill| bill.takes_back(matched.get(&bill.id()))).collect();
     for bill in bills.values().filter(live) {
         for (line, net) in bill.lines.iter().zip(nets(&bill.lines)) {
             let parts: Vec<&Taken> = taken.iter().filter(|taken| bears(taken, bill, line, &bills)).collect();
@@ -186,14 +188,14 @@ fn bears(taken: &Taken, bill: &Version, line: &Fields, bills: &BTreeMap<String, 
     }
     let numbered = |bill: &Version| bill.lines.iter().any(|line| is_drug(line) && line.or_empty("feedetl_sn") == taken.line_number);
     let in_own_visit = |bill: &&Version| taken.visit.is_some() && bill.text("mdtrt_id") == taken.visit && same_place(bill);
-    taken.code.is_some()
-        && is_drug(line)
-        && line.text("med_list_codg") == taken.code
+    let code = line.text("med_list_codg");
+    is_drug(line)
+        && (taken.code.is_none() || code.is_none() || code == taken.code)
         && !bills.values().filter(|bill| !bill.is_negative()).filter(in_own_visit).any(numbered)
 }
 
 /// Settlements that have no effect, by id; and what is doubtful.
-fn void(bills: &BTreeMap<String, Version>, out: &mut Survivors) -> BTreeSet<String> {
+fn void(bills: &BTreeMap<String, Version>, matched: &mut BTreeMap<String, String>, out: &mut Survivors) -> BTreeSet<String> {
     let mut void = BTreeSet::new();
     let mut unlinked: Vec<&Version> = Vec::new();
     for bill in bills.values().filter(|bill| bill.is_negative()) {
@@ -208,6 +210,7 @@ fn void(bills: &BTreeMap<String, Version>, out: &mut Survivors) -> BTreeSet<Stri
         let part = bill.total().zip(whole).is_some_and(|(back, whole)| back.abs() < whole);
         if part {
             out.doubtful.extend(bill.visit());
+            out.doubtful.extend(bills.get(&original).and_then(Version::visit));
         } else {
             void.insert(original);
         }
@@ -230,6 +233,7 @@ fn void(bills: &BTreeMap<String, Version>, out: &mut Survivors) -> BTreeSet<Stri
             let found: Vec<String> = bills.values().filter(fits).map(Version::id).collect();
             if let [one] = &found[..] {
                 taken.insert(one.clone());
+                matched.insert(negative.id(), one.clone());
             } else {
                 out.unmatched.insert(negative.id());
                 out.doubtful.extend(visit.clone());

@@ -349,11 +349,14 @@ impl Groups {
         let before: Vec<Added> = cases.iter().map(|case| self.contributions(*case, memory)).collect();
         corrected.apply(memory);
         for (visit, doubt) in &corrected.doubts {
-            let visits = self.doubts.entry((visit.person, visit.institution)).or_default();
+            let place = (visit.person, visit.institution);
             if *doubt {
-                visits.insert(visit.number.clone());
-            } else {
+                self.doubts.entry(place).or_default().insert(visit.number.clone());
+            } else if let Some(visits) = self.doubts.get_mut(&place) {
                 visits.remove(&visit.number);
+                if visits.is_empty() {
+                    self.doubts.remove(&place);
+                }
             }
         }
         for (case, before) in cases.into_iter().zip(before) {

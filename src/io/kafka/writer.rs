@@ -34,6 +34,8 @@ const FENCE_WAIT: Duration = Duration::from_secs(3);
 
 pub(super) struct Writer {
     producer: BaseProducer<Deliveries>,
+    /// Only a new one can write again.
+    dead: bool,
 }
 
 /// What to do about an error of a transactional call.
@@ -53,16 +55,16 @@ impl Writer {
         let deadline = Instant::now() + INIT_WAIT;
         loop {
             match producer.init_transactions(ANSWER_WAIT) {
-                Ok(()) => return Ok(Self { producer }),
+                Ok(()) => return Ok(Self { producer, dead: false }),
                 Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < deadline => producer.poll(DRAIN_STEP),
                 Err(error) => return Err(trouble::fault("start transactions", error)),
             }
         }
     }
 
-    /// Only a new one can write again.
+    /// Whether only a new one can write again.
     pub(super) fn is_dead(&self) -> bool {
-        self.producer.client().fatal_error().is_some()
+        self.dead
     }
 
     /// # Errors
@@ -193,7 +195,8 @@ impl Writer {
 
     /// After a fatal error. A producer is fenced when its transaction grew too
     /// old, or by another process of this name; then the group says so soon.
-    fn give_up(&self, member: &mut Member, error: KafkaError) -> CommitFailure {
+    fn give_up(&mut self, member: &mut Member, error: KafkaError) -> CommitFailure {
+        self.dead = true;
         let fenced = self.producer.client().fatal_error().is_some_and(|(code, _)| {
             matches!(code, RDKafkaErrorCode::Fenced | RDKafkaErrorCode::InvalidProducerEpoch | RDKafkaErrorCode::ProducerFenced)
         });

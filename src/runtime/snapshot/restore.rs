@@ -40,7 +40,7 @@ pub struct Restored {
 /// the observer hear.
 ///
 /// # Errors
-/// The store does not answer, or a bundle that the shard went through cannot be loaded.
+/// The store does not say what it has.
 pub fn newest(
     shelf: &Shelf,
     course: &Course<'_>,
@@ -52,7 +52,6 @@ pub fn newest(
     for number in shelf.numbers(shard)?.into_iter().rev() {
         match restore(shelf, course, &first, shard, journal, number, observer) {
             Ok(restored) => return Ok(Some(restored)),
-            Err(Trouble::World(fault)) => return Err(fault),
             Err(trouble) => {
                 tracing::warn!(shard, number, reason = %trouble, "snapshot cannot be used, the one before it is tried");
                 observer.unusable(shard);
@@ -114,6 +113,11 @@ fn fits(manifest: &Manifest, course: &Course<'_>, first: &Engine, journal: Journ
     let known: Option<Vec<Switched>> = course.followed(at).map(|known| known.iter().map(Switched::from).collect());
     if known.as_deref() != Some(activations.as_slice()) {
         return Err("it followed activations that the control topic does not have".to_owned());
+    }
+    // Whoever made it may have followed an activation that the journal never
+    // heard of, and another gone on without.
+    if let Some(next) = place.and_then(|place| journal.entries.get(place + 1)).filter(|next| next.activation < at) {
+        return Err(format!("it stands at activation {at}, and the journal goes on at {}", next.activation));
     }
     let before = journal.entries.get(..=place.unwrap_or_default()).unwrap_or_default();
     let read_to = |input| before.iter().rev().flat_map(|entry| entry.runs.iter().rev()).find(|run| run.input == input).map(|run| run.to);

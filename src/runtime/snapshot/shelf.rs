@@ -163,13 +163,15 @@ impl Shelf {
 
     /// Removes all but the newest snapshots of a shard that can be read, and
     /// segments that none of those needs. A segment newer than the newest of
-    /// them may be of one that is being written: it stays.
-    pub fn prune(&self, shard: ShardId, kept: usize) -> Result<Pruned, Fault> {
+    /// them may be of one that is being written: it stays. So does the snapshot
+    /// of number `own` whatever its number: those of a journal that is no more
+    /// may have greater ones.
+    pub fn prune(&self, shard: ShardId, kept: usize, own: Option<u64>) -> Result<Pruned, Fault> {
         let mut pruned = Pruned::default();
         let mut sound = Vec::new();
         for number in self.numbers(shard)?.into_iter().rev() {
             match self.manifest(shard, number) {
-                Ok(manifest) if sound.len() < kept => sound.push(manifest),
+                Ok(manifest) if sound.len() < kept || own == Some(number) => sound.push(manifest),
                 Err(Trouble::World(fault)) => return Err(fault),
                 Ok(_) | Err(_) => {
                     self.objects.remove(&format!("{}/{number:0DIGITS$}", self.manifests(shard)))?;

@@ -156,7 +156,7 @@ fn settle(shelf: &Shelf, draft: Draft) {
         }
     }
     // What is left over is removed the next time.
-    if let Err(fault) = shelf.prune(shard, KEPT) {
+    if let Err(fault) = shelf.prune(shard, KEPT, Some(number)) {
         tracing::warn!(shard, error = fault::chain(&fault), "old snapshots not removed");
     }
     link.settle(Standing::Done);
