@@ -128,7 +128,7 @@ pub static INDICATORS: Table = Table {
         SOURCE,
     ],
     key: Key::Cells(&["baseline", "indicator"]),
-    example: "city_2025,total_cost,amount,2025-01-01,2026-01-01,次均总费用,total cost per case,settlements of 2025",
+    example: "city_2025,total_cost,amount,2025-01-01,2026-01-01,次均总费用,total cost per case,case,settlements of 2025",
 };
 
 pub static CELLS: Table = Table {
