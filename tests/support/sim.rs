@@ -291,7 +291,12 @@ pub fn live(ground: &Ground<'_>, history: &History) -> Result<u64, String> {
                 over = true;
             }
             if seats.is_empty() {
-                return true;
+                if ending {
+                    return true;
+                }
+                // Each stopped for another: somebody starts one again.
+                enter(0, &wish);
+                continue;
             }
             let lot = random.random_range(0..1000);
             let pick = random.random_range(0..usize::MAX);
@@ -353,6 +358,14 @@ pub fn live(ground: &Ground<'_>, history: &History) -> Result<u64, String> {
     if !failures.is_empty() {
         return Err(failures.join("\n"));
     }
+    // Who leaves at the end hands nothing on: what a worker left behind that the
+    // group had put out is read by one more, as a person would start it.
+    let mut log = stage.cluster.worker(&name(0), GROUP);
+    let worker = Worker::new(Arc::clone(ground.engine), &mut log, stage.settings.clone(), &stage.clock);
+    if let Err(fault) = worker.with_bundles(Some(ground.bundles)).run(&Wish::default(), &mut Silent) {
+        return Err(format!("the last worker stops: {}", chain(&fault)));
+    }
+    drop(log);
     check(ground, &stage.cluster, poison)
 }
 
